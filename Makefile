@@ -1,0 +1,40 @@
+# make demo and make test do everything by themselves; the other targets are parts of them.
+
+.PHONY: setup demo test lint bench fuzz recovery assets lock clean
+
+setup:
+	@tools/system
+	@tools/setup dev
+
+demo:
+	@tools/setup runtime
+	@.venv/bin/bakegate demo $(if $(KEEP),--keep)
+
+test: setup
+	@tools/check
+
+lint: setup
+	@tools/check lint
+
+# Benchmarks measure and report; they are files bench_*.py, so that make test leaves them alone.
+bench: setup
+	@.venv/bin/python -m pytest -q -s -o python_files="bench_*.py" tests/bench
+
+# Every property test again, with many more examples each.
+fuzz: setup
+	@.venv/bin/python -m pytest -q -m hypothesis --hypothesis-profile=long
+
+# The crash tests in their long form.
+recovery: setup
+	@BAKEGATE_RECOVERY=long .venv/bin/python -m pytest -q tests/recovery
+
+# Fetches and bundles the scripts of the pages again; the only target that needs Node.
+assets:
+	@cd service/web/assets && npm ci --ignore-scripts && npm run build
+
+lock:
+	@tools/lock
+
+clean:
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find policies service cli rulesets tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
