@@ -1,0 +1,198 @@
+"""What a step is, and what an environment is for: tables as data, one classifier, a confidence.
+
+Commands are looked up by their first word after splitting a script into commands, so that words in
+comments, messages and paths say nothing. A name says less than a command, and never more than 0.75.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, Final
+
+import yaml
+
+from policies.pipeline import StageKind, StepKind
+
+#: What a name alone is worth, and what a script is worth of which nothing is known.
+NAMED: Final = 0.7
+GUESSED: Final = 0.5
+#: A test runner whose name says which kind of test it runs.
+REFINED: Final = 0.8
+
+_SPLIT: Final = re.compile(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
+_WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
+_COMPOUND: Final = re.compile(r"\b(pre|non)[-_ ]?(prod(?:uction)?|prd)\b|\be2e\b", re.IGNORECASE)
+#: Kinds that a generic test runner may turn out to run, told by the step's name.
+_REFINABLE: Final = frozenset(
+    {
+        StepKind.INTEGRATION,
+        StepKind.BROWSER,
+        StepKind.CONTRACT,
+        StepKind.LOAD,
+        StepKind.FAULT,
+        StepKind.SMOKE,
+        StepKind.DAST,
+        StepKind.SECURITY,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the command table; ``match`` is asked about the words after the command."""
+
+    match: re.Pattern[str] | None
+    kind: StepKind
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    priority: Mapping[StepKind, int]
+    prefixes: frozenset[str]
+    plain: frozenset[str]
+    commands: Mapping[str, tuple[Row, ...]]
+    actions: Mapping[str, tuple[StepKind, float]]
+    preparing: re.Pattern[str]
+    names: Mapping[tuple[str, ...], StepKind]
+    environments: Mapping[str, StageKind]
+
+
+@cache
+def tables() -> Tables:
+    text = (files("policies") / "classify" / "tables.yaml").read_text("utf-8")
+    data: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return Tables(
+        priority={StepKind(kind): rank for rank, kind in enumerate(data["priority"])},
+        prefixes=frozenset(data["prefixes"]),
+        plain=frozenset(data["plain"]),
+        commands={word: _rows(rows) for word, rows in data["commands"].items()},
+        actions={
+            name: (StepKind(row["kind"]), row["confidence"])
+            for name, row in data["actions"].items()
+        },
+        preparing=re.compile(data["preparing"]),
+        names={tuple(words.split()): StepKind(kind) for words, kind in data["names"].items()},
+        environments={
+            word: StageKind(kind) for kind, words in data["environments"].items() for word in words
+        },
+    )
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            re.compile(row["match"]) if "match" in row else None,
+            StepKind(row["kind"]),
+            row["confidence"],
+        )
+        for row in rows
+    )
+
+
+def classify(name: str, run: str | None, uses: str | None) -> tuple[StepKind, float]:
+    """What a step is, and how sure that is (0 to 1), from its name, script and action."""
+    if uses:
+        return _action(uses.lower(), name)
+    if run:
+        return _script(run, name)
+    kind = named(name)
+    return (kind, NAMED) if kind else (StepKind.OTHER, GUESSED)
+
+
+@lru_cache(maxsize=2048)
+def _action(uses: str, name: str) -> tuple[StepKind, float]:
+    known = tables()
+    path = uses.partition("@")[0].strip("/")
+    parts = path.split("/")
+    for key in (path, parts[-1], "/".join(parts[1:]), "/".join(parts[:2])):
+        if key in known.actions:
+            return known.actions[key]
+    if known.preparing.search(path):
+        return StepKind.OTHER, 0.95
+    # A local action or an unknown one: its own name says what it does, else the step's name.
+    kind = named(parts[-1].removesuffix(".yml").removesuffix(".yaml")) or named(name)
+    return (kind, NAMED) if kind else (StepKind.OTHER, GUESSED)
+
+
+@lru_cache(maxsize=2048)
+def _script(run: str, name: str) -> tuple[StepKind, float]:
+    known = tables()
+    best: tuple[int, StepKind, float] | None = None
+    sure = True
+    for word, rest in commands(run):
+        kind, confidence = _command(word, rest)
+        if kind is StepKind.OTHER:
+            sure = sure and confidence >= REFINED
+        elif best is None or known.priority[kind] < best[0]:
+            best = (known.priority[kind], kind, confidence)
+    hint = named(name)
+    if best is None:
+        if hint and not sure:
+            return hint, NAMED
+        return StepKind.OTHER, 0.95 if sure else GUESSED
+    if best[1] is StepKind.UNIT and hint in _REFINABLE:
+        return hint, REFINED
+    return best[1], best[2]
+
+
+def commands(run: str) -> Iterator[tuple[str, str]]:
+    """The commands of a script: first word without its path, and the rest of its line."""
+    known = tables()
+    for part in _SPLIT.split(run.replace("\\\n", " ")):
+        words = part.split()
+        start = 0
+        while start < len(words) and _skipped(words[start], known.prefixes):
+            start += 1
+        if start < len(words) and not words[start].startswith("#"):
+            word = words[start].strip("\"'()")
+            yield word.rpartition("/")[2] or word, " ".join(words[start + 1 :])
+
+
+def _skipped(word: str, prefixes: frozenset[str]) -> bool:
+    return word in prefixes or (word[:1] == "-") or bool(_ASSIGNMENT.match(word))
+
+
+def _command(word: str, rest: str) -> tuple[StepKind, float]:
+    known = tables()
+    for row in known.commands.get(word, ()):
+        if row.match is None or row.match.search(rest):
+            return row.kind, row.confidence
+    if word in known.plain or word in known.commands:
+        return StepKind.OTHER, 0.9
+    if word.endswith((".sh", ".py", ".ps1")) and (kind := named(word.rpartition(".")[0])):
+        return kind, NAMED
+    return StepKind.OTHER, GUESSED
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a name, camel case and separators split; ``pre-prod`` is one word."""
+    joined = _COMPOUND.sub(lambda match: match.group().replace("-", "").replace("_", ""), text)
+    if "e2e" in joined.lower():
+        joined = re.sub("e2e", "endtoend", joined, flags=re.IGNORECASE)
+    return ["e2e" if word == "endtoend" else word.lower() for word in _WORD.findall(joined)]
+
+
+@lru_cache(maxsize=4096)
+def named(name: str) -> StepKind | None:
+    """What a name says: the longest known run of words, of equally long ones the first."""
+    if "${{" in name:
+        name = re.sub(r"\$\{\{.*?\}\}", " ", name)
+    found = words(name)
+    known = tables().names
+    for length in (3, 2, 1):
+        for start in range(len(found) - length + 1):
+            kind = known.get(tuple(found[start : start + length]))
+            if kind:
+                return kind
+    return None
+
+
+@lru_cache(maxsize=4096)
+def environment(name: str) -> StageKind | None:
+    """What an environment's, job's or place's name says it is for; None where it says nothing."""
+    known = tables().environments
+    return next((known[word] for word in words(name) if word in known), None)

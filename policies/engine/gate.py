@@ -1,0 +1,233 @@
+"""Gate: every rule that guards a stage, on one snapshot at one instant, to one decision.
+
+Nothing is read here but the inputs, so the same inputs give the same decision. What lint alone
+judges is not judged again: a pipeline file was accepted or refused when it was registered. Inline
+ignores do not count either: an author's comment beside a line is no word about a release.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, assert_never
+
+from policies.decision import Condition, Decision, GateInputs, GateResult
+from policies.decision import inputs_from_json as _inputs_from_json
+from policies.decision import inputs_json as _inputs_json
+from policies.engine.announcement import announced
+from policies.engine.kinds import Meets, meets
+from policies.findings import Enforcement, Result, Verdict
+from policies.formats import read_pipelines
+from policies.overlay import read_overlay
+from policies.pipeline import Pipeline, Stage, StageKind
+from policies.plain import instant_text, nearest
+from policies.release import ReleaseKind
+from policies.rule import AnyRule, Case, Outcome, WindowState
+from policies.ruleset import Effective
+from policies.waivers import override_for
+from policies.windows import WindowSet, for_release, state, tzdata_version, without_soft
+
+_ON_UNKNOWN: Final = {
+    "ignore": Verdict.ALLOW,
+    "warn": Verdict.WARN,
+    "hold": Verdict.HOLD,
+    "block": Verdict.BLOCK,
+}
+
+
+class GateError(Exception):
+    """A question that cannot be asked: no such pipeline or stage, or a file that is unreadable."""
+
+
+def gate(inputs: GateInputs) -> Decision:
+    """Decide whether one release may enter one stage now; raises GateError."""
+    stored = _inputs_json(inputs)
+    # What is judged is what is stored, to the second that a record can say.
+    inputs = replace(inputs, release=_inputs_from_json(stored).release)
+    pipeline = _pipeline(inputs)
+    stage = _stage(pipeline, inputs.stage)
+    run = _Run(inputs, pipeline, stage, _case(inputs, pipeline, stage))
+    guards = [each for each in inputs.resolved.rules.values() if _guards(each, stage)]
+    return Decision(
+        at=inputs.at,
+        subject={
+            "pipeline": pipeline.name,
+            "release": inputs.release.id,
+            "stage": stage.name,
+            "kind": inputs.release.kind.value,
+            "artifact": inputs.release.artifact.digest,
+        },
+        results=tuple(run.result(each) for each in guards),
+        conditions=tuple(run.condition(each) for each in inputs.conditions),
+        ruleset={
+            "organization": inputs.resolved.organization,
+            "digest": inputs.resolved.digest,
+        },
+        tzdata=tzdata_version(),
+        inputs=stored,
+    )
+
+
+def recompute(stored: Mapping[str, Any]) -> Decision:
+    """The decision that this engine gives on stored inputs."""
+    return gate(_inputs_from_json(stored))
+
+
+def _pipeline(inputs: GateInputs) -> Pipeline:
+    definition = inputs.definition
+    overlay = None
+    if definition.overlay_text:
+        overlay = read_overlay(definition.overlay_text, definition.overlay_path)
+    calendars = dict(definition.calendars)
+    read = read_pipelines(
+        definition.text.encode(), definition.path, overlay, calendars=calendars.__getitem__
+    )
+    found = {each.name: each for each in read.pipelines}
+    name = inputs.release.pipeline
+    if name in found:
+        return found[name]
+    told = [f"{each.span.path}:{each.span.line}: {each.message}" for each in read.problems]
+    missing = f"{definition.path} holds no pipeline {name!r}{nearest(name, found)}"
+    raise GateError("\n".join((missing, *told)))
+
+
+def _stage(pipeline: Pipeline, name: str) -> Stage:
+    stage = pipeline.stage(name)
+    if stage is None:
+        names = [each.name for each in pipeline.stages]
+        told = f"pipeline {pipeline.name!r} has no stage {name!r}{nearest(name, names)}"
+        raise GateError(f"{told}; its stages are {', '.join(names)}")
+    return stage
+
+
+def _guards(effective: Effective, stage: Stage) -> bool:
+    """Whether the rule guards this stage; one of unknown kind is guarded like production."""
+    rule = effective.rule
+    kind = stage.kind.value
+    word = kind.value if isinstance(kind, StageKind) else StageKind.PROD.value
+    return bool(rule.gate) and effective.enforcement > Enforcement.OFF and word in rule.stages
+
+
+def _case(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> Case:
+    return Case(
+        pipeline=pipeline,
+        release=inputs.release,
+        stage=stage,
+        now=inputs.at,
+        window=_window(inputs, pipeline, stage),
+        blocklist=inputs.blocklist,
+        params={name: each.params for name, each in inputs.resolved.rules.items()},
+    )
+
+
+def _window(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> WindowState:
+    """The time of every place together: each organization node, the pipeline, the stage."""
+    own = pipeline.windows.or_else(()) or ()
+    places = (
+        *inputs.resolved.windows,
+        WindowSet(f"pipeline {pipeline.name}", own),
+        WindowSet(f"stage {stage.name}", stage.windows),
+    )
+    # A soft freeze warns and holds nothing.
+    sets = without_soft(for_release(places, inputs.release.kind.value))
+    now = state(sets, inputs.at)
+    return WindowState(now.open, now.configured, now.until, now.by)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One case under the rules that guard its stage."""
+
+    inputs: GateInputs
+    pipeline: Pipeline
+    stage: Stage
+    case: Case
+
+    def result(self, effective: Effective) -> GateResult:
+        rule = effective.rule
+        met = meets(self.inputs.release.kind, rule)
+        if met is Meets.NEVER:
+            kind = self.inputs.release.kind.value
+            outcome = Outcome(Result.NOT_APPLICABLE, f"not asked of a release of kind {kind}")
+        else:
+            outcome = self._excepted(rule, self._asked(effective))
+        level = effective.enforcement
+        verdict = _verdict(outcome, effective)
+        if met is Meets.WARNS or self.inputs.release.kind is ReleaseKind.ROLLBACK:
+            verdict = min(verdict, Verdict.WARN)
+        told = outcome.message
+        if outcome.result in (Result.FAIL, Result.UNKNOWN):
+            told = announced(told, effective, self.inputs.resolved.zone)
+        return GateResult(
+            rule=rule.id,
+            result=outcome.result,
+            enforcement=level,
+            verdict=verdict,
+            message=told,
+            would_pass=outcome.would_pass,
+            until=outcome.until if verdict is Verdict.HOLD else None,
+            facts=outcome.used,
+        )
+
+    def condition(self, condition: Condition) -> Condition:
+        """A condition as it stands; nothing holds the way back."""
+        if self.inputs.release.kind is ReleaseKind.ROLLBACK:
+            return replace(condition, verdict=min(condition.verdict, Verdict.WARN), until=None)
+        return condition
+
+    def _asked(self, effective: Effective) -> Outcome:
+        ask = effective.rule.gate
+        try:
+            if ask:
+                return ask(self.case, effective.params)
+        except Exception as error:  # noqa: BLE001 - one crashed rule is unknown, the others still count
+            told = f"rule {effective.rule.id!r} crashed ({type(error).__name__}: {error})"
+            return Outcome(Result.UNKNOWN, told)
+        return Outcome(Result.NOT_APPLICABLE, "this rule has no gate")
+
+    def _excepted(self, rule: AnyRule, outcome: Outcome) -> Outcome:
+        """The outcome after exemptions and overrides; what passes needs neither."""
+        inputs = self.inputs
+        forbidden = rule.id in inputs.resolved.exceptions.forbidden
+        if forbidden or outcome.result not in (Result.FAIL, Result.UNKNOWN):
+            return outcome
+        by = inputs.exceptions.covering(self.pipeline.name, rule.id, inputs.at)
+        if by:
+            return _lifted(outcome, Result.WAIVED, by)
+        override = override_for(inputs.release, self.stage.name, rule.id, inputs.at)
+        if override:
+            until = instant_text(override.until)
+            told = f"override {override.id} by {override.by} until {until}: {override.reason}"
+            return _lifted(outcome, Result.OVERRIDDEN, told)
+        return outcome
+
+
+def _lifted(outcome: Outcome, result: Result, by: str) -> Outcome:
+    return Outcome(result, f"{by} (without it: {outcome.message})", used=outcome.used)
+
+
+def _verdict(outcome: Outcome, effective: Effective) -> Verdict:
+    """The table of results against enforcement."""
+    match outcome.result:
+        case Result.PASS | Result.NOT_APPLICABLE | Result.WAIVED | Result.OVERRIDDEN:
+            return Verdict.ALLOW
+        case Result.FAIL:
+            blocking = _failed(outcome)
+        case Result.UNKNOWN:
+            blocking = _ON_UNKNOWN[effective.on_unknown_gate]
+        case _:
+            assert_never(outcome.result)
+    match effective.enforcement:
+        case Enforcement.BLOCK:
+            return blocking
+        case Enforcement.WARN:
+            return min(blocking, Verdict.WARN)
+        case Enforcement.OBSERVE | Enforcement.OFF:
+            return Verdict.ALLOW
+        case _:
+            assert_never(effective.enforcement)
+
+
+def _failed(outcome: Outcome) -> Verdict:
+    if outcome.inferred:
+        return Verdict.WARN
+    cured = outcome.waits or outcome.until is not None
+    return Verdict.HOLD if cured else Verdict.BLOCK

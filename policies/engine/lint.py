@@ -1,0 +1,229 @@
+"""Lint: every rule over every pipeline of one file, stamped, waived and sorted.
+
+A rule that crashes is reported and the others go on: one defect of ours must not hide what the rest
+found. Two rules of the engine stand beside the catalogue: ``readable`` for what could not be read
+and ``ignore-valid`` for ignores that do nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from policies.engine.announcement import announced
+from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
+from policies.formats import Read
+from policies.pipeline import Pipeline
+from policies.ruleset import Effective, Resolved
+from policies.waivers import NO_EXCEPTIONS, Exceptions, Ignores, read_ignores
+
+#: Ids that the engine itself reports; they cannot be waived, because nothing was evaluated.
+READABLE: Final = "readable"
+INTERNAL: Final = "internal"
+IGNORE_VALID: Final = "ignore-valid"
+
+#: What many problems of one rule amount to, the first that occurs.
+_WORST: Final = (Result.FAIL, Result.UNKNOWN, Result.WAIVED, Result.NOT_APPLICABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineReport:
+    """What every rule that ran said about one pipeline."""
+
+    name: str
+    organization: str
+    results: Mapping[str, Result]
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file that was read. ``text`` is what excerpts are cut from."""
+
+    path: str
+    format: str
+    pipelines: tuple[PipelineReport, ...]
+    findings: tuple[Finding, ...]
+    text: str = ""
+
+    @property
+    def crashed(self) -> bool:
+        return any(each.rule == INTERNAL for each in self.findings)
+
+    @property
+    def blocks(self) -> bool:
+        return any(
+            each.enforcement is Enforcement.BLOCK and each.result is not Result.WAIVED
+            for each in self.findings
+        )
+
+
+def lint(
+    read: Read,
+    rulesets: Callable[[Pipeline], Resolved],
+    at: datetime,
+    exceptions: Exceptions = NO_EXCEPTIONS,
+) -> FileReport:
+    """Judge one file. ``rulesets`` gives what holds for a pipeline at ``at``."""
+    ignores = read_ignores(read.source)
+    findings = [
+        _unreadable(each.span, each.message, templated=each.templated) for each in read.problems
+    ]
+    reports = []
+    forbidden: frozenset[str] = frozenset()
+    for pipeline in read.pipelines:
+        resolved = rulesets(pipeline)
+        forbidden |= resolved.exceptions.forbidden
+        ruled = replace(pipeline, ruled_windows=bool(resolved.placed))
+        run = _Run(ruled, resolved, at, ignores, exceptions)
+        results = {}
+        for effective in resolved.rules.values():
+            if effective.rule.lint and effective.enforcement > Enforcement.OFF:
+                results[effective.rule.id], found = run.rule(effective)
+                findings.extend(found)
+        reports.append(PipelineReport(pipeline.name, resolved.organization, results))
+    findings.extend(_complaints(ignores, forbidden))
+    return FileReport(
+        path=read.path,
+        format=read.format,
+        pipelines=tuple(reports),
+        findings=tuple(sorted(findings, key=_order)),
+        text=read.source.text if read.source else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One pipeline under its rules."""
+
+    pipeline: Pipeline
+    resolved: Resolved
+    at: datetime
+    ignores: Ignores
+    exceptions: Exceptions
+
+    def rule(self, effective: Effective) -> tuple[Result, list[Finding]]:
+        run = effective.rule.lint
+        try:
+            problems = list(run(self.pipeline, effective.params)) if run else []
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still run
+            return Result.UNKNOWN, [self._crash(effective, error)]
+        shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
+        findings = [self._waived(each) for each in self._stamped(effective, shown)]
+        silent = {each.result for each in problems}
+        told = {each.result for each in findings} or silent
+        if len(findings) < len(shown) and Result.UNKNOWN in silent:
+            told |= {Result.UNKNOWN}
+        worst = next((each for each in _WORST if each in told), Result.PASS)
+        return worst, findings
+
+    def _stamped(self, effective: Effective, problems: Iterable[Problem]) -> Iterator[Finding]:
+        seen: Counter[str] = Counter()
+        for problem in sorted(problems, key=lambda each: each.span):
+            level = _level(problem, effective)
+            occurrence = seen[problem.where]
+            seen[problem.where] += 1
+            if level is Enforcement.OFF:
+                continue
+            yield Finding(
+                rule=effective.rule.id,
+                pipeline=self.pipeline.name,
+                result=problem.result,
+                enforcement=level,
+                severity=effective.rule.severity,
+                message=announced(problem.message, effective, self.resolved.zone),
+                span=problem.span,
+                fingerprint=fingerprint(
+                    effective.rule.id, self.pipeline.name, problem.where, occurrence
+                ),
+                fix=problem.fix,
+                docs=_docs(effective.rule.id),
+                related=problem.related,
+            )
+
+    def _waived(self, finding: Finding) -> Finding:
+        if finding.rule in self.resolved.exceptions.forbidden:
+            return finding
+        by = self.ignores.covering(finding) or self.exceptions.covering(
+            self.pipeline.name, finding.rule, self.at, finding.fingerprint
+        )
+        return replace(finding, result=Result.WAIVED, waived_by=by) if by else finding
+
+    def _crash(self, effective: Effective, error: Exception) -> Finding:
+        crashed = effective.rule.id
+        return Finding(
+            rule=INTERNAL,
+            pipeline=self.pipeline.name,
+            result=Result.UNKNOWN,
+            enforcement=Enforcement.BLOCK,
+            severity=Severity.HIGH,
+            message=f"rule {crashed!r} crashed ({type(error).__name__}: {error}); the others ran",
+            span=self.pipeline.span,
+            fingerprint=fingerprint(INTERNAL, self.pipeline.name, crashed, 0),
+            fix="Please report this with the file; until then, set the rule to off.",
+            docs=_docs(crashed),
+        )
+
+
+def fingerprint(rule: str, pipeline: str, where: str, occurrence: int) -> str:
+    """A name of a finding that survives moved lines and changed words."""
+    parts = "\n".join((rule, pipeline, where, str(occurrence)))
+    return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _level(problem: Problem, effective: Effective) -> Enforcement:
+    """How hard one problem is held against its pipeline; ``OFF`` leaves it out."""
+    if problem.result is Result.UNKNOWN:
+        means = effective.on_unknown_lint
+        if means == "ignore":
+            return Enforcement.OFF
+        return min(effective.enforcement, Enforcement.of(means))
+    if problem.inferred:
+        return min(effective.enforcement, Enforcement.WARN)
+    return effective.enforcement
+
+
+def _unreadable(span: Span, message: str, *, templated: bool) -> Finding:
+    fix = (
+        "Render the template and lint what comes out of it."
+        if templated
+        else "Correct the file, or leave it out of the paths to lint."
+    )
+    return Finding(
+        rule=READABLE,
+        pipeline="",
+        result=Result.FAIL,
+        enforcement=Enforcement.WARN if templated else Enforcement.BLOCK,
+        severity=Severity.HIGH,
+        message=message,
+        span=span,
+        fingerprint=fingerprint(READABLE, "", span.path, 0),
+        fix=fix,
+        docs=_docs(READABLE),
+    )
+
+
+def _complaints(ignores: Ignores, forbidden: frozenset[str]) -> Iterator[Finding]:
+    for number, (span, message, fix) in enumerate(ignores.complaints(forbidden)):
+        yield Finding(
+            rule=IGNORE_VALID,
+            pipeline="",
+            result=Result.FAIL,
+            enforcement=Enforcement.WARN,
+            severity=Severity.LOW,
+            message=message,
+            span=span,
+            fingerprint=fingerprint(IGNORE_VALID, "", span.path, number),
+            fix=fix[0].upper() + fix[1:] + ".",
+            docs=_docs(IGNORE_VALID),
+        )
+
+
+def _docs(rule: str) -> str:
+    return f"bakegate explain {rule}"
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    span = finding.span
+    return span.path, span.line, span.column, finding.rule, finding.message

@@ -1,0 +1,44 @@
+"""What one lint run says: every file that was read, when, and under which ruleset."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from policies.engine.lint import FileReport
+from policies.findings import Enforcement, Finding, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma."""
+
+    at: datetime
+    ruleset: str
+    digest: str
+    files: tuple[FileReport, ...]
+
+    @property
+    def standing(self) -> tuple[Finding, ...]:
+        """The findings that nobody waived."""
+        return tuple(
+            finding
+            for file in self.files
+            for finding in file.findings
+            if finding.result is not Result.WAIVED
+        )
+
+    def count(self, level: Enforcement) -> int:
+        return sum(finding.enforcement is level for finding in self.standing)
+
+    @property
+    def waived(self) -> int:
+        return sum(len(file.findings) for file in self.files) - len(self.standing)
+
+    @property
+    def commonest(self) -> tuple[str, int] | None:
+        """The rule with most findings at the strictest level that asks for an act."""
+        for level in (Enforcement.BLOCK, Enforcement.WARN):
+            told = sorted(each.rule for each in self.standing if each.enforcement is level)
+            if told:
+                return Counter(told).most_common(1)[0]
+        return None

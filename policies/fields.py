@@ -1,0 +1,95 @@
+"""Facts out of a checked mapping: a value at its own place, an absence at its parent's key."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from policies.facts import Fact
+from policies.findings import Span
+from policies.source import Mapping, Node, Scalar, Sequence
+from policies.windows import Window, parse_windows
+
+T = TypeVar("T")
+
+#: Gives the text of a calendar file that a time window names; None where none can be had.
+Calendars = Callable[[str], str] | None
+
+
+class Fields:
+    """A mapping whose form the schema has checked; ``span`` is the visible key that leads to it."""
+
+    def __init__(self, node: Mapping, span: Span, name: str = "") -> None:
+        self.node = node
+        self.span = span
+        self.name = name
+
+    def required(self, key: str) -> Scalar:
+        found = self.node.entries[key].value
+        if not isinstance(found, Scalar):
+            raise TypeError(f"{key} was checked to be text")
+        return found
+
+    def scalar(self, key: str) -> Scalar | None:
+        found = self.node.get(key)
+        return found if isinstance(found, Scalar) else None
+
+    def text(self, key: str, default: str = "") -> str:
+        found = self.scalar(key)
+        return found.text if found else default
+
+    def fact(self, key: str, convert: Callable[[str], T]) -> Fact[T | None]:
+        """The value at its own place, or an absence at the parent's visible key."""
+        found = self.scalar(key)
+        return Fact(convert(found.text), found.span) if found else Fact(None, self.span)
+
+    def names(self, key: str) -> Fact[tuple[str, ...] | None]:
+        found = self.node.get(key)
+        return Fact(texts(found), self.place(key)) if found else Fact(None, self.span)
+
+    def flag(self, key: str) -> bool:
+        return self.text(key).lower() == "true"
+
+    def place(self, key: str) -> Span:
+        entry = self.node.entries.get(key)
+        if not entry:
+            return self.span
+        return entry.value.span if isinstance(entry.value, Scalar) else entry.key.span
+
+    def group(self, key: str) -> "Fields | None":
+        entry = self.node.entries.get(key)
+        if entry and isinstance(entry.value, Mapping):
+            return Fields(entry.value, entry.key.span, key)
+        return None
+
+    def named(self, key: str) -> "Iterator[Fields]":
+        """The mappings of a mapping, each at the key that names it."""
+        group = self.group(key)
+        for name, entry in group.node.entries.items() if group else ():
+            if isinstance(entry.value, Mapping):
+                yield Fields(entry.value, entry.key.span, name)
+
+    def listed(self, key: str) -> "Iterator[Fields]":
+        """The mappings of a list, each at its ``name`` where it has one, else at its first key."""
+        found = self.node.get(key)
+        for item in found.items if isinstance(found, Sequence) else ():
+            if isinstance(item, Mapping) and item.entries:
+                name = item.get("name")
+                first = next(iter(item.entries.values())).key.span
+                visible = name.span if isinstance(name, Scalar) else first
+                yield Fields(item, visible, name.text if isinstance(name, Scalar) else "")
+
+
+def texts(node: Node | None) -> tuple[str, ...]:
+    """The texts of a list, or of one text written without its list."""
+    match node:
+        case Sequence(items=items):
+            return tuple(item.text for item in items if isinstance(item, Scalar))
+        case Scalar(text=text) if text:
+            return (text,)
+        case _:
+            return ()
+
+
+def windows_of(fields: Fields, calendars: Calendars) -> tuple[Window, ...]:
+    """The time windows of a place; raises DocumentError with all that is wrong in them."""
+    node = fields.node.get("time_windows")
+    return parse_windows(node, None, calendars=calendars) if node else ()

@@ -1,0 +1,57 @@
+"""Pipeline files of every known format, told apart by content and read into one model."""
+
+from typing import Final
+
+from policies.documents import DocumentError
+from policies.fields import Calendars
+from policies.findings import Span
+from policies.formats import bakegate, github_actions
+from policies.formats.model import Format, Read, Unreadable
+from policies.overlay import Overlay, apply
+from policies.pipeline import Pipeline
+from policies.source import Source, SourceError, read
+
+__all__ = ["FORMATS", "Format", "Read", "Unreadable", "read_pipelines"]
+
+FORMATS: Final[tuple[Format, ...]] = (bakegate.FORMAT, github_actions.FORMAT)
+
+
+def read_pipelines(
+    text: bytes,
+    path: str,
+    overlay: Overlay | None = None,
+    *,
+    calendars: Calendars = None,
+) -> Read:
+    """Read all pipelines of a file; whatever the bytes, what is wrong is a problem, never an error.
+
+    ``path`` is as the overlay writes it: relative to the repository's root, with ``/``.
+    """
+    try:
+        sources = read(text, path)
+    except SourceError as error:
+        return Read(path, "", (), None, (Unreadable(error.span, error.message, error.templated),))
+    pipelines: list[Pipeline] = []
+    problems: list[Unreadable] = []
+    name = ""
+    for source in sources:
+        known = next((each for each in FORMATS if each.detect(source)), None)
+        if known is None:
+            continue
+        name = name or known.name
+        try:
+            pipeline, found = known.read(source, calendars)
+            problems.extend(found)
+            pipelines.append(apply(overlay, pipeline, path) if overlay else pipeline)
+        except DocumentError as error:
+            problems.extend(Unreadable(issue.span, issue.message) for issue in error.issues)
+    if not name:
+        problems.append(_unknown(sources[0]))
+    return Read(path, name, tuple(pipelines), sources[0], tuple(problems))
+
+
+def _unknown(source: Source) -> Unreadable:
+    known = ", ".join(each.title for each in FORMATS)
+    start = source.root.span
+    span = Span(source.path, start.line, start.column, start.line, start.column)
+    return Unreadable(span, f"not a pipeline file of a known format; known are {known}")

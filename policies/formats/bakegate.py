@@ -1,0 +1,123 @@
+"""Bakegate's own pipeline format into the model; the schema and what it cannot say are one report.
+
+The ``build`` section is a stage named ``build`` that the first stage follows; a stage without
+``needs`` follows the one written before it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from policies.documents import DocumentError, Issue, issues
+from policies.durations import parse_duration, parse_share
+from policies.facts import Fact
+from policies.fields import Calendars, Fields, texts, windows_of
+from policies.formats import bakegate_checks
+from policies.formats.bakegate_stages import Stages
+from policies.formats.model import Format, Unreadable
+from policies.pipeline import Alarm, Origin, Owner, Pipeline, PipelineKind
+from policies.source import Mapping, Node, Scalar, Source, core_value
+
+_SCHEMA: Final = "bakegate/pipeline/"
+
+
+def detect(source: Source) -> bool:
+    root = source.root
+    schema = root.get("schema") if isinstance(root, Mapping) else None
+    return isinstance(schema, Scalar) and schema.text.startswith(_SCHEMA)
+
+
+def read(source: Source, calendars: Calendars) -> tuple[Pipeline, tuple[Unreadable, ...]]:
+    """Read one pipeline; raises DocumentError with everything that is wrong in the file."""
+    root = source.root
+    told = list(_window_issues(root, calendars))
+    formal = issues(root, core_value(root), "pipeline")
+    # The parser of windows says more about them than the schema can.
+    found = [issue for issue in formal if not _in_windows(root, issue)]
+    found.extend(told)
+    found.extend(bakegate_checks.issues(root))
+    if found or not isinstance(root, Mapping):
+        raise DocumentError(found)
+    return _pipeline(Fields(root, root.entries["name"].key.span), calendars), ()
+
+
+def _places(root: Node) -> list[Fields]:
+    """Where windows may stand: the pipeline and each stage."""
+    if not isinstance(root, Mapping):
+        return []
+    top = Fields(root, root.span)
+    return [top, *top.listed("stages")]
+
+
+def _window_issues(root: Node, calendars: Calendars) -> Iterator[Issue]:
+    for place in _places(root):
+        try:
+            windows_of(place, calendars)
+        except DocumentError as error:
+            yield from error.issues
+
+
+def _in_windows(root: Node, issue: Issue) -> bool:
+    nodes = (place.node.get("time_windows") for place in _places(root))
+    return any(node and node.span.contains(issue.span.line, issue.span.column) for node in nodes)
+
+
+def _pipeline(top: Fields, calendars: Calendars) -> Pipeline:
+    name = top.required("name")
+    alarms = tuple(_alarm(each) for each in top.named("alarms"))
+    stages = Stages(top, tuple(alarm.name for alarm in alarms), calendars)
+    build = top.group("build")
+    artifact: Fact[str | None] = build.fact("artifact", str) if build else Fact(None, name.span)
+    return Pipeline(
+        name=name.text,
+        format=FORMAT.name,
+        span=name.span,
+        organization=top.fact("organization", str),
+        kind=top.fact("kind", PipelineKind),
+        tier=top.fact("tier", int),
+        owner=_owner(top),
+        origin=_origin(top),
+        stages=stages.read(),
+        alarms=Fact(alarms or None, top.place("alarms")),
+        windows=Fact(windows_of(top, calendars) or None, top.place("time_windows")),
+        complete=Fact(value=True, span=name.span),
+        artifact=artifact,
+        deployers=stages.deployers,
+        environment=texts(top.node.get("environment")),
+    )
+
+
+def _owner(top: Fields) -> Owner:
+    owner = top.group("owner") or Fields(Mapping(top.place("owner"), {}), top.span)
+    return Owner(
+        team=owner.fact("team", str),
+        oncall=owner.fact("oncall", str),
+        channel=owner.fact("channel", str),
+        ttr=owner.fact("ttr", lambda text: parse_duration(text).exact),
+    )
+
+
+def _origin(top: Fields) -> Origin:
+    origin = top.group("source") or Fields(Mapping(top.place("source"), {}), top.span)
+    return Origin(
+        repository=origin.fact("repository", str),
+        branches=origin.fact("branch", lambda text: (text,)),
+        start=origin.fact("start", lambda text: (text,)),
+    )
+
+
+def _alarm(fields: Fields) -> Alarm:
+    over, _, of = fields.text("periods", "1 of 1").partition(" of ")
+    return Alarm(
+        name=fields.name,
+        span=fields.span,
+        negative_ratio=parse_share(fields.text("negative_ratio", "0%")),
+        minimum=int(fields.text("minimum", "1")),
+        periods=int(over),
+        of=int(of),
+        period=parse_duration(fields.text("period", "1m")).exact,
+        missing=fields.text("missing", "unknown"),
+        scope=fields.text("scope", "stage"),
+    )
+
+
+FORMAT: Final = Format("bakegate", "Bakegate pipeline (bakegate/pipeline/v1)", detect, read)

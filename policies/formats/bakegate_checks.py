@@ -1,0 +1,141 @@
+"""What a schema cannot say of a pipeline file: that names lead somewhere, and that numbers fit.
+
+The checks look at nodes and skip what has the wrong form, which the schema reports, so that both
+kinds of errors come in one report.
+"""
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
+from graphlib import CycleError, TopologicalSorter
+
+from policies.documents import Issue, locate, nearest
+from policies.fields import Fields, texts
+from policies.source import Mapping, Node, Scalar, Sequence
+
+
+def issues(root: Node) -> list[Issue]:
+    if not isinstance(root, Mapping):
+        return []
+    top = Fields(root, root.span)
+    stages = list(top.listed("stages"))
+    needs = _needs(top, stages)
+    return [
+        *_names(top, stages),
+        *_unknown_needs(stages, needs),
+        *_cycle(stages, needs),
+        *_deployers(top, stages),
+        *_sizes(top),
+        *_alarms(top, stages),
+        *_waves(stages),
+    ]
+
+
+def _names(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+    """Equal names of stages, and of steps, synthetics and targets within one stage."""
+    first = {"build": top.place("build")} if top.group("build") else {}
+    yield from _repeated("stage", stages, first)
+    for stage in stages:
+        for key, word in (("tests", "test"), ("synthetics", "synthetic"), ("targets", "target")):
+            yield from _repeated(word, list(stage.listed(key)), {})
+    build = top.group("build")
+    if build:
+        yield from _repeated("step", list(build.listed("steps")), {})
+
+
+def _repeated(word: str, found: list[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
+    known = set(seen)
+    for each in found:
+        if each.name and each.name in known:
+            message = f"a second {word} is named '{each.name}'; give each a name of its own"
+            yield Issue(each.span, message)
+        known.add(each.name)
+
+
+def _needs(top: Fields, stages: list[Fields]) -> dict[str, list[str]]:
+    """What each stage follows, as written or by order; the first of equal names counts."""
+    found: dict[str, list[str]] = {}
+    before = ["build"] if top.group("build") else []
+    if before:
+        found["build"] = []
+    for stage in stages:
+        written = stage.node.get("needs")
+        found.setdefault(stage.name, list(texts(written)) if written else before)
+        before = [stage.name]
+    return found
+
+
+def _unknown_needs(stages: list[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
+    for stage in stages:
+        for item in _scalars(stage.node.get("needs")):
+            if item.text not in needs:
+                message = f"no stage is named '{item.text}'; {nearest(item.text, list(needs))}"
+                yield Issue(item.span, message)
+
+
+def _cycle(stages: list[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
+    """The stages of a circle of needs; of several circles the first, in time that grows evenly."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = set(error.args[1])
+        for stage in stages:
+            if stage.name in circle:
+                circle.discard(stage.name)
+                message = f"'{stage.name}' waits for itself through {', '.join(needs[stage.name])}"
+                yield Issue(stage.place("needs"), f"{message}; take one stage out of its needs")
+
+
+def _deployers(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+    known = [each.name for each in top.named("deployers")]
+    for stage in stages:
+        node = stage.node.get("deploy")
+        use = node.get("use") if isinstance(node, Mapping) else node
+        if isinstance(use, Scalar) and use.text not in known:
+            yield Issue(use.span, f"no deployer is named '{use.text}'; {nearest(use.text, known)}")
+
+
+def _sizes(top: Fields) -> Iterator[Issue]:
+    for each in top.named("deployers"):
+        hosts, batch, healthy = (_count(each, key) for key in ("hosts", "batch", "min_healthy"))
+        if hosts is None:
+            continue
+        if (batch or 1) + (healthy or 0) > hosts:
+            message = (
+                f"{healthy or 0} healthy hosts and a batch of {batch or 1} need "
+                f"{(batch or 1) + (healthy or 0)} hosts, and there are {hosts}; make one smaller"
+            )
+            place = "min_healthy" if healthy else "batch"
+            yield Issue(locate(each.node, [place]), message)
+
+
+def _count(fields: Fields, key: str) -> int | None:
+    text = fields.text(key)
+    return int(text) if text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004 - a count
+
+
+def _alarms(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+    known = [each.name for each in top.named("alarms")]
+    lists = [stage.group("bake") for stage in stages]
+    named = [each.node.get("alarms") for each in lists if each]
+    named += [each.node.get("rollback_alarms") for each in top.named("deployers")]
+    for node in named:
+        for item in _scalars(node):
+            if item.text not in known:
+                message = f"no alarm is named '{item.text}'; {nearest(item.text, known)}"
+                yield Issue(item.span, message)
+
+
+def _waves(stages: list[Fields]) -> Iterator[Issue]:
+    for stage in stages:
+        kind = stage.text("kind")
+        for key in ("wave", "exposure"):
+            if stage.scalar(key) and kind in ("test", "preprod"):
+                message = (
+                    f"only a prod stage has customers; take '{key}' out, or write 'kind: prod'"
+                )
+                yield Issue(stage.node.entries[key].key.span, message)
+
+
+def _scalars(node: Node | None) -> Iterable[Scalar]:
+    items = node.items if isinstance(node, Sequence) else ()
+    return [item for item in items if isinstance(item, Scalar)]

@@ -1,0 +1,186 @@
+"""Stages, steps, deployers and bakes of Bakegate's own format."""
+
+from dataclasses import replace
+from typing import Any
+
+from policies.classify import classify
+from policies.durations import parse_share
+from policies.facts import Fact, Provenance
+from policies.fields import Calendars, Fields, texts, windows_of
+from policies.findings import Span
+from policies.pipeline import (
+    Deploy,
+    Hooks,
+    Stage,
+    StageKind,
+    Step,
+    StepKind,
+    Target,
+)
+from policies.source import Mapping, Scalar
+from policies.stage_parts import (
+    duration,
+    read_approvals,
+    read_bake,
+    read_synthetics,
+    read_transition,
+)
+
+
+class Stages:
+    """All stages of one file; ``alarms`` are the names that the file declares."""
+
+    def __init__(self, top: Fields, alarms: tuple[str, ...], calendars: Calendars) -> None:
+        self.top = top
+        self.calendars = calendars
+        self.deployers = tuple(_deployer(each, alarms) for each in top.named("deployers"))
+
+    def read(self) -> tuple[Stage, ...]:
+        stages: list[Stage] = []
+        build = self.top.group("build")
+        if build:
+            stages.append(_build(build))
+        for fields in self.top.listed("stages"):
+            before = (stages[-1].name,) if stages else ()
+            needs = fields.node.get("needs")
+            stages.append(self._stage(fields, texts(needs) if needs else before))
+        return tuple(stages)
+
+    def _stage(self, fields: Fields, needs: tuple[str, ...]) -> Stage:
+        bake = fields.group("bake")
+        return Stage(
+            name=fields.name,
+            span=fields.span,
+            kind=fields.fact("kind", StageKind),
+            needs=needs,
+            steps=tuple(read_step(each) for each in fields.listed("tests")),
+            deploy=self._deploy(fields),
+            wave=fields.fact("wave", int),
+            exposure=fields.fact("exposure", parse_share),
+            bake=read_bake(bake) if bake else None,
+            bake_known=Fact(value=True, span=fields.span),
+            transition=read_transition(fields),
+            approvals=read_approvals(fields),
+            configuration=fields.fact("configuration", str),
+            targets=tuple(_target(each) for each in fields.listed("targets")),
+            parallel=int(fields.text("parallel", "1")),
+            checklist=texts(fields.node.get("checklist")),
+            synthetics=read_synthetics(fields),
+            windows=windows_of(fields, self.calendars),
+            rollback=fields.text("rollback"),
+        )
+
+    def _deploy(self, fields: Fields) -> Deploy | None:
+        node = fields.node.get("deploy")
+        match node:
+            case Scalar(text=name, span=span):
+                return self._deployer(name, span)
+            case Mapping():
+                inner = Fields(node, fields.place("deploy"))
+                use = inner.required("use")
+                found = self._deployer(use.text, use.span)
+                return _resized(found, inner) if inner.scalar("hosts") else found
+            case _:
+                return None
+
+    def _deployer(self, name: str, span: Span) -> Deploy:
+        found = next(each for each in self.deployers if each.name == name)
+        return replace(found, span=span)
+
+
+def _resized(deploy: Deploy, fields: Fields) -> Deploy:
+    """The deployer for another number of hosts; what no longer fits shrinks with it.
+
+    One host cannot stay up while it is replaced, so there ``min_healthy`` is 0.
+    """
+    hosts = fields.fact("hosts", int)
+    count = hosts.or_else(1) or 1
+    batch = min(deploy.batch.or_else(1) or 1, count)
+    healthy = min(deploy.min_healthy.or_else(0) or 0, count - batch)
+    return replace(
+        deploy,
+        hosts=hosts,
+        batch=replace(deploy.batch, value=batch),
+        min_healthy=replace(deploy.min_healthy, value=healthy),
+    )
+
+
+def _deployer(fields: Fields, alarms: tuple[str, ...]) -> Deploy:
+    engine = fields.required("type")
+    hooks = fields.group("hooks")
+    events = fields.names("rollback_on")
+    rollback = None if events.value is None else frozenset(events.or_else(()) or ())
+    named = fields.names("rollback_alarms")
+    if named.value is None and rollback and "alarm" in rollback:
+        named = Fact(alarms, fields.place("rollback_on"))
+    validates = hooks is not None and hooks.scalar("validate") is not None
+    checks = hooks.place("validate") if hooks and validates else fields.span
+    return Deploy(
+        span=fields.span,
+        engine=Fact(engine.text, engine.span),
+        hosts=fields.fact("hosts", int),
+        batch=fields.fact("batch", int),
+        min_healthy=fields.fact("min_healthy", int),
+        deadline=fields.fact("deadline", duration),
+        rollback_on=Fact(rollback, events.span),
+        rollback_alarms=named,
+        checks=Fact(("validate",) if validates else None, checks),
+        hooks=_hooks(hooks) if hooks else None,
+        name=fields.name,
+    )
+
+
+def _hooks(fields: Fields) -> Hooks:
+    return Hooks(*(fields.fact(key, str) for key in ("stop", "start", "validate")))
+
+
+def _build(fields: Fields) -> Stage:
+    """The build section as a stage, which deploys nothing, waits for nothing and bakes nothing."""
+    nothing: Fact[Any] = Fact(None, fields.span)
+    timeout = fields.fact("timeout", duration)
+    return Stage(
+        name="build",
+        span=fields.span,
+        kind=Fact(StageKind.BUILD, fields.span),
+        needs=(),
+        steps=tuple(read_step(each) for each in fields.listed("steps")),
+        deploy=None,
+        wave=nothing,
+        exposure=nothing,
+        bake=None,
+        bake_known=Fact(value=True, span=fields.span),
+        transition=Fact("automatic", fields.span),
+        approvals=nothing,
+        configuration=nothing,
+        timeout=timeout.or_else(None),
+    )
+
+
+def read_step(fields: Fields) -> Step:
+    name = fields.required("name")
+    run, uses = fields.fact("run", str), fields.fact("uses", str)
+    given = fields.scalar("kind")
+    if given:
+        kind: Fact[StepKind] = Fact(StepKind(given.text), given.span)
+    else:
+        guess, sure = classify(name.text, run.or_else(None), uses.or_else(None))
+        kind = Fact(guess, name.span, Provenance.INFERRED, sure)
+    soft: Fact[str | None] = Fact(None, name.span)
+    if fields.flag("soft_fail"):
+        soft = Fact("soft_fail", fields.place("soft_fail"))
+    reports = fields.group("reports")
+    return Step(
+        name=Fact(name.text, name.span),
+        kind=kind,
+        run=run,
+        uses=uses,
+        soft=soft,
+        timeout=fields.fact("timeout", duration),
+        retries=int(fields.text("retries", "0")),
+        reports=tuple((key, reports.text(key)) for key in reports.node.entries) if reports else (),
+        secrets=texts(fields.node.get("secrets")),
+    )
+
+
+def _target(fields: Fields) -> Target:
+    return Target(fields.name, fields.text("region"), fields.text("zone"))

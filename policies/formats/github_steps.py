@@ -1,0 +1,98 @@
+"""Steps of GitHub Actions jobs: what each is, and whether its failure is let pass."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from policies.classify import classify
+from policies.facts import Fact, Provenance, unknown
+from policies.findings import Span
+from policies.pipeline import Step, StepKind
+from policies.source import Mapping, Scalar, Sequence
+
+_PASSES: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)(?![\w/-])|^\s*set \+e", re.MULTILINE)
+
+
+def steps_of(name: str, job: Mapping, lines: list[str]) -> tuple[Step, ...]:
+    """All steps of a job; a job that calls a workflow has one step, the call."""
+    soft = _flag(job, "continue-on-error", "continue-on-error of the job")
+    called = job.get("uses")
+    if isinstance(called, Scalar):
+        return (_call(name, job, called, soft),)
+    steps = job.get("steps")
+    if not isinstance(steps, Sequence):
+        return ()
+    return tuple(_step(step, soft, lines) for step in steps.items if isinstance(step, Mapping))
+
+
+def _call(name: str, job: Mapping, called: Scalar, soft: Fact[str | None] | None) -> Step:
+    """A called workflow: its own name, or the job's, may say what it does; its steps are unseen."""
+    kind, sure = classify(name, None, called.text)
+    note = f"the called workflow {called.text} is not read"
+    return Step(
+        name=Fact(name, called.span),
+        kind=unknown(called.span, note)
+        if kind is StepKind.OTHER
+        else Fact(kind, called.span, Provenance.INFERRED, min(sure, 0.7), note),
+        run=Fact(None, called.span),
+        uses=Fact(called.text, called.span),
+        soft=soft or Fact(None, called.span),
+        timeout=_timeout(job, called.span),
+    )
+
+
+def _step(step: Mapping, soft: Fact[str | None] | None, lines: list[str]) -> Step:
+    run, uses = step.get("run"), step.get("uses")
+    visible = step.span
+    for key in ("name", "uses", "run", "id"):
+        found = step.get(key)
+        if isinstance(found, Scalar):
+            # A block scalar's mark is its first character; the key says more to a reader.
+            visible = found.span if found.span.line == found.span.end_line else visible
+            break
+    title = step.get("name")
+    name = title.text if isinstance(title, Scalar) else ""
+    run_text = run.text if isinstance(run, Scalar) else None
+    uses_text = uses.text if isinstance(uses, Scalar) else None
+    kind, sure = classify(name, run_text, uses_text)
+    return Step(
+        name=Fact(name or uses_text or (run_text or "").partition("\n")[0], visible),
+        kind=Fact(kind, visible, Provenance.INFERRED, sure),
+        run=Fact(run_text, run.span if run else visible),
+        uses=Fact(uses_text, uses.span if uses else visible),
+        soft=_soft(step, run, lines) or soft or Fact(None, visible),
+        timeout=_timeout(step, visible),
+    )
+
+
+def _soft(step: Mapping, run: object, lines: list[str]) -> Fact[str | None] | None:
+    written = _flag(step, "continue-on-error", "continue-on-error")
+    if written or not isinstance(run, Scalar):
+        return written
+    if "||" not in run.text and "set +e" not in run.text:
+        return None
+    for number in range(run.span.line, run.span.end_line + 1):
+        match = _PASSES.search(lines[number - 1])
+        if match:
+            column, end = match.start() + 1, match.end() + 1
+            return Fact(match.group().strip(), Span(run.span.path, number, column, number, end))
+    return None
+
+
+def _flag(node: Mapping, key: str, words: str) -> Fact[str | None] | None:
+    """A flag as the construct that it is; an expression may be either."""
+    found = node.get(key)
+    if not isinstance(found, Scalar) or found.text.lower() == "false":
+        return None
+    if "${{" in found.text:
+        return unknown(found.span, f"{key} is the expression {found.text}")
+    return Fact(words, found.span) if found.text.lower() == "true" else None
+
+
+def _timeout(node: Mapping, span: Span) -> Fact[timedelta | None]:
+    found = node.get("timeout-minutes")
+    if not isinstance(found, Scalar):
+        return Fact(None, span)
+    if found.text.isdecimal() and len(found.text) <= 6:  # noqa: PLR2004 - longer than any job
+        return Fact(timedelta(minutes=int(found.text)), found.span)
+    return unknown(found.span, "timeout-minutes is an expression")

@@ -1,0 +1,39 @@
+"""What a reader of a format gives, whatever the format."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from policies.fields import Calendars
+from policies.findings import Span
+from policies.pipeline import Pipeline
+from policies.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reason why a file, or a part of it, could not be read."""
+
+    span: Span
+    message: str
+    templated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Everything that was found in one file; ``source`` is its first readable document."""
+
+    path: str
+    format: str
+    pipelines: tuple[Pipeline, ...]
+    source: Source | None
+    problems: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of pipeline file. ``read`` may raise DocumentError with all errors of the file."""
+
+    name: str
+    title: str
+    detect: Callable[[Source], bool]
+    read: Callable[[Source, Calendars], tuple[Pipeline, tuple[Unreadable, ...]]]

@@ -1,0 +1,117 @@
+"""What gates read from a release record: evidence, runs of stages, and the facts to keep."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from policies.facts import Provenance
+from policies.findings import Result
+from policies.phrases import listed
+from policies.pipeline import Stage
+from policies.plain import instant_text
+from policies.release import Evidence, Release, StageRun
+from policies.rule import Case, Outcome, Used
+
+#: Words that reporters use for a suite that passed.
+PASSED: Final = frozenset({"pass", "passed", "success", "succeeded"})
+
+
+def observed(path: str, value: Any, at: datetime | None, source: str = "release record") -> Used:
+    plain = instant_text(value) if isinstance(value, datetime) else value
+    return Used(path, plain, Provenance.OBSERVED, source, at)
+
+
+def declared(path: str, value: Any, source: str) -> Used:
+    return Used(path, value, Provenance.DECLARED, source)
+
+
+def evidence_used(evidence: Evidence) -> Used:
+    value = {
+        "result": evidence.result,
+        "executed": evidence.executed,
+        "failed": evidence.failed,
+        "soft_failed": evidence.soft_failed,
+        "commit": evidence.commit,
+        "digest": evidence.digest,
+    }
+    suite = f".{evidence.name}" if evidence.name else ""
+    return observed(f"evidence.{evidence.kind}{suite}", value, evidence.ended_at)
+
+
+def latest_suites(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The last run of each suite in each stage: a repeated suite counts as it ended last."""
+    last: dict[tuple[str, str, str], Evidence] = {}
+    for each in evidence:
+        key = (each.kind, each.stage, each.name)
+        if key not in last or last[key].ended_at <= each.ended_at:
+            last[key] = each
+    return tuple(last.values())
+
+
+def ran_here(release: Release, evidence: Evidence) -> bool:
+    """Whether the evidence is about this release's artifact: by digest, else by commit."""
+    if evidence.digest:
+        return evidence.digest == release.artifact.digest
+    return bool(evidence.commit) and evidence.commit == release.artifact.commit
+
+
+def prod_before(case: Case) -> tuple[Stage, ...]:
+    return tuple(stage for stage in case.before if stage.is_prod)
+
+
+def no_prod_before(case: Case) -> Outcome:
+    message = f"no production stage comes directly before {case.stage.name}"
+    return Outcome(Result.NOT_APPLICABLE, message)
+
+
+def run_used(run: StageRun, *names: str) -> tuple[Used, ...]:
+    """The named facts of one run, as they are stored with the decision."""
+    seen = {
+        "baked_s": run.bake_observed_at,
+        "data_points": run.data_points.observed_at if run.data_points else None,
+    }
+    return tuple(
+        observed(f"stage.{run.stage}.{name}", _plain(getattr(run, name)), seen.get(name))
+        for name in names
+    )
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool | datetime):
+        return value
+    return {"positive": value.positive, "negative": value.negative}
+
+
+def together(parts: Sequence[Outcome]) -> Outcome:
+    """Tell outcomes about several stages or suites as one.
+
+    A failure outweighs an unknown, which outweighs a pass; all that weigh most are told. Waiting
+    cures the whole only where it cures every failure, and an end that one part does not know, the
+    whole does not know.
+    """
+    order = (Result.FAIL, Result.UNKNOWN, Result.PASS, Result.NOT_APPLICABLE)
+    worst = next(each for each in order if any(part.result is each for part in parts))
+    told = [part for part in parts if part.result is worst]
+    waits = all(part.waits for part in told)
+    ends = [part.until for part in told if part.until]
+    return Outcome(
+        worst,
+        "; ".join(dict.fromkeys(part.message for part in told)),
+        would_pass="; ".join(dict.fromkeys(part.would_pass for part in told if part.would_pass)),
+        until=max(ends) if waits and len(ends) == len(told) else None,
+        waits=waits,
+        inferred=all(part.inferred for part in told),
+        used=_all_used(parts),
+    )
+
+
+def _all_used(parts: Iterable[Outcome]) -> tuple[Used, ...]:
+    """Every fact once, in the order of its first use."""
+    kept: list[Used] = []
+    for part in parts:
+        kept.extend(used for used in part.used if used not in kept)
+    return tuple(kept)
+
+
+def suites_named(evidence: Iterable[Evidence]) -> str:
+    return listed(dict.fromkeys(each.name or each.kind for each in evidence))

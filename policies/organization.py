@@ -1,0 +1,105 @@
+"""The organization tree: who belongs to whom, in which zone, under which ruleset file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from policies.documents import DocumentError, Issue, read_single
+from policies.documents import issues as form_issues
+from policies.findings import Span
+from policies.plain import nearest
+from policies.source import Mapping, Node, Scalar, Sequence, core_value
+
+DEFAULT_ZONE: Final = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """One node; ``zone`` and ``ruleset`` are None where the file says none for this node."""
+
+    name: str
+    zone: str | None
+    ruleset: str | None
+    children: "tuple[Organization, ...]"
+    span: Span
+
+    def path_to(self, path: str) -> "tuple[Organization, ...]":
+        """The nodes from this root to ``retail/commerce/orders``; empty where there is none."""
+        head, _, rest = path.partition("/")
+        if head != self.name:
+            return ()
+        if not rest:
+            return (self,)
+        below = next((found for each in self.children if (found := each.path_to(rest))), ())
+        return (self, *below) if below else ()
+
+    def find(self, path: str) -> "Organization | None":
+        nodes = self.path_to(path)
+        return nodes[-1] if nodes else None
+
+    def zone_of(self, path: str) -> str:
+        """The zone in which dates of this node are read: its own, else the nearest above."""
+        zones = [each.zone for each in self.path_to(path) if each.zone]
+        return zones[-1] if zones else DEFAULT_ZONE
+
+    def walk(self, above: str = "") -> "Iterator[tuple[str, Organization]]":
+        """Every node with its path, a parent before its children."""
+        path = f"{above}/{self.name}" if above else self.name
+        yield path, self
+        for each in self.children:
+            yield from each.walk(path)
+
+
+def read_organization(text: bytes | str, path: str) -> Organization:
+    """Read ``bakegate/organization/v1``; raises DocumentError with everything that is wrong."""
+    source = read_single(text, path)
+    form = form_issues(source.root, core_value(source.root), "organization")
+    issues: list[Issue] = []
+    root = _node(source.root, issues)
+    # Where the form is wrong, the meaning adds nothing.
+    told = {issue.span for issue in form}
+    if found := [*form, *(each for each in issues if each.span not in told)]:
+        raise DocumentError(found)
+    return root
+
+
+def _node(node: Node, issues: list[Issue]) -> Organization:
+    mapping = node if isinstance(node, Mapping) else Mapping(node.span, {})
+    name, zone, ruleset = (_scalar(mapping.get(key)) for key in ("name", "zone", "ruleset"))
+    if zone and not _is_zone(zone.text):
+        near = nearest(zone.text, available_timezones())
+        issues.append(Issue(zone.span, f"{zone.text!r} is not an IANA time zone{near}"))
+    listed = mapping.get("children")
+    items = listed.items if isinstance(listed, Sequence) else ()
+    children = tuple(_node(each, issues) for each in items)
+    _refuse_twins(children, issues)
+    return Organization(
+        name=name.text if name else "",
+        zone=zone.text if zone else None,
+        ruleset=ruleset.text if ruleset else None,
+        children=children,
+        span=name.span if name else node.span,
+    )
+
+
+def _refuse_twins(children: tuple[Organization, ...], issues: list[Issue]) -> None:
+    seen: dict[str, Span] = {}
+    for child in children:
+        first = seen.setdefault(child.name, child.span)
+        if first is not child.span:
+            told = f"{child.name!r} stands already on line {first.line}; siblings need other names"
+            issues.append(Issue(child.span, told))
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        # A folder of the zone data raises OSError, a path outside of it ValueError.
+        return False
+    return True
+
+
+def _scalar(node: Node | None) -> Scalar | None:
+    return node if isinstance(node, Scalar) else None

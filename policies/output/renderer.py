@@ -1,0 +1,11 @@
+"""What every output format is: a report in, text with a final newline out."""
+
+from typing import Protocol
+
+from policies.engine.report import Report
+
+
+class Renderer(Protocol):
+    def __call__(self, report: Report, *, color: bool = False) -> str:
+        """Render the report; formats that machines read take no notice of ``color``."""
+        ...

@@ -1,0 +1,99 @@
+"""Findings for a person in a terminal: the place, the line with a caret, what to do, a summary.
+
+Findings at ``observe`` are for leaders, so only their number is told here. What was waived is only
+counted too: it stands in the file, with its reason.
+"""
+
+from collections.abc import Callable, Iterator
+from unicodedata import category, east_asian_width
+
+from policies.engine.report import Report
+from policies.findings import Enforcement, Finding, Result, Span
+
+Paint = Callable[[str, str], str]
+
+_COLORS = {"block": "red", "warn": "yellow", "observe": "blue"}
+#: Longest excerpt of one line; beyond it the place alone must do.
+_WIDEST = 160
+
+
+def render_text(report: Report, *, color: bool = False) -> str:
+    paint = _paint if color else _plain
+    lines: list[str] = []
+    for file in sorted(report.files, key=lambda each: each.path):
+        source = file.text.splitlines()
+        for finding in file.findings:
+            if finding.result is not Result.WAIVED and finding.enforcement > Enforcement.OBSERVE:
+                lines.extend((*_finding(finding, source, paint), ""))
+    lines.extend(_summary(report, paint))
+    return "\n".join(lines) + "\n"
+
+
+def _finding(finding: Finding, source: list[str], paint: Paint) -> Iterator[str]:
+    span = finding.span
+    level = paint(finding.enforcement.word, _COLORS[finding.enforcement.word])
+    unsure = " (unknown)" if finding.result is Result.UNKNOWN else ""
+    place = f"{span.path}:{span.line}:{span.column}"
+    yield f"{place}: {level}: {paint(finding.rule, 'bold')}{unsure}: {_printable(finding.message)}"
+    yield from _excerpt(span, source, paint)
+    for related in finding.related:
+        yield f"  also: {related.span.path}:{related.span.line}: {_printable(related.note)}"
+    if finding.fix:
+        yield f"  fix:  {_printable(finding.fix)}"
+    if finding.docs:
+        yield f"  docs: {finding.docs}"
+
+
+def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:
+    """The line of the finding and a caret under it; nothing where the line cannot be shown."""
+    if not 0 < span.line <= len(source) or len(source[span.line - 1]) > _WIDEST:
+        return
+    line = source[span.line - 1]
+    margin = f"{span.line:>5} | "
+    yield margin + _printable(line)
+    end = span.end_column if span.end_line == span.line else len(line) + 1
+    lead = "".join("\t" if each == "\t" else " " * _width(each) for each in line[: span.column - 1])
+    marked = max(1, sum(_width(each) for each in line[span.column - 1 : end - 1]))
+    yield " " * (len(margin) - 2) + "| " + lead + paint("^" * marked, "bold")
+
+
+def _summary(report: Report, paint: Paint) -> Iterator[str]:
+    counts = [
+        paint(f"{number} {level.word}", _COLORS[level.word])
+        for level in (Enforcement.BLOCK, Enforcement.WARN, Enforcement.OBSERVE)
+        if (number := report.count(level))
+    ]
+    waived = [f"{report.waived} waived"] if report.waived else []
+    files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
+    found = ", ".join((*counts, *waived)) or "nothing found"
+    yield f"{files}, ruleset {report.ruleset}: {found}"
+    if report.commonest:
+        rule, number = report.commonest
+        yield f"start with {rule} ({number}): bakegate explain {rule}"
+
+
+def _printable(text: str) -> str:
+    """Text of a file cannot steer the terminal: control characters become visible."""
+    return "".join(_visible(each) for each in text)
+
+
+def _visible(character: str) -> str:
+    if character == "\t" or category(character) not in ("Cc", "Cf", "Cs"):
+        return character
+    return "\N{REPLACEMENT CHARACTER}"
+
+
+def _width(character: str) -> int:
+    """Columns of a terminal that one character takes."""
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
+def _plain(text: str, style: str) -> str:  # noqa: ARG001 - the same shape as the one with colour
+    return text
+
+
+def _paint(text: str, style: str) -> str:
+    # Imported here because most runs write to a pipe and need no colour.
+    from click import style as styled  # noqa: PLC0415 - see above
+
+    return styled(text, bold=True) if style == "bold" else styled(text, fg=style)

@@ -1,0 +1,75 @@
+"""A resolved ruleset read back from what was stored with a decision."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from policies.findings import Enforcement
+from policies.plain import parse_instant
+from policies.rule import AnyRule, Params, specs
+from policies.rules import rule
+from policies.ruleset.model import (
+    Effective,
+    ExceptionPolicy,
+    PlacedWindows,
+    Resolved,
+    Upcoming,
+    WindowText,
+)
+from policies.ruleset.values import parse_value
+
+
+def from_json(data: Mapping[str, Any]) -> Resolved:
+    """The inverse of ``to_json``.
+
+    A rule that this engine no longer has is left out; comparing the two answers tells of it.
+    """
+    found = ((each, rule(each), said) for each, said in data["rules"].items())
+    policy = data["exceptions"]
+    return Resolved(
+        name=data["name"],
+        organization=data["organization"],
+        zone=data["zone"],
+        rules={each: _effective(known, said) for each, known, said in found if known},
+        placed=tuple(_placed(each) for each in data["time_windows"]),
+        exceptions=ExceptionPolicy(
+            longest=policy.get("longest"),
+            approver=policy.get("approver", ""),
+            forbidden=frozenset(policy.get("forbidden", ())),
+        ),
+    )
+
+
+def _placed(data: Mapping[str, Any]) -> PlacedWindows:
+    sources = tuple(
+        WindowText(each["text"], tuple((name, text) for name, text in each["calendars"]))
+        for each in data["sources"]
+    )
+    return PlacedWindows(data["place"], sources)
+
+
+def _effective(known: AnyRule, data: Mapping[str, Any]) -> Effective:
+    upcoming = data.get("next")
+    return Effective(
+        rule=known,
+        enforcement=Enforcement.of(data["enforcement"]),
+        params=_params(known, data.get("parameters", {})),
+        on_unknown_lint=data["on_unknown"]["lint"],
+        on_unknown_gate=data["on_unknown"]["gate"],
+        reason=data.get("reason", ""),
+        debate=data.get("debate", ""),
+        set_by=data.get("set_by", ""),
+        locked=frozenset(data.get("locked", ())),
+        next=upcoming
+        and Upcoming(parse_instant(upcoming["at"]), Enforcement.of(upcoming["enforcement"])),
+    )
+
+
+def _params(known: AnyRule, stored: Mapping[str, Any]) -> Params:
+    said = {
+        spec.name: parse_value(spec, stored[spec.name])
+        for spec in specs(known.params)
+        if spec.name in stored
+    }
+    params: Params = replace(known.params(), **said)
+    return params

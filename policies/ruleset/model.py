@@ -1,0 +1,242 @@
+"""Rulesets as files say them (``Ruleset``) and as they hold for one organization (``Resolved``)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from policies.canonical import digest
+from policies.findings import Enforcement, Span
+from policies.plain import compact, instant_text
+from policies.rule import AnyRule, Params, specs
+from policies.ruleset.values import value_json
+from policies.source import read
+from policies.windows import Window, WindowSet, parse_windows
+
+#: What unknown means in a lint; waiting is nothing that a file under review can do.
+ON_UNKNOWN_LINT: Final = ("ignore", "warn", "block")
+#: What unknown means at a gate, from the loosest to the strictest.
+ON_UNKNOWN_GATE: Final = ("ignore", "warn", "hold", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A level from the start of a day; ``organizations`` are subtrees, empty means all."""
+
+    start: date
+    enforcement: Enforcement
+    organizations: tuple[str, ...]
+    span: Span
+
+    def covers(self, organization: str) -> bool:
+        return not self.organizations or any(
+            organization == each or organization.startswith(each + "/")
+            for each in self.organizations
+        )
+
+    def starts_at(self, zone: ZoneInfo) -> datetime:
+        return datetime(self.start.year, self.start.month, self.start.day, tzinfo=zone).astimezone(
+            UTC
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What one file says about one rule; None and absent parameters say nothing.
+
+    ``spans`` holds the places of what was said: ``enforcement`` and each parameter by its name.
+    """
+
+    rule: str
+    span: Span
+    enforcement: Enforcement | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    locks_all: bool = False
+    locked: frozenset[str] = frozenset()
+    on_unknown_lint: str = ""
+    on_unknown_gate: str = ""
+    reason: str = ""
+    debate: str = ""
+    schedule: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowText:
+    """Time windows as plain JSON text, with the calendars they name.
+
+    A ruleset does not know the zone of the organization that uses it, so its windows are read anew
+    for each zone; and a decision can store them.
+    """
+
+    text: str
+    calendars: tuple[tuple[str, str], ...] = ()
+
+    def windows(self, zone: str) -> tuple[Window, ...]:
+        return _windows(self, zone)
+
+
+@cache
+def _windows(source: WindowText, zone: str) -> tuple[Window, ...]:
+    """The text was valid when it was made, so nothing is left to tell of it."""
+    root = read(source.text, "time_windows")[0].root
+    return parse_windows(root, zone, calendars=dict(source.calendars).__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionPolicy:
+    """Limits of an organization on exceptions. ``longest`` is in days; None sets no limit."""
+
+    longest: int | None = None
+    approver: str = ""
+    forbidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """One ruleset file with the rulesets that it extends, in their order."""
+
+    name: str
+    path: str
+    span: Span
+    extends: "tuple[Base, ...]" = ()
+    owner: str = ""
+    debate: str = ""
+    on_unknown_lint: str = ""
+    on_unknown_gate: str = ""
+    settings: tuple[Setting, ...] = ()
+    windows: WindowText | None = None
+    exceptions: ExceptionPolicy = ExceptionPolicy()
+
+    @property
+    def size(self) -> int:
+        """How many files this is once every ``extends`` is expanded."""
+        return 1 + sum(base.ruleset.size for base in self.extends)
+
+    def layers(self, above: Span | None = None) -> "Iterator[tuple[Ruleset, Span | None]]":
+        """The expanded files in the order in which they apply, this one last.
+
+        With each comes the ``extends`` entry of this file that brought it in; None for itself.
+        """
+        for base in self.extends:
+            yield from base.ruleset.layers(above or base.span)
+        yield self, above
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """One entry of ``extends`` and the ruleset that it names."""
+
+    span: Span
+    ruleset: Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The next change of a level that is already decided."""
+
+    at: datetime
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What holds for one rule in one organization at one instant.
+
+    ``set_by`` names the place that set the level. ``locked`` holds the names of locked parameters,
+    and ``enforcement`` where the level itself is locked.
+    """
+
+    rule: AnyRule
+    enforcement: Enforcement
+    params: Params
+    on_unknown_lint: str
+    on_unknown_gate: str
+    reason: str = ""
+    debate: str = ""
+    set_by: str = "built-in default"
+    locked: frozenset[str] = frozenset()
+    next: Upcoming | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedWindows:
+    """The windows of one organization node, from its file and those that it extends."""
+
+    place: str
+    sources: tuple[WindowText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The rules of one organization at one instant, in the order of the catalogue."""
+
+    name: str
+    organization: str
+    zone: str
+    rules: Mapping[str, Effective]
+    placed: tuple[PlacedWindows, ...] = ()
+    exceptions: ExceptionPolicy = ExceptionPolicy()
+
+    @property
+    def windows(self) -> tuple[WindowSet, ...]:
+        """One set for each node: the windows of the files of a node are a union."""
+        return tuple(
+            WindowSet(
+                each.place,
+                tuple(window for source in each.sources for window in source.windows(self.zone)),
+            )
+            for each in self.placed
+        )
+
+    @property
+    def digest(self) -> str:
+        return digest(to_json(self))
+
+
+def to_json(resolved: Resolved) -> dict[str, Any]:
+    """Everything that a gate needs to come to the same answer again, as plain JSON data."""
+    policy = resolved.exceptions
+    return {
+        "name": resolved.name,
+        "organization": resolved.organization,
+        "zone": resolved.zone,
+        "rules": {name: _effective_json(each) for name, each in resolved.rules.items()},
+        "time_windows": [
+            {"place": each.place, "sources": [_window_json(source) for source in each.sources]}
+            for each in resolved.placed
+        ],
+        "exceptions": compact(
+            {
+                "longest": policy.longest,
+                "approver": policy.approver,
+                "forbidden": sorted(policy.forbidden),
+            }
+        ),
+    }
+
+
+def _window_json(source: WindowText) -> dict[str, Any]:
+    return {"text": source.text, "calendars": [list(pair) for pair in source.calendars]}
+
+
+def _effective_json(effective: Effective) -> dict[str, Any]:
+    upcoming = effective.next
+    return compact(
+        {
+            "enforcement": effective.enforcement.word,
+            "parameters": {
+                spec.name: value_json(spec, getattr(effective.params, spec.name))
+                for spec in specs(effective.rule.params)
+            },
+            "on_unknown": {"lint": effective.on_unknown_lint, "gate": effective.on_unknown_gate},
+            "reason": effective.reason,
+            "debate": effective.debate,
+            "set_by": effective.set_by,
+            "locked": sorted(effective.locked),
+            "next": upcoming
+            and {"at": instant_text(upcoming.at), "enforcement": upcoming.enforcement.word},
+        }
+    )

@@ -1,0 +1,170 @@
+"""A ruleset file as ``Ruleset``: its ``extends``, windows and entries, all errors at once."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from json import dumps
+from posixpath import dirname, join, normpath
+from typing import Final
+
+from policies.documents import DocumentError, Issue, read_single
+from policies.documents import issues as form_issues
+from policies.durations import parse_duration
+from policies.organization import DEFAULT_ZONE
+from policies.plain import nearest
+from policies.ruleset.builtin import BUILTIN, builtin_text
+from policies.ruleset.model import Base, ExceptionPolicy, Ruleset, WindowText
+from policies.ruleset.settings import NodeReader, read_settings
+from policies.source import Node, Scalar, Source, core_value, read
+from policies.windows import parse_windows
+
+#: Most files that one ruleset may expand to; a file that extends two that extend two … is a bomb.
+MAX_FILES: Final = 100
+
+_REMOTE: Final = re.compile(r"(git\+)?https?://")
+
+Load = Callable[[str], str]
+
+
+def read_ruleset(text: bytes | str, path: str, load: Load) -> Ruleset:
+    """Read ``bakegate/ruleset/v1``; ``load`` gives the text of a file that it names.
+
+    Paths in a ruleset are relative to its own folder; ``load`` gets them joined with it and raises
+    OSError for what cannot be read. Raises DocumentError with all that is wrong in all files.
+    """
+    reading = _Reading(load)
+    ruleset = reading.text(text, path, ())
+    reading.done()
+    return ruleset
+
+
+def builtin(name: str) -> Ruleset:
+    """A built-in ruleset; ``name`` is one of ``BUILTIN``.
+
+    Its form is not validated here, because a test does that and the schema costs a slow import.
+    """
+    reading = _Reading(builtin_text)
+    ruleset = reading.ruleset(read(builtin_text(name), name)[0], (name,))
+    reading.done()
+    return ruleset
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One call of ``read_ruleset``: where files come from, what was wrong in form and meaning."""
+
+    load: Load
+    form: list[Issue] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    known: dict[str, Ruleset] = field(default_factory=dict)
+    too_many: bool = False
+
+    def text(self, text: bytes | str, path: str, trail: tuple[str, ...]) -> Ruleset:
+        """One file; its form may be wrong and its meaning too, and both are told at once."""
+        source = read_single(text, path)
+        self.form.extend(form_issues(source.root, core_value(source.root), "ruleset"))
+        return self.ruleset(source, (*trail, path))
+
+    def done(self) -> None:
+        """Raise what was found; where the form is wrong, its meaning adds nothing."""
+        told = {issue.span for issue in self.form}
+        found = [*self.form, *(each for each in self.issues if each.span not in told)]
+        if found:
+            raise DocumentError(found)
+
+    def ruleset(self, source: Source, trail: tuple[str, ...]) -> Ruleset:
+        top = NodeReader(source.root, self.issues)
+        self._refuse_custom(top)
+        unknown = top.mapping("on_unknown")
+        return Ruleset(
+            name=top.text("name"),
+            path=source.path,
+            span=top.node.span,
+            extends=tuple(self._bases(top, trail)),
+            owner=top.text("owner"),
+            debate=top.text("debate"),
+            on_unknown_lint=unknown.text("lint"),
+            on_unknown_gate=unknown.text("gate"),
+            settings=read_settings(top.mapping("rules")),
+            windows=self._windows(top.child("time_windows"), source.path),
+            exceptions=_exceptions(top.mapping("exceptions")),
+        )
+
+    def _bases(self, top: NodeReader, trail: tuple[str, ...]) -> list[Base]:
+        bases = [
+            Base(entry.node.span, found)
+            for entry in top.items("extends")
+            if (found := self._base(entry.node, _reference(entry), trail))
+        ]
+        if sum(base.ruleset.size for base in bases) > MAX_FILES:
+            # The files above would only repeat what the first one says.
+            if self.too_many:
+                return []
+            self.too_many = True
+            told = f"extends expands to more than {MAX_FILES} files"
+            self.issues.append(Issue(bases[-1].span, told))
+            return []
+        return bases
+
+    def _base(self, node: Node, reference: str, trail: tuple[str, ...]) -> Ruleset | None:
+        if reference in BUILTIN:
+            return self.known.setdefault(reference, builtin(reference))
+        if not isinstance(node, Scalar) or _REMOTE.match(reference):
+            told = (
+                f"{reference!r} is a remote ruleset, which this version does not read; "
+                f"name a built-in one ({', '.join(BUILTIN)}) or the path of a file"
+            )
+            self.issues.append(Issue(node.span, told))
+            return None
+        path = normpath(join(dirname(trail[-1]), reference))
+        if path in trail:
+            circle = " extends ".join((*trail[trail.index(path) :], path))
+            self.issues.append(Issue(node.span, f"{circle}: a ruleset cannot extend itself"))
+            return None
+        if path not in self.known:
+            self._read_file(node, reference, path, trail)
+        return self.known.get(path)
+
+    def _read_file(self, node: Node, reference: str, path: str, trail: tuple[str, ...]) -> None:
+        try:
+            self.known[path] = self.text(self.load(path), path, trail)
+        except DocumentError as error:
+            self.issues.extend(error.issues)
+        except OSError as error:
+            near = nearest(reference, BUILTIN)
+            told = f"{reference!r} cannot be read ({error.strerror or error}){near}"
+            self.issues.append(Issue(node.span, told))
+
+    def _windows(self, node: Node | None, path: str) -> WindowText | None:
+        """The windows as text; they are read once here, for their errors."""
+        if node is None:
+            return None
+        used: dict[str, str] = {}
+
+        def calendar(reference: str) -> str:
+            text = self.load(normpath(join(dirname(path), reference)))
+            used[reference] = text
+            return text
+
+        try:
+            parse_windows(node, DEFAULT_ZONE, calendars=calendar)
+        except DocumentError as error:
+            self.issues.extend(error.issues)
+            return None
+        return WindowText(dumps(core_value(node)), tuple(sorted(used.items())))
+
+    def _refuse_custom(self, top: NodeReader) -> None:
+        for node, reference in top.texts("custom"):
+            told = f"{reference!r}: this version has no custom rules; remove the entry"
+            self.issues.append(Issue(node.span, told))
+
+
+def _reference(entry: NodeReader) -> str:
+    """What an entry of ``extends`` names: a text, or ``from`` with a digest beside it."""
+    return entry.node.text if isinstance(entry.node, Scalar) else entry.text("from")
+
+
+def _exceptions(reader: NodeReader) -> ExceptionPolicy:
+    longest = reader.parsed("longest", lambda text: parse_duration(text).exact.days)
+    forbidden = reader.rule_ids("forbidden")
+    return ExceptionPolicy(longest, reader.text("approver"), frozenset(forbidden))

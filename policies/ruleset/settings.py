@@ -1,0 +1,168 @@
+"""The entries of ``rules:`` in a ruleset file: ids, levels, parameters, locks and schedules."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from policies.documents import Issue
+from policies.findings import Enforcement, Span
+from policies.plain import nearest, parse_day
+from policies.rule import AnyRule, ParamSpec, specs
+from policies.rules import CATALOGUE, rule
+from policies.ruleset.model import Setting, Step
+from policies.ruleset.values import parse_value
+from policies.source import Mapping, Node, Scalar, Sequence, core_value
+
+T = TypeVar("T")
+
+_LEVELS: Final = tuple(level.word for level in Enforcement)
+
+
+@dataclass(slots=True)
+class NodeReader:
+    """A node of a file that is being read; what has the wrong form reads as nothing.
+
+    The schema has told of a wrong form already; this reader only adds what no schema can say.
+    """
+
+    node: Node
+    issues: list[Issue]
+
+    def child(self, key: str) -> Node | None:
+        return self.node.get(key) if isinstance(self.node, Mapping) else None
+
+    def mapping(self, key: str) -> "NodeReader":
+        return NodeReader(self.child(key) or Mapping(self.node.span, {}), self.issues)
+
+    def entries(self) -> Iterator[tuple[Scalar, Node]]:
+        if isinstance(self.node, Mapping):
+            for entry in self.node.entries.values():
+                yield entry.key, entry.value
+
+    def text(self, key: str) -> str:
+        node = self.child(key)
+        return node.text if isinstance(node, Scalar) else ""
+
+    def texts(self, key: str) -> list[tuple[Scalar, str]]:
+        node = self.child(key)
+        items = node.items if isinstance(node, Sequence) else ()
+        return [(each, each.text) for each in items if isinstance(each, Scalar)]
+
+    def items(self, key: str) -> "list[NodeReader]":
+        node = self.child(key)
+        items = node.items if isinstance(node, Sequence) else ()
+        return [NodeReader(each, self.issues) for each in items]
+
+    def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
+        """The text under ``key`` as ``parse`` reads it; its ValueError becomes an error here."""
+        node = self.child(key)
+        if not isinstance(node, Scalar):
+            return None
+        try:
+            return parse(node.text)
+        except (ValueError, OverflowError) as error:
+            self.issues.append(Issue(node.span, str(error)))
+            return None
+
+    def rule_ids(self, key: str) -> list[str]:
+        found = self.texts(key)
+        for node, name in found:
+            if rule(name) is None:
+                self.issues.append(Issue(node.span, no_rule(name)))
+        return [name for _, name in found]
+
+
+def read_settings(rules: NodeReader) -> tuple[Setting, ...]:
+    found = []
+    for key, node in rules.entries():
+        known = rule(key.text)
+        if known is None:
+            rules.issues.append(Issue(key.span, no_rule(key.text)))
+        else:
+            found.append(_setting(known, key, node, rules.issues))
+    return tuple(found)
+
+
+def no_rule(name: str) -> str:
+    """The words about a rule id that is none."""
+    near = nearest(name, (each.id for each in CATALOGUE))
+    return f"there is no rule {name!r}{near or '; `bakegate rules` lists all'}"
+
+
+def _setting(known: AnyRule, key: Scalar, node: Node, issues: list[Issue]) -> Setting:
+    if isinstance(node, Scalar):
+        level = _level(node.text)
+        return Setting(known.id, key.span, level, spans={"enforcement": node.span})
+    reader = NodeReader(node, issues)
+    params, spans = _params(known, reader.mapping("parameters"))
+    unknown = reader.mapping("on_unknown")
+    for name, said in (
+        ("enforcement", reader.child("enforcement")),
+        ("on_unknown_lint", unknown.child("lint")),
+        ("on_unknown_gate", unknown.child("gate")),
+    ):
+        if said:
+            spans[name] = said.span
+    return Setting(
+        rule=known.id,
+        span=key.span,
+        enforcement=_level(reader.text("enforcement")),
+        params=params,
+        spans=spans,
+        locks_all=reader.text("locked") == "true",
+        locked=_locked(known, reader),
+        on_unknown_lint=unknown.text("lint"),
+        on_unknown_gate=unknown.text("gate"),
+        reason=reader.text("reason"),
+        debate=reader.text("debate"),
+        schedule=_schedule(reader.mapping("schedule")),
+    )
+
+
+def _level(word: str) -> Enforcement | None:
+    return Enforcement.of(word) if word in _LEVELS else None
+
+
+def _params(known: AnyRule, reader: NodeReader) -> tuple[dict[str, Any], dict[str, Span]]:
+    declared = {spec.name: spec for spec in specs(known.params)}
+    values: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    for key, node in reader.entries():
+        spec = declared.get(key.text)
+        if spec is None:
+            told = _no_param(known, key.text, declared)
+            reader.issues.append(Issue(key.span, told))
+            continue
+        try:
+            values[spec.name] = parse_value(spec, core_value(node))
+            spans[spec.name] = node.span
+        except ValueError as error:
+            reader.issues.append(Issue(node.span, f"{known.id}, {spec.name}: {error}"))
+    return values, spans
+
+
+def _no_param(known: AnyRule, name: str, declared: dict[str, ParamSpec]) -> str:
+    near = nearest(name, declared)
+    listed = f"; it has {', '.join(declared)}" if declared else "; it has none"
+    return f"rule {known.id!r} has no parameter {name!r}{near or listed}"
+
+
+def _locked(known: AnyRule, reader: NodeReader) -> frozenset[str]:
+    declared = {spec.name: spec for spec in specs(known.params)}
+    found = reader.texts("locked")
+    for node, name in found:
+        if name not in declared:
+            reader.issues.append(Issue(node.span, _no_param(known, name, declared)))
+    return frozenset(name for _, name in found)
+
+
+def _schedule(reader: NodeReader) -> tuple[Step, ...]:
+    reader.parsed("announced", parse_day)
+    steps = []
+    for each in reader.items("steps"):
+        start = each.parsed("from", parse_day)
+        level = _level(each.text("enforcement"))
+        if start and level is not None:
+            subtrees = tuple(name for _, name in each.texts("organizations"))
+            steps.append(Step(start, level, subtrees, each.node.span))
+    return tuple(sorted(steps, key=lambda step: step.start))

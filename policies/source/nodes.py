@@ -1,0 +1,122 @@
+"""The nodes of a document with their places, and the plain values that they stand for.
+
+Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool that owns the file.
+``core_value`` is the reading of our own files, the YAML 1.2 core schema.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from policies.findings import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A leaf as it is written. ``plain`` is false for quoted and block scalars."""
+
+    span: Span
+    text: str
+    plain: bool
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Scalar
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys in file order; of duplicate keys the last wins, the others stand in ``duplicates``."""
+
+    span: Span
+    entries: dict[str, Entry]
+    duplicates: tuple[Scalar, ...] = ()
+    tag: str = ""
+
+    def get(self, key: str) -> "Node | None":
+        entry = self.entries.get(key)
+        return entry.value if entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    span: Span
+    items: "tuple[Node, ...]"
+    tag: str = ""
+
+
+Node = Scalar | Mapping | Sequence
+
+
+class SourceError(Exception):
+    """A text that cannot be read, with the place and what to do next."""
+
+    def __init__(self, span: Span, message: str, *, templated: bool = False) -> None:
+        super().__init__(message)
+        self.span = span
+        self.message = message
+        self.templated = templated
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment: where it starts, its words, and whether it stands alone on its line."""
+
+    line: int
+    column: int
+    text: str
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One readable document of one file; ``text`` is the whole file with line feeds only."""
+
+    path: str
+    text: str
+    root: Node
+    comments: tuple[Comment, ...] = field(default=())
+
+
+_INT: Final = re.compile(r"[-+]?[0-9]+")
+_BASED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+#: Longest number that is read as one; a longer run of digits stays text.
+_MAX_DIGITS: Final = 40
+
+
+def core_value(node: Node) -> Any:
+    """Plain Python data by the YAML 1.2 core schema: ``on`` is text and ``012`` is 12."""
+    match node:
+        case Scalar():
+            return _core_scalar(node)
+        case Mapping(entries=entries):
+            return {name: core_value(entry.value) for name, entry in entries.items()}
+        case Sequence(items=items):
+            return [core_value(item) for item in items]
+
+
+def _core_scalar(node: Scalar) -> Any:
+    text = node.text
+    if not node.plain or node.tag in ("!", "tag:yaml.org,2002:str"):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > _MAX_DIGITS:
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _BASED.fullmatch(text):
+        return int(text, 0)
+    return float(text) if _FLOAT.fullmatch(text) else text

@@ -1,0 +1,190 @@
+"""Questions that rules ask about the steps and the order of a pipeline."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from policies.facts import SURE, Unknown
+from policies.findings import Problem, Result, Span
+from policies.phrases import listed
+from policies.pipeline import Pipeline, Stage, StageKind, Step, StepKind
+
+SECURITY: Final = frozenset(
+    {StepKind.SECURITY, StepKind.SAST, StepKind.SCA, StepKind.SECRETS, StepKind.DAST}
+)
+#: Kinds that ask a running version something, so its answer proves more than a start.
+ASKING: Final = frozenset(
+    {
+        StepKind.SMOKE,
+        StepKind.INTEGRATION,
+        StepKind.CONTRACT,
+        StepKind.BROWSER,
+        StepKind.LOAD,
+        StepKind.FAULT,
+        StepKind.DAST,
+    }
+)
+TESTS: Final = (
+    ASKING
+    | SECURITY
+    | {StepKind.UNIT, StepKind.LINT, StepKind.COVERAGE, StepKind.COMPLEXITY}
+    | {StepKind.ROLLBACK_TEST}
+)
+
+
+def deploys(stage: Stage) -> bool:
+    return stage.deploy is not None or any(has_kind(step, DEPLOYING) for step in stage.steps)
+
+
+DEPLOYING: Final = frozenset({StepKind.DEPLOY})
+
+
+def has_kind(step: Step, kinds: Iterable[StepKind]) -> bool:
+    return not isinstance(step.kind.value, Unknown) and step.kind.value in kinds
+
+
+def unsure(step: Step) -> bool:
+    """True when the step was read with too little confidence to block anything."""
+    return step.kind.confidence < SURE
+
+
+def kinds_of(words: Iterable[str]) -> frozenset[StepKind]:
+    """The step kinds that a parameter names; ``security`` stands for all security tests."""
+    found: set[StepKind] = set()
+    for word in words:
+        found |= SECURITY if word == "security" else {StepKind(word)}
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search for blocking steps saw: those that block, the soft and the unclear ones."""
+
+    blocking: tuple[Step, ...]
+    soft: tuple[Step, ...]
+    unclear: tuple[Step, ...]
+    """Steps whose kind, or whose softness, cannot be told from this file."""
+    guessed: bool
+    """True when absence rests on the classifier: some step seen was only inferred to be another."""
+
+    def missing(self, pipeline: Pipeline) -> tuple[Result, bool]:
+        """How an absence counts: its result, and whether it may at most warn."""
+        if self.unclear or not whole(pipeline):
+            return Result.UNKNOWN, True
+        return Result.FAIL, self.guessed
+
+
+def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:
+    found = [step for step in steps if has_kind(step, kinds)]
+    return Search(
+        blocking=tuple(step for step in found if step.soft.known and not step.soft.value),
+        soft=tuple(step for step in found if step.soft.known and step.soft.value),
+        unclear=tuple(
+            step for step in steps if not step.kind.known or (step in found and not step.soft.known)
+        ),
+        guessed=any(step.kind.inferred for step in steps),
+    )
+
+
+def whole(pipeline: Pipeline) -> bool:
+    """Whether all stages are visible; what cannot be seen must not count as absent."""
+    return pipeline.complete.value is True
+
+
+def steps_before(stage: Stage, kinds: frozenset[StepKind]) -> tuple[Step, ...]:
+    """The steps of ``stage`` in front of its first step of ``kinds``; all of them without one."""
+    for index, step in enumerate(stage.steps):
+        if has_kind(step, kinds):
+            return stage.steps[:index]
+    return stage.steps
+
+
+def steps_after_deploy(stage: Stage) -> tuple[Step, ...]:
+    """The steps that run against what ``stage`` deployed; empty where it deploys nothing."""
+    for index, step in enumerate(stage.steps):
+        if has_kind(step, DEPLOYING):
+            return stage.steps[index + 1 :]
+    return stage.steps if stage.deploy else ()
+
+
+def downstream(pipeline: Pipeline, stage: Stage) -> tuple[Stage, ...]:
+    """All stages that depend on ``stage``, directly or not, in file order."""
+    return tuple(each for each in pipeline.stages if stage in pipeline.upstream(each))
+
+
+def entries(pipeline: Pipeline) -> tuple[Stage, ...]:
+    """The production stages that a release is deployed to without having been in production."""
+    deployed = [stage for stage in pipeline.prod if deploys(stage)]
+    return tuple(
+        stage
+        for stage in deployed
+        if not any(before in deployed for before in pipeline.upstream(stage))
+    )
+
+
+def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+    """The nearest deploying stages in front of ``stage``, and what stands between.
+
+    Stages that deploy nothing (tests, approvals, waits) are looked through.
+    """
+    stops: list[Stage] = []
+    between: list[Stage] = []
+    todo = list(stage.needs)
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop(0)
+        found = pipeline.stage(name)
+        if found is None or name in seen:
+            continue
+        seen.add(name)
+        if deploys(found):
+            stops.append(found)
+        else:
+            between.append(found)
+            todo.extend(found.needs)
+    return tuple(stops), tuple(between)
+
+
+def without_production(pipeline: Pipeline) -> Iterator[Problem]:
+    """What a rule about production says where it sees none: unclear, or not its business."""
+    hidden = [stage for stage in pipeline.stages if not stage.kind.known]
+    for stage in hidden:
+        message = f"whether {stage.name} is a production stage cannot be told: {note(stage)}"
+        yield unclear(stage.kind.span, f"stages/{stage.name}", message)
+    if not hidden and pipeline.prod:
+        yield not_applicable(pipeline, "no production stage deploys anything")
+    elif not hidden and whole(pipeline):
+        yield not_applicable(pipeline, "the pipeline has no production stage")
+    elif not hidden:
+        yield incomplete(pipeline)
+
+
+def note(stage: Stage) -> str:
+    return stage.kind.note or "its kind is set elsewhere"
+
+
+def incomplete(pipeline: Pipeline) -> Problem:
+    why = pipeline.complete.note or "stages are defined elsewhere"
+    return unclear(pipeline.complete.span, "pipeline", f"not all stages can be seen: {why}")
+
+
+def guessed(stage: Stage) -> bool:
+    """Whether what the stage is, or what it runs, was only inferred: an absence there may warn."""
+    return stage.kind.inferred or any(step.kind.inferred for step in stage.steps)
+
+
+def unclear(span: Span, where: str, message: str, fix: str = "") -> Problem:
+    return Problem(span, where, message, fix, result=Result.UNKNOWN, inferred=True)
+
+
+def not_applicable(pipeline: Pipeline, message: str) -> Problem:
+    return Problem(pipeline.span, "pipeline", message, result=Result.NOT_APPLICABLE)
+
+
+def named(steps: Iterable[Step]) -> str:
+    return listed(str(step.name.or_else(step.kind.or_else(StepKind.OTHER))) for step in steps)
+
+
+def of_kind(stage: Stage, kinds: Iterable[str]) -> bool:
+    """Whether the stage is of one of the kinds that a parameter names; unknown kinds are not."""
+    return isinstance(stage.kind.value, StageKind) and stage.kind.value.value in kinds

@@ -1,0 +1,48 @@
+"""Time windows: when a stage may start, from files to instants.
+
+One meaning for pipelines, rulesets, freezes and pages. Local times become instants by the locked
+zone data alone, so that a decision can be computed again; nothing here reads a clock or a file.
+"""
+
+from policies.windows.model import (
+    Effect,
+    Interval,
+    Strength,
+    WhenClosing,
+    Window,
+    WindowSet,
+    WindowState,
+)
+from policies.windows.parsing import parse_windows
+from policies.windows.spelling import parse_moment
+from policies.windows.state import (
+    Change,
+    for_release,
+    next_change,
+    open_intervals,
+    responsible,
+    state,
+    without_soft,
+)
+from policies.windows.zones import tzdata_version, zone
+
+__all__ = [
+    "Change",
+    "Effect",
+    "Interval",
+    "Strength",
+    "WhenClosing",
+    "Window",
+    "WindowSet",
+    "WindowState",
+    "for_release",
+    "next_change",
+    "open_intervals",
+    "parse_moment",
+    "parse_windows",
+    "responsible",
+    "state",
+    "tzdata_version",
+    "without_soft",
+    "zone",
+]

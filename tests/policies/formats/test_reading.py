@@ -1,0 +1,29 @@
+"""Which format a file has, and what is said about files that have none."""
+
+import pytest
+
+from policies.formats import read_pipelines
+
+
+@pytest.mark.parametrize("text", [b"a: 1", b"[]", b"word", b"schema: bakegate/ruleset/v1\nname: r"])
+def test_a_readable_file_of_no_known_format(text: bytes) -> None:
+    found = read_pipelines(text, "x.yml")
+    assert (found.format, found.pipelines) == ("", ())
+    (problem,) = found.problems
+    assert problem.message == (
+        "not a pipeline file of a known format; known are "
+        "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow"
+    )
+    assert (problem.span.line, problem.span.column) == (1, 1)
+
+
+def test_a_template_is_told_from_a_broken_file() -> None:
+    (template,) = read_pipelines(b"{{ if a }}\nb: c\n", "x.yml").problems
+    (broken,) = read_pipelines(b"a: b: c\n", "x.yml").problems
+    assert (template.templated, broken.templated) == (True, False)
+
+
+def test_every_document_is_a_pipeline() -> None:
+    text = b"---\non: push\nname: a\njobs: {}\n---\non: push\nname: b\njobs: {}\n"
+    found = read_pipelines(text, "x.yml")
+    assert [each.name for each in found.pipelines] == ["a", "b"]

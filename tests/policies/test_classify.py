@@ -1,0 +1,76 @@
+"""What steps and environments are, from names, commands and actions."""
+
+import pytest
+
+from policies.classify import classify, commands, environment, words
+from policies.pipeline import StageKind, StepKind
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "uses", "kind", "confidence"),
+    [
+        ("", "npm ci\nnpm test", None, StepKind.UNIT, 0.85),
+        ("Integration tests", "npm test", None, StepKind.INTEGRATION, 0.8),
+        ("", "npm run test:e2e", None, StepKind.INTEGRATION, 0.85),
+        ("", "sudo uv run pytest -q", None, StepKind.UNIT, 0.85),
+        ("", "X=1 ./gradlew check", None, StepKind.UNIT, 0.85),
+        ("", "helm upgrade --install a b && curl -f https://a", None, StepKind.DEPLOY, 0.95),
+        ("", "cd infra && terraform apply -auto-approve", None, StepKind.DEPLOY, 0.9),
+        ("", "terraform plan", None, StepKind.OTHER, 0.95),
+        ("", "echo deploy # kubectl apply", None, StepKind.OTHER, 0.95),
+        ("", "# kubectl apply -f x", None, StepKind.OTHER, 0.95),
+        ("Lint", "./x", None, StepKind.LINT, 0.7),
+        ("", "./scripts/smoke-test.sh", None, StepKind.SMOKE, 0.7),
+        ("", "./scripts/thing", None, StepKind.OTHER, 0.5),
+        ("", "sleep 30", None, StepKind.WAIT, 0.9),
+        ("", None, "Azure/webapps-deploy@v3", StepKind.DEPLOY, 0.98),
+        ("", None, "./.github/actions/deploy-shop", StepKind.DEPLOY, 0.7),
+        ("", None, "o/r/.github/workflows/node_unit_tests.yml@v1", StepKind.UNIT, 0.7),
+        ("", None, "actions/setup-node@v4", StepKind.OTHER, 0.95),
+        ("", None, "github/codeql-action/analyze@v3", StepKind.SAST, 0.98),
+        ("Approve", None, None, StepKind.APPROVAL, 0.7),
+        ("", None, None, StepKind.OTHER, 0.5),
+    ],
+)
+def test_steps(
+    name: str, run: str | None, uses: str | None, kind: StepKind, confidence: float
+) -> None:
+    assert classify(name, run, uses) == (kind, confidence)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("deployProd", StageKind.PROD),
+        ("production-us-east-2", StageKind.PROD),
+        ("pre-prod", StageKind.PREPROD),
+        ("deploy_preprod", StageKind.PREPROD),
+        ("STAGING", StageKind.PREPROD),
+        ("non-prod", StageKind.TEST),
+        ("dev-gcp", StageKind.TEST),
+        ("products", None),
+        ("", None),
+    ],
+)
+def test_environments(name: str, kind: StageKind | None) -> None:
+    assert environment(name) is kind
+
+
+def test_words_of_names() -> None:
+    assert words("run-e2e_tests forShop2 pre_prod") == [
+        "run",
+        "e2e",
+        "tests",
+        "for",
+        "shop",
+        "2",
+        "preprod",
+    ]
+
+
+def test_commands_of_a_script() -> None:
+    assert list(commands("FOO=1 sudo /usr/bin/make test \\\n  -j2; npm ci | tee log")) == [
+        ("make", "test -j2"),
+        ("npm", "ci"),
+        ("tee", "log"),
+    ]

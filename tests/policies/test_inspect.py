@@ -1,0 +1,90 @@
+"""The inspect message: what a file says of itself, valid by its own schema."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from policies.documents import schema_text
+from policies.formats import read_pipelines
+from policies.inspect import inspect
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "pipelines"
+
+
+def message(text: bytes) -> dict[str, Any]:
+    found = inspect(read_pipelines(text, "f.yml"))
+    Draft202012Validator(json.loads(schema_text("inspect"))).validate(found)
+    return found
+
+
+def test_a_workflow() -> None:
+    (found,) = message((GOLDEN / "shop.workflow.yml").read_bytes())["pipelines"]
+    assert found["deploys"] == [
+        {"stage": "stage-it", "environment": "staging", "kind": "preprod", "line": 18},
+        {"stage": "deploy-prod", "environment": "production", "kind": "prod", "line": 31},
+        {"stage": "anywhere", "environment": "${{ inputs.where }}", "kind": "unknown", "line": 44},
+    ]
+    assert found["tests_before_production"] == {
+        "unit": {"value": "yes", "line": 11},
+        "integration": {"value": "yes", "line": 15},
+        "load": {"value": "yes", "line": 28},
+        "security": {"value": "no", "line": None},
+        "lint": {"value": "yes", "line": 13},
+        "canary": {"value": "no", "line": None},
+    }
+    assert found["approval_before_production"] == {"value": "unknown", "line": 36}
+    assert found["alarm_gating"] == {"value": "no", "line": None}
+    assert found["time_window"] == {"value": "no", "line": None}
+    assert found["automatic_rollback"] == {"value": "yes", "line": 41}
+    assert found["progressive_exposure"] == {"value": "no", "line": None}
+    assert found["bake"] == [{"stage": "deploy-prod", "seconds": 600, "line": 40}]
+
+
+def test_a_bakegate_pipeline() -> None:
+    (found,) = message((GOLDEN / "every-key.yaml").read_bytes())["pipelines"]
+    answers = {key: value["value"] for key, value in found["tests_before_production"].items()}
+    assert answers == {
+        "unit": "yes",
+        "integration": "yes",
+        "load": "yes",
+        "security": "no",
+        "lint": "no",
+        "canary": "yes",
+    }
+    for key in (
+        "approval_before_production",
+        "alarm_gating",
+        "time_window",
+        "automatic_rollback",
+        "progressive_exposure",
+    ):
+        assert found[key]["value"] == "yes"
+    assert [each["seconds"] for each in found["bake"]] == [3600, 43_200]
+
+
+def test_a_file_that_cannot_be_read() -> None:
+    assert message(b"a: b: c") == {
+        "type": "bakegate.inspect/v1",
+        "path": "f.yml",
+        "pipelines": [],
+        "problems": [
+            {
+                "path": "f.yml",
+                "line": 1,
+                "column": 5,
+                "message": "mapping values are not allowed in this context; "
+                "quote the value that contains ': '",
+                "templated": False,
+            }
+        ],
+    }
+
+
+def test_a_called_workflow_hides_common_tests_only() -> None:
+    text = b"on: push\njobs:\n  thing: {uses: a/b/.github/workflows/c.yml@v1}\n"
+    (found,) = message(text)["pipelines"]
+    answers = {key: value["value"] for key, value in found["tests_before_production"].items()}
+    assert answers["unit"] == answers["integration"] == answers["lint"] == "unknown"
+    assert answers["load"] == answers["security"] == "no"

@@ -1,0 +1,65 @@
+"""The organization tree: paths, inherited zones, and errors with their places."""
+
+import pytest
+
+from policies.documents import DocumentError
+from policies.organization import read_organization
+
+TREE = """\
+schema: bakegate/organization/v1
+name: retail
+ruleset: rulesets/retail.yaml
+children:
+  - {name: commerce, zone: Europe/Berlin, children: [{name: orders}, {name: carts}]}
+  - {name: stores}
+"""
+
+
+def test_a_path_gives_its_nodes_from_the_root() -> None:
+    root = read_organization(TREE, "org.yaml")
+    assert [each.name for each in root.path_to("retail/commerce/orders")] == [
+        "retail",
+        "commerce",
+        "orders",
+    ]
+    assert root.path_to("retail/commerce/order") == ()
+    assert root.path_to("orders") == ()
+    found = root.find("retail/stores")
+    assert found is not None
+    assert found.span.line == 6
+
+
+def test_a_zone_is_inherited_and_utc_without_one() -> None:
+    root = read_organization(TREE, "org.yaml")
+    assert root.zone_of("retail/commerce/orders") == "Europe/Berlin"
+    assert root.zone_of("retail/stores") == "UTC"
+
+
+def test_every_node_is_walked_a_parent_first() -> None:
+    root = read_organization(TREE, "org.yaml")
+    assert [path for path, _ in root.walk()] == [
+        "retail",
+        "retail/commerce",
+        "retail/commerce/orders",
+        "retail/commerce/carts",
+        "retail/stores",
+    ]
+
+
+def test_twins_and_unknown_zones_are_errors_at_once() -> None:
+    text = """\
+schema: bakegate/organization/v1
+name: retail
+children:
+  - {name: orders, zone: Europe/Berln}
+  - {name: orders}
+"""
+    with pytest.raises(DocumentError) as caught:
+        read_organization(text, "org.yaml")
+    assert [(each.span.line, each.span.column) for each in caught.value.issues] == [
+        (4, 26),
+        (5, 12),
+    ]
+    assert caught.value.issues[1].message == (
+        "'orders' stands already on line 4; siblings need other names"
+    )
