@@ -1,0 +1,88 @@
+"""``bakegate explain``: a rule's page, or a decision with everything it saw."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import typer
+
+from cli.exits import Exit
+from policies.durations import format_duration
+from policies.plain import nearest
+from policies.rule import AnyRule, ParamSpec, Unit, specs
+from policies.rules import CATALOGUE, rule
+
+app = typer.Typer(rich_markup_mode=None)
+
+_DECISION: Final = re.compile(r"d-\d+")
+
+#: What the engine itself reports, beside the catalogue.
+_ENGINE_RULES: Final = {
+    "readable": "A file that cannot be read cannot be judged. Templated files only warn: lint what "
+    "your template renders to.",
+    "internal": "A rule crashed; the others went on. Please report it with the file.",
+    "ignore-valid": "An inline ignore needs a reason and a finding that it silences: "
+    "`# bakegate: ignore[rule] reason`, on the finding's line or alone on the line above.",
+    "pipeline-name": "Two pipelines of one run have the same name, so exemptions and reports could "
+    "not tell them apart. Name one of them in bakegate.yaml.",
+}
+
+
+@app.command(epilog="Examples: bakegate explain bake-time | bakegate explain d-12")
+def explain(
+    subject: Annotated[str, typer.Argument(metavar="RULE|DECISION")],
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Of the service that decided. Default: its settings'."),
+    ] = None,
+) -> None:
+    """Say why a rule exists and how to satisfy it, or what a decision rests on."""
+    if _DECISION.fullmatch(subject):
+        # The service is imported only here: explaining a rule must not need it.
+        from cli.explain_decision import explain_decision
+
+        typer.echo(explain_decision(subject, database))
+        return
+    if subject in _ENGINE_RULES:
+        typer.echo(f"{subject}\n\n{_ENGINE_RULES[subject]}")
+        return
+    found = rule(subject)
+    if found is None:
+        near = nearest(subject, [each.id for each in CATALOGUE])
+        typer.echo(f"no rule or decision {subject!r}{near or '; see: bakegate rules'}", err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED)
+    typer.echo(_page(found))
+
+
+def _page(found: AnyRule) -> str:
+    halves = " and ".join(
+        word for word, half in (("lint", found.lint), ("gate", found.gate)) if half
+    )
+    lines = [
+        found.id,
+        "",
+        f"family {found.family.value}, severity {found.severity.value}, evaluated at {halves}",
+        f"starts at {found.now.word}, ends at {found.target.word}",
+        "",
+        found.docs.strip(),
+    ]
+    parameters = specs(found.params)
+    if parameters:
+        lines += ["", "## Parameters", ""]
+        lines += [_parameter(each) for each in parameters]
+    return "\n".join(lines)
+
+
+def _parameter(spec: ParamSpec) -> str:
+    allowed = f" (one of {', '.join(spec.allowed)})" if spec.allowed else ""
+    return f"{spec.name}: {_value(spec.unit, spec.default)} - {spec.help}{allowed}"
+
+
+def _value(unit: Unit, value: Any) -> str:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if unit is Unit.SHARE and value is not None:
+        return f"{value * 100:g}%"
+    if isinstance(value, tuple | frozenset | set | list):
+        return f"[{', '.join(sorted(map(str, value)))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,63 @@
+"""Finding files for commands: pipeline files of a folder, their overlay, the organization file."""
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+OVERLAY: Final = "bakegate.yaml"
+ORGANIZATION: Final = "organization.yaml"
+_ENDINGS: Final = (".yml", ".yaml", ".json")
+#: Folders that never hold a pipeline of the repository itself.
+_SKIPPED: Final = frozenset({"node_modules", "vendor", "third_party", "dist", "build"})
+
+
+def pipeline_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Every file to read, once, in a stable order; true beside it when the user named it himself.
+
+    Of folders, hidden ones are passed over except ``.github``, ``.gitlab`` and ``.circleci``.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        named = not path.is_dir()
+        for each in [path] if named else _walk(path):
+            if each not in seen:
+                seen.add(each)
+                yield each, named
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if _is_read(name))
+        for name in sorted(files):
+            if name.endswith(_ENDINGS) and name != OVERLAY:
+                yield Path(here, name)
+
+
+def _is_read(folder: str) -> bool:
+    if folder.startswith("."):
+        return folder in {".github", ".gitlab", ".circleci"}
+    return folder not in _SKIPPED
+
+
+def found_upwards(start: Path, name: str) -> Path | None:
+    """The nearest ``name`` from ``start`` upwards, not past the repository's root (``.git``)."""
+    return _found_upwards((start if start.is_dir() else start.parent).absolute(), name)
+
+
+@cache
+def _found_upwards(folder: Path, name: str) -> Path | None:
+    here = folder / name
+    if here.is_file():
+        return here
+    if (folder / ".git").exists() or folder.parent == folder:
+        return None
+    return _found_upwards(folder.parent, name)
+
+
+def shown(path: Path) -> str:
+    """A path as people and machines read it: relative to here where that is shorter, with ``/``."""
+    absolute = path.absolute()
+    here = Path.cwd()
+    return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()

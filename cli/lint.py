@@ -1,0 +1,154 @@
+"""``bakegate lint``: pipeline files against the organization's ruleset."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cli.exits import Exit
+from cli.files import pipeline_files
+from cli.formats import Format
+from cli.instants import AT_HELP, instant
+from cli.practice import DEFAULT, practice
+from cli.problems import Unusable
+from cli.reading import overlay_of, read_file
+from policies.canonical import digest
+from policies.documents import DocumentError
+from policies.engine import FileReport, lint
+from policies.engine.names import shared_names
+from policies.engine.report import Report
+from policies.findings import Finding
+from policies.formats import Read
+from policies.output import RENDERERS
+from policies.pipeline import Pipeline
+from policies.ruleset import Resolved
+
+app = typer.Typer(rich_markup_mode=None)
+
+#: From so many files on, a person is told how far the work is.
+_MANY: Final = 200
+
+_EPILOG: Final = """Examples: bakegate lint .github/workflows | bakegate lint deploy.yml --ruleset strict |
+bakegate lint . --format json --output text=lint.txt. Exit codes: 0 nothing blocks, 1 something blocks,
+2 nothing was evaluated, 3 a rule crashed and the others went on."""
+
+
+@app.command("lint", epilog=_EPILOG)
+def lint_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to look through.")
+    ],
+    ruleset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="starter, recommended, strict, or a ruleset file. "
+            f"Default: the organization's, else {DEFAULT}.",
+        ),
+    ] = None,
+    org: Annotated[
+        str | None,
+        typer.Option(metavar="NODE", help="Judge as this node of organization.yaml."),
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help=AT_HELP)] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead of the bakegate.yaml found upwards."),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format, typer.Option(help="How to answer.")
+    ] = Format.TEXT,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[FORMAT=]FILE",
+            help="Write the answer to FILE instead of printing it; may be given several times.",
+        ),
+    ] = None,
+) -> None:
+    """Judge pipeline files before merge: what fails, where, and how to mend it."""
+    try:
+        moment = instant(at)
+        outputs = [_output(each, format) for each in output or ()]
+        report = _report(paths, overlay, _Judge(practice(paths, ruleset, org, moment), moment))
+    except (Unusable, DocumentError, OSError) as error:
+        typer.echo(f"bakegate lint: {error}", err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
+    for name, file in outputs:
+        file.write_text(RENDERERS[name](report), encoding="utf-8")
+    if not outputs:
+        color = format is Format.TEXT and sys.stdout.isatty()
+        sys.stdout.write(RENDERERS[format](report, color=color))
+    raise typer.Exit(_exit(report.files))
+
+
+class _Judge:
+    """Asks for the ruleset of each pipeline and remembers which ones were applied."""
+
+    def __init__(self, rulesets: Callable[[Pipeline], Resolved], at: datetime) -> None:
+        self.rulesets = rulesets
+        self.at = at
+        self.applied: dict[str, Resolved] = {}
+
+    def __call__(self, pipeline: Pipeline) -> Resolved:
+        resolved = self.rulesets(pipeline)
+        self.applied.setdefault(resolved.organization, resolved)
+        return resolved
+
+
+def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
+    missing = [str(each) for each in paths if not each.exists()]
+    if missing:
+        told = f"no such file or folder: {', '.join(missing)}"
+        raise Unusable(told)
+    reads = list(_reads(paths, overlay))
+    if not reads:
+        told = "no pipeline file in these folders; name a file to be told what is wrong with it"
+        raise Unusable(told)
+    shared: dict[str, list[Finding]] = {}
+    for finding in shared_names(reads):
+        shared.setdefault(finding.span.path, []).append(finding)
+    files = tuple(_judged(each, judge, shared.get(each.path, [])) for each in reads)
+    names = sorted({each.name for each in judge.applied.values()})
+    digests = sorted(each.digest for each in judge.applied.values())
+    one = digests[0] if len(digests) == 1 else digest(digests)
+    return Report(judge.at, ", ".join(names), one, files)
+
+
+def _judged(read: Read, judge: _Judge, more: list[Finding]) -> FileReport:
+    report = lint(read, judge, judge.at)
+    found = sorted((*report.findings, *more), key=lambda each: each.span)
+    return replace(report, findings=tuple(found)) if more else report
+
+
+def _reads(paths: list[Path], overlay: Path | None) -> Iterator[Read]:
+    """Every pipeline file; what only happens to lie in a folder and is none is passed over."""
+    telling = sys.stderr.isatty()
+    files = list(pipeline_files(paths))
+    for number, (path, named) in enumerate(files, start=1):
+        if telling and len(files) >= _MANY and number % _MANY == 0:
+            typer.echo(f"read {number} of {len(files)} files", err=True)
+        read = read_file(path, overlay_of(path, overlay))
+        if named or read.pipelines or read.format:
+            yield read
+
+
+def _output(text: str, default: Format) -> tuple[str, Path]:
+    """``[FORMAT=]FILE``; an unknown format is an error, never a silent default."""
+    name, found, file = text.partition("=")
+    if not found:
+        return default, Path(text)
+    if name not in RENDERERS:
+        told = f"--output {text}: no format {name!r}; there are {', '.join(RENDERERS)}"
+        raise Unusable(told)
+    return name, Path(file)
+
+
+def _exit(files: tuple[FileReport, ...]) -> Exit:
+    if any(each.crashed for each in files):
+        return Exit.INTERNAL
+    return Exit.FINDINGS if any(each.blocks for each in files) else Exit.CLEAN

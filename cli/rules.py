@@ -1,0 +1,44 @@
+"""``bakegate rules``: the catalogue that this version has."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.formats import Format
+from policies.rule import AnyRule
+from policies.rules import CATALOGUE
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Then: bakegate explain RULE")
+def rules(
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """List every rule: its id, where it is evaluated, its first and its target level."""
+    if format is Format.JSON:
+        typer.echo(json.dumps([_as_json(rule) for rule in CATALOGUE], indent=2))
+        return
+    width = max(len(rule.id) for rule in CATALOGUE)
+    for rule in CATALOGUE:
+        level = f"{rule.now.word} -> {rule.target.word}"
+        typer.echo(f"{rule.id:<{width}}  {_evaluated_on(rule):<13}  {level:<16}  {rule.title}")
+
+
+def _evaluated_on(rule: AnyRule) -> str:
+    if rule.lint and rule.gate:
+        return "lint and gate"
+    return "lint" if rule.lint else "gate"
+
+
+def _as_json(rule: AnyRule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "family": rule.family.value,
+        "severity": rule.severity.value,
+        "evaluated_on": _evaluated_on(rule),
+        "now": rule.now.word,
+        "target": rule.target.word,
+    }
