@@ -1,0 +1,1 @@
+"""The HTTP API: endpoints, public schemas and the table of errors."""

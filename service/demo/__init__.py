@@ -1,0 +1,1 @@
+"""The demonstration: four releases of a small web service, for real."""

@@ -1,0 +1,219 @@
+"""Effects: one short durable workflow each, ``perform`` then ``report``.
+
+``perform`` claims the run (a fencing epoch, taken anew for each attempt and never journaled) and calls
+one port. ``report`` is one plain transaction that hands the result to ``decide``; the run's ``op`` makes
+a second report of the same effect a no-op. Results are plain JSON, because the journal keeps them.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from policies.pipeline import Pipeline, Stage
+from policies.plain import instant_text, parse_instant
+from policies.release import Evidence
+from service.executor.facts import sbom_text
+from service.executor.transition import advance
+from service.executor.turn import Turn
+from service.executor.watch import targets
+from service.promotions.model import Built, Effect, Errored, Event, Moved, Tested
+from service.promotions.ports import BuildOrder, DeployOrder, Ports, TestOrder
+from service.store.tables import EvidenceRow, RunRow
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an attempt needs to know; ``epoch`` is higher than that of every earlier attempt."""
+
+    epoch: int
+    release: str
+    digest: str
+    commit: str
+    repository: str
+    pipeline: Pipeline
+    stage: Stage
+    target: str
+    back_to: str
+
+
+def claim(turn: Turn, run_id: int, op: str) -> Claim | None:
+    """Take a new epoch for an attempt of ``op``; None when the run no longer waits for it."""
+    run = turn.session.get(RunRow, run_id)
+    if run is None or run.op != op:
+        return None
+    kept = turn.stage(run.stage)
+    kept.epoch += 1
+    release = turn.release(run.release)
+    stage = turn.planned(release, run.stage)
+    return Claim(
+        epoch=kept.epoch,
+        release=release.id,
+        digest=release.digest,
+        commit=release.commit,
+        repository=turn.pipeline.repository,
+        pipeline=turn.definition(release),
+        stage=stage,
+        target=targets(stage)[run.target],
+        back_to=kept.good,
+    )
+
+
+def perform(ports: Ports, taken: Claim, kind: Effect) -> Json:
+    """Call the port of one effect; a business failure is a result, an exception is technical."""
+    match kind:
+        case Effect.BUILD:
+            return _build(ports, taken)
+        case Effect.DEPLOY:
+            return _deploy(ports, taken, taken.digest, rollback=False)
+        case Effect.ROLLBACK:
+            return _deploy(ports, taken, taken.back_to, rollback=True)
+        case Effect.TEST:
+            return _test(ports, taken)
+
+
+def report(turn: Turn, run_id: int, op: str, kind: Effect, result: Json) -> str:
+    """Decide on the result of an effect, if the run still waits for it."""
+    run = turn.session.get(RunRow, run_id)
+    if run is None or run.op != op:
+        return "stale"
+    advance(turn, run, _event(turn, run, kind, result))
+    return run.outcome or run.state
+
+
+def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
+    if "errored" in result:
+        return Errored(result["errored"])
+    _keep_evidence(turn, run, result.get("evidence", []))
+    match kind:
+        case Effect.BUILD:
+            _keep_artifact(turn, run, result)
+            return Built(result["ok"], result["message"], result.get("digest", ""))
+        case Effect.TEST:
+            return Tested(result["ok"], result["message"])
+        case Effect.DEPLOY | Effect.ROLLBACK:
+            _keep_running(turn, run, kind, result)
+            return Moved(
+                result["state"], result["replaced"], result["hosts"], result.get("message", "")
+            )
+
+
+def _build(ports: Ports, taken: Claim) -> Json:
+    built = ports.builder.build(
+        BuildOrder(
+            key=f"{taken.release}:build",
+            release=taken.release,
+            pipeline=taken.pipeline,
+            stage=taken.stage,
+            repository=taken.repository,
+            commit=taken.commit,
+        )
+    )
+    answer: Json = {
+        "ok": built.ok,
+        "message": built.message,
+        "evidence": [_evidence(each) for each in built.evidence],
+    }
+    if built.artifact:
+        sbom = built.artifact.sbom
+        answer["digest"] = built.artifact.digest
+        answer["sbom"] = sbom_text(sbom) if sbom else None
+    return answer
+
+
+def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Json:
+    if taken.stage.deploy is None:
+        raise ValueError(f"stage {taken.stage.name} deploys nothing")
+    progress = ports.deployer.advance(
+        DeployOrder(
+            key=f"{taken.release}/{taken.stage.name}/{taken.target}:"
+            f"{'rollback' if rollback else 'deploy'}",
+            epoch=taken.epoch,
+            release=taken.release,
+            pipeline=taken.pipeline.name,
+            stage=taken.stage.name,
+            target=taken.target,
+            digest=digest,
+            deploy=taken.stage.deploy,
+            rollback=rollback,
+            environment=taken.pipeline.environment,
+        )
+    )
+    return asdict(progress)
+
+
+def _test(ports: Ports, taken: Claim) -> Json:
+    """The tests of a stage run against each of its targets; the first failure ends them."""
+    evidence: list[Json] = []
+    message = ""
+    for target in targets(taken.stage):
+        result = ports.tester.run(
+            TestOrder(
+                key=f"{taken.release}/{taken.stage.name}/{target}:test",
+                release=taken.release,
+                pipeline=taken.pipeline.name,
+                stage=taken.stage.name,
+                target=target,
+                digest=taken.digest,
+                commit=taken.commit,
+                steps=taken.stage.steps,
+                environment=taken.pipeline.environment,
+            )
+        )
+        evidence += [_evidence(each) for each in result.evidence]
+        message = result.message
+        if not result.ok:
+            return {"ok": False, "message": message, "evidence": evidence}
+    return {"ok": True, "message": message, "evidence": evidence}
+
+
+def _evidence(evidence: Evidence) -> Json:
+    return {
+        "kind": evidence.kind,
+        "name": evidence.name,
+        "stage": evidence.stage,
+        "result": evidence.result,
+        "executed": evidence.executed,
+        "failed": evidence.failed,
+        "retries": evidence.retries,
+        "soft_failed": evidence.soft_failed,
+        "ended_at": instant_text(evidence.ended_at),
+    }
+
+
+def _keep_evidence(turn: Turn, run: RunRow, listed: list[Json]) -> None:
+    for each in listed:
+        said = each | {"ended_at": parse_instant(each["ended_at"]), "stage": run.stage}
+        turn.session.add(EvidenceRow(release=run.release, **said))
+        turn.log(
+            "test.ended",
+            run.release,
+            run.stage,
+            suite=each["name"],
+            suite_kind=each["kind"],
+            result=each["result"],
+            executed=each["executed"],
+            failed=each["failed"],
+        )
+
+
+def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
+    if not result.get("digest"):
+        return
+    release = turn.release(run.release)
+    release.digest = result["digest"]
+    release.built_at = turn.now
+    if result.get("sbom"):
+        release.sbom = turn.keep(result["sbom"])
+
+
+def _keep_running(turn: Turn, run: RunRow, kind: Effect, result: Json) -> None:
+    """What runs on a target is what its last finished deployment or rollback put there."""
+    if result["state"] != "succeeded":
+        return
+    release = turn.release(run.release)
+    kept = turn.stage(run.stage)
+    target = targets(turn.planned(release, run.stage))[run.target]
+    digest = release.digest if kind is Effect.DEPLOY else kept.good
+    # A JSON column is only seen to have changed when it is replaced.
+    kept.running = kept.running | {target: digest}

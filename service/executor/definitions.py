@@ -1,0 +1,56 @@
+"""Stored texts as what they mean: pipeline definitions and the organization tree.
+
+A text is stored by its digest and never changes, so reading it once per process is enough.
+"""
+
+from functools import lru_cache
+
+from sqlmodel import Session, col, select
+
+from policies.formats import read_pipelines
+from policies.pipeline import Pipeline
+from policies.tree import Tree, read_tree
+from service.errors import NotFound
+from service.store.tables import Blob, OrganizationRow
+
+#: The name under which an organization file is registered.
+ROOT = "organization.yaml"
+
+
+def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
+    """The pipeline ``name`` of the stored file with this digest."""
+    known = session.get(Blob, digest)
+    if known is None:
+        raise NotFound("definition", digest)
+    return _pipeline(known.text, path, name)
+
+
+@lru_cache(maxsize=256)
+def _pipeline(text: str, path: str, name: str) -> Pipeline:
+    read = read_pipelines(text.encode(), path)
+    for pipeline in read.pipelines:
+        if pipeline.name == name:
+            return pipeline
+    raise NotFound("pipeline in this file", name)
+
+
+def organization(session: Session) -> Tree:
+    """The organization tree as it was registered last."""
+    newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
+    row = session.exec(newest).first()
+    if row is None:
+        raise NotFound("organization", "any")
+    return tree(tuple(sorted(row.files.items())))
+
+
+@lru_cache(maxsize=8)
+def tree(files: tuple[tuple[str, str], ...]) -> Tree:
+    """The tree in these files (path and text); raises DocumentError."""
+    texts = dict(files)
+
+    def load(path: str) -> str:
+        if path not in texts:
+            raise FileNotFoundError(2, "is not among the registered files", path)
+        return texts[path]
+
+    return read_tree(texts[ROOT], ROOT, load)

@@ -1,0 +1,192 @@
+"""What a gate sees of one of our own releases: the tables as a release record."""
+
+from typing import Any
+
+from sqlmodel import col, select
+
+from policies.pipeline import Alarm
+from policies.release import (
+    AlarmState,
+    Artifact,
+    Change,
+    Component,
+    Context,
+    DataPoints,
+    Evidence,
+    Release,
+    ReleaseKind,
+    Sbom,
+    StageRun,
+)
+from policies.plain import parse_instant
+from policies.rule import BlocklistEntry
+from service.executor.turn import Turn
+from service.executor.watch import Bake, bake, targets
+from service.promotions.alarms import AlarmLevel
+from service.store.tables import (
+    AlarmRow,
+    Blob,
+    BlocklistRow,
+    EvidenceRow,
+    ReleaseRow,
+    RunRow,
+    StageRow,
+)
+
+
+def record(turn: Turn, release: ReleaseRow) -> Release:
+    """Everything that is known of the release at this instant."""
+    return Release(
+        id=release.id,
+        pipeline=release.pipeline,
+        kind=ReleaseKind(release.kind),
+        created_at=release.created_at,
+        created_by=release.created_by,
+        artifact=_artifact(turn, release),
+        base=release.base,
+        changes=tuple(_change(each) for each in release.changes),
+        evidence=_evidence(turn, release),
+        stages=tuple(_stage(turn, release, run) for run in _runs(turn, release)),
+        context=_context(turn, release),
+    )
+
+
+def blocklist(turn: Turn) -> tuple[BlocklistEntry, ...]:
+    """The entries that hold now; an entry with an end holds until then."""
+    rows = turn.session.exec(select(BlocklistRow).order_by(BlocklistRow.id))
+    entries = (entry(each.entry) for each in rows)
+    return tuple(each for each in entries if each.until is None or each.until > turn.now)
+
+
+def entry(data: dict[str, Any]) -> BlocklistEntry:
+    until = data.get("until")
+    return BlocklistEntry(**(data | {"until": parse_instant(until) if until else None}))
+
+
+def sbom_of(text: str | None) -> Sbom | None:
+    """The stored form: one line for the format, then a package URL a line."""
+    if text is None:
+        return None
+    kind, *purls = text.splitlines()
+    return Sbom(kind, tuple(Component(each) for each in purls))
+
+
+def sbom_text(sbom: Sbom) -> str:
+    return "\n".join((sbom.format, *(each.purl for each in sbom.components)))
+
+
+def _artifact(turn: Turn, release: ReleaseRow) -> Artifact:
+    stored = turn.session.get(Blob, release.sbom) if release.sbom else None
+    return Artifact(
+        digest=release.digest,
+        commit=release.commit,
+        repository=turn.pipeline.repository,
+        built_at=release.built_at,
+        builder="bakegate",
+        sbom=sbom_of(stored.text if stored else None),
+    )
+
+
+def _change(data: dict[str, Any]) -> Change:
+    return Change(
+        commit=data["commit"],
+        author=data["author"],
+        subject=data["subject"],
+        authored_at=parse_instant(data["at"]),
+        merged_at=parse_instant(data["at"]),
+    )
+
+
+def _evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
+    rows = turn.session.exec(select(EvidenceRow).where(EvidenceRow.release == release.id))
+    return tuple(
+        Evidence(
+            kind=each.kind,
+            stage=each.stage,
+            digest=release.digest,
+            commit=release.commit,
+            result=each.result,
+            ended_at=each.ended_at,
+            executed=each.executed,
+            failed=each.failed,
+            retries=each.retries,
+            soft_failed=each.soft_failed,
+            name=each.name,
+        )
+        for each in rows
+    )
+
+
+def _runs(turn: Turn, release: ReleaseRow) -> list[RunRow]:
+    asked = select(RunRow).where(RunRow.release == release.id).order_by(col(RunRow.id))
+    return list(turn.session.exec(asked))
+
+
+def _stage(turn: Turn, release: ReleaseRow, run: RunRow) -> StageRun:
+    stage = turn.planned(release, run.stage)
+    seen = bake(turn, run, release) if stage.is_prod and run.deployed_at else None
+    back = run.outcome == "rolled_back"
+    return StageRun(
+        stage=run.stage,
+        state=run.outcome or run.state,
+        targets=targets(stage),
+        started_at=run.started_at,
+        deployed_at=run.deployed_at,
+        baked_s=seen.time.total_seconds() if seen else None,
+        bake_observed_at=turn.now if seen else None,
+        ended_at=run.ended_at,
+        outcome=run.outcome,
+        exposure=stage.exposure.or_else(None),
+        data_points=_points(turn, seen),
+        rolled_back_at=run.ended_at if back else None,
+        rolled_back_auto=back,
+        rolled_back_to=turn.stage(run.stage).good if back else "",
+    )
+
+
+def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
+    if seen is None or seen.last_data is None:
+        return None
+    return DataPoints(seen.positive, seen.negative, min(seen.last_data, turn.now))
+
+
+def _context(turn: Turn, release: ReleaseRow) -> Context:
+    stages = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
+    running = [(each.stage, digest) for each in stages for digest in set(each.running.values())]
+    bad = turn.session.exec(
+        select(ReleaseRow.digest).where(
+            ReleaseRow.pipeline == release.pipeline, ReleaseRow.outcome == "rolled_back"
+        )
+    )
+    return Context(
+        alarms=_alarms(turn, release),
+        running=tuple(sorted(running)),
+        rolled_back=tuple(sorted({digest for digest in bad if digest})),
+    )
+
+
+def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:
+    """Every declared alarm in every production stage; one never judged has the state unknown."""
+    pipeline = turn.definition(release)
+    rows = turn.session.exec(select(AlarmRow).where(AlarmRow.pipeline == release.pipeline))
+    known = {(each.stage, each.name): each for each in rows}
+    declared = pipeline.alarms.or_else(()) or ()
+    return tuple(
+        _state(turn, alarm, stage.name, known.get((stage.name, alarm.name)))
+        for stage in pipeline.prod
+        for alarm in declared
+    )
+
+
+def _state(turn: Turn, alarm: Alarm, stage: str, row: AlarmRow | None) -> AlarmState:
+    level = row.level if row else AlarmLevel.UNKNOWN
+    return AlarmState(
+        name=alarm.name,
+        scope="target" if alarm.scope == "target" else alarm.scope,
+        state=str(level),
+        since=row.since if row else turn.now,
+        # Alarms are judged in this very transaction, so what is known is known now.
+        observed_at=turn.now,
+        target=stage,
+        had_data_at=row.had_data_at if row else None,
+    )

@@ -1,0 +1,92 @@
+"""One transaction under one pipeline's lock: the only place where state is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from sqlmodel import Session, col, select
+
+from policies.pipeline import Pipeline, Stage
+from policies.tree import Tree
+from service.errors import NotFound
+from service.executor.definitions import definition, organization
+from service.promotions.model import Effect
+from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
+
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Turn:
+    """``now`` was read once for the whole transaction. ``order`` enqueues an effect inside it."""
+
+    session: Session
+    pipeline: PipelineRow
+    now: datetime
+    actor: str
+    order: Callable[[Session, RunRow, Effect], None]
+
+    def log(
+        self, kind: str, release: str | None = None, stage: str | None = None, **data: Any
+    ) -> None:
+        """Append to the event log; the sequence has no gaps because the pipeline's row is locked."""
+        self.pipeline.sequence += 1
+        self.session.add(
+            EventRow(
+                pipeline=self.pipeline.name,
+                sequence=self.pipeline.sequence,
+                at=self.now,
+                release=release,
+                stage=stage,
+                kind=kind,
+                actor=self.actor,
+                data=data,
+            )
+        )
+
+    def release(self, name: str) -> ReleaseRow:
+        return found(self.session.get(ReleaseRow, name), "release", name)
+
+    def stage(self, name: str) -> StageRow:
+        row = self.session.get(StageRow, (self.pipeline.name, name))
+        return found(row, "stage", f"{self.pipeline.name}/{name}")
+
+    def definition(self, release: ReleaseRow) -> Pipeline:
+        """The pipeline as the release knew it when it was created."""
+        return definition(self.session, release.definition, self.pipeline.path, release.pipeline)
+
+    def planned(self, release: ReleaseRow, stage: str) -> Stage:
+        return found(self.definition(release).stage(stage), "stage", stage)
+
+    def tree(self) -> Tree:
+        return organization(self.session)
+
+    def runs(self, stage: str | None = None, release: str | None = None) -> list[RunRow]:
+        """Runs of this pipeline that have not ended, oldest first."""
+        asked = select(RunRow).where(RunRow.pipeline == self.pipeline.name, RunRow.outcome == "")
+        if stage:
+            asked = asked.where(RunRow.stage == stage)
+        if release:
+            asked = asked.where(RunRow.release == release)
+        return list(self.session.exec(asked.order_by(col(RunRow.id))))
+
+    def keep(self, text: str) -> str:
+        """Store a text once, by its digest, and give the digest."""
+        return keep(self.session, text)
+
+
+def keep(session: Session, text: str) -> str:
+    digest = f"sha256:{sha256(text.encode()).hexdigest()}"
+    if session.get(Blob, digest) is None:
+        session.add(Blob(digest=digest, text=text))
+        session.flush()
+    return digest
+
+
+def found(row: T | None, kind: str, name: str) -> T:
+    if row is None:
+        raise NotFound(kind, name)
+    return row

@@ -1,0 +1,110 @@
+"""Alarms over data points, and the clock of a bake: pure functions over counts per period.
+
+Data points are kept as counts per target and alarm period. A period counts for a bake only when every
+target of the stage had data in it, so the clock stands still without data and a jump of the machine's
+clock adds nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from policies.pipeline import Alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Positive and negative answers of one version on one target in one period."""
+
+    target: str
+    start: datetime
+    positive: int
+    negative: int
+
+
+class AlarmLevel(StrEnum):
+    OK = "ok"
+    ALARM = "alarm"
+    UNKNOWN = "unknown"
+
+
+def period_start(at: datetime, period: timedelta) -> datetime:
+    """The beginning of the period that contains ``at``; periods are aligned to the epoch in UTC."""
+    seconds = period.total_seconds()
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, tz=at.tzinfo)
+
+
+def alarm_level(alarm: Alarm, counts: Iterable[Counts], now: datetime) -> AlarmLevel:
+    """Judge one alarm over the last ``alarm.of`` periods, the running one included.
+
+    The running period counts as soon as it is over the limit, so that harm is acted on at once and not
+    at its end; it never counts as good. A period under ``alarm.minimum`` data points says nothing.
+    """
+    if alarm.negative_ratio is None:
+        return AlarmLevel.UNKNOWN
+    totals: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
+    for each in counts:
+        start = period_start(each.start, alarm.period)
+        totals[start][0] += each.positive
+        totals[start][1] += each.negative
+    current = period_start(now, alarm.period)
+    bad = said = 0
+    for back in range(alarm.of):
+        positive, negative = totals.get(current - back * alarm.period, (0, 0))
+        if positive + negative < max(alarm.minimum, 1):
+            continue
+        said += 1
+        bad += negative / (positive + negative) > alarm.negative_ratio
+    if bad >= alarm.periods:
+        return AlarmLevel.ALARM
+    return AlarmLevel.OK if said else AlarmLevel(_missing(alarm.missing))
+
+
+def _missing(policy: str) -> str:
+    return policy if policy in set(AlarmLevel) else AlarmLevel.UNKNOWN
+
+
+def observed(
+    counts: Sequence[Counts],
+    targets: Sequence[str],
+    period: timedelta,
+    since: datetime,
+    now: datetime,
+) -> timedelta:
+    """Bake time: the sum of whole and running periods in which every target had data.
+
+    The first period counts from ``since`` and the running one up to ``now``.
+    """
+    seen: dict[datetime, set[str]] = defaultdict(set)
+    for each in counts:
+        if each.positive + each.negative:
+            seen[period_start(each.start, period)].add(each.target)
+    total = timedelta()
+    for start, present in seen.items():
+        if present.issuperset(targets):
+            begin, end = max(start, since), min(start + period, now)
+            total += max(end - begin, timedelta())
+    return total
+
+
+def still_since(
+    counts: Sequence[Counts],
+    targets: Sequence[str],
+    period: timedelta,
+    since: datetime,
+    now: datetime,
+) -> datetime | None:
+    """When the bake's clock stopped for want of data, or None while it runs.
+
+    The running period and the one before it are allowed to be empty: data arrive after the fact.
+    """
+    latest = {target: since for target in targets}
+    for each in counts:
+        if each.positive + each.negative and each.target in latest:
+            latest[each.target] = max(
+                latest[each.target], period_start(each.start, period) + period
+            )
+    stopped = min(latest.values(), default=since)
+    return stopped if now - stopped > period else None

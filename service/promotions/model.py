@@ -1,0 +1,163 @@
+"""The words of a promotion: states, outcomes, events and what a decision orders."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from policies.findings import Verdict
+from policies.pipeline import OnAlarm
+
+
+class State(StrEnum):
+    """What a release does in a stage until it ends there."""
+
+    WAITING = "waiting"
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    TESTING = "testing"
+    BAKING = "baking"
+    ROLLING_BACK = "rolling_back"
+
+
+class Outcome(StrEnum):
+    """How it ended. Failed is the business saying no; errored is technical."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ERRORED = "errored"
+    SUPERSEDED = "superseded"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+
+
+class Effect(StrEnum):
+    """What is done outside of the database, by one short durable workflow each."""
+
+    BUILD = "build"
+    DEPLOY = "deploy"
+    TEST = "test"
+    ROLLBACK = "rollback"
+
+
+class Wait(StrEnum):
+    """What a run waits for; each has its own way of setting ``due``."""
+
+    EFFECT = "effect"
+    GATE = "gate"
+    BAKE = "bake"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stage asks of a release. ``good`` is the digest that a rollback restores."""
+
+    builds: bool
+    deploys: bool
+    tests: bool
+    bakes: bool
+    targets: tuple[str, ...]
+    good: str
+    on_alarm: OnAlarm
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Which target is being changed, and how many of its hosts are."""
+
+    target: int = 0
+    replaced: int = 0
+    hosts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The gate was asked; ``message`` says what holds."""
+
+    verdict: Verdict
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    ok: bool
+    message: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One batch of a deployment or rollback; ``state`` is running, succeeded or failed."""
+
+    state: str
+    replaced: int = 0
+    hosts: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Baked:
+    """How a bake stands: over, or its clock stands still (and whether it did before)."""
+
+    over: bool
+    still: bool
+    was_still: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarmed:
+    """Customers are harmed: an alarm fired, or more answers were negative than allowed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Errored:
+    """An effect could not be done for technical reasons, after all its retries."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The same release was rolled back in another stage of scope."""
+
+    message: str
+
+
+Event = Entered | Built | Moved | Tested | Baked | Alarmed | Errored | Withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One line for the event log."""
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What a decision orders. ``state`` is None when the run ends, with ``outcome``.
+
+    ``deployed`` marks the instant from which the bake counts. ``spread`` asks that every other stage of
+    scope that runs the release goes back too. ``manual`` turns the stage's transition manual, with the
+    reason.
+    """
+
+    state: State | None
+    effect: Effect | None = None
+    outcome: Outcome | None = None
+    message: str = ""
+    wait: Wait | None = None
+    progress: Progress | None = None
+    log: tuple[Log, ...] = ()
+    deployed: bool = False
+    spread: bool = False
+    manual: str = ""

@@ -1,0 +1,178 @@
+"""The ports of the executor: every effect outside of the database goes through one of these.
+
+Each order carries an idempotency key and, where something outside is changed, a fencing epoch. An
+adapter that is handed a known key returns the stored result; one that is handed a lower epoch than the
+highest it has seen for the same target raises ``Fenced``. A business failure is a result; an exception
+means "technical, try again". Adapters have working in-memory twins in ``tests/twins``, held to the same
+contract tests as the real ones.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from policies.pipeline import Deploy, Pipeline, Stage, Step
+from policies.release import Evidence, Sbom
+
+
+class Fenced(Exception):
+    """A newer attempt owns the target; the caller must drop what it was doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOrder:
+    """Check out ``commit`` of ``repository``, run the build steps, store the artifact by digest."""
+
+    key: str
+    release: str
+    pipeline: Pipeline
+    stage: Stage
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored build result; ``path`` is where the store keeps the bytes of ``digest``."""
+
+    digest: str
+    path: str
+    size: int
+    sbom: Sbom | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """``ok`` is false when a blocking step failed; ``message`` then says which and why."""
+
+    ok: bool
+    message: str
+    artifact: Artifact | None
+    evidence: tuple[Evidence, ...]
+    log: str
+    """The path of the whole output of the build."""
+
+
+class Builder(Protocol):
+    def build(self, order: BuildOrder) -> BuildResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeployOrder:
+    """Bring ``digest`` to the hosts of one target of one stage.
+
+    ``rollback`` asks for bigger batches and no lifecycle delay. ``deploy`` carries hosts, batch,
+    minimum healthy hosts, deadline and hooks as the pipeline declares them.
+    """
+
+    key: str
+    epoch: int
+    release: str
+    pipeline: str
+    stage: str
+    target: str
+    digest: str
+    deploy: Deploy
+    rollback: bool
+    environment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeployProgress:
+    """Where a deployment stands after one more batch.
+
+    ``state`` is ``running`` (call again), ``succeeded`` or ``failed``. ``in_service`` is the lowest
+    number of hosts that were in service so far, of ``hosts``.
+    """
+
+    state: str
+    replaced: int
+    hosts: int
+    in_service: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A running instance as the deployer's own records name it."""
+
+    name: str
+    url: str
+    digest: str
+    pid: int = 0
+
+
+class Deployer(Protocol):
+    def advance(self, order: DeployOrder) -> DeployProgress:
+        """Do the next batch of ``order.key`` and say where it stands; repeat until not ``running``.
+
+        Raises Fenced when ``order.epoch`` is lower than one already seen for the target.
+        """
+        ...
+
+    def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
+        """The hosts in service now, from the deployer's records, never from ours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TestOrder:
+    """Run the tests of a stage against one running target."""
+
+    key: str
+    release: str
+    pipeline: str
+    stage: str
+    target: str
+    digest: str
+    commit: str
+    steps: tuple[Step, ...]
+    environment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    ok: bool
+    message: str
+    evidence: tuple[Evidence, ...]
+
+
+class Tester(Protocol):
+    def run(self, order: TestOrder) -> TestResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    commit: str
+    author: str
+    subject: str
+    at: datetime
+
+
+class Repository(Protocol):
+    """A git repository of a pipeline."""
+
+    def head(self, repository: str, branch: str) -> str: ...
+
+    def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]: ...
+
+    def file(self, repository: str, commit: str, path: str) -> bytes: ...
+
+    def is_ancestor(self, repository: str, ancestor: str, commit: str) -> bool: ...
+
+
+class Clock(Protocol):
+    """The one clock; read once per transaction and bound as a parameter."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the executor is handed; ``service.app`` alone knows which implementations these are."""
+
+    builder: Builder
+    deployer: Deployer
+    tester: Tester
+    repository: Repository
+    clock: Clock

@@ -1,0 +1,188 @@
+"""What pages, API and terminal show: plain read models, made by ``service.store.read``.
+
+They hold what happened and what is so; sentences for people are made from them by
+``service.promotions.wording``, so that page, API and terminal say the same.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    id: int
+    pipeline: str
+    sequence: int
+    at: datetime
+    release: str | None
+    stage: str | None
+    kind: str
+    actor: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BakeView:
+    """Progress of a bake. ``still_since`` is set while the clock stands still for want of data."""
+
+    needed: timedelta
+    observed: timedelta
+    positive: int
+    positive_needed: int
+    negative: int
+    negative_allowed: int
+    alarms: tuple[tuple[str, str], ...]
+    """Names of the watched alarms with their state."""
+    earliest_end: datetime | None
+    still_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    name: str
+    digest: str | None
+    release: str | None
+    hosts: int
+    hosts_in_service: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """The newest decision of a gate; ``message`` is the whole ``bakegate.gate/v1`` answer."""
+
+    id: str
+    verdict: str
+    at: datetime
+    checked_at: datetime
+    until: datetime | None
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One release in one stage."""
+
+    release: str
+    number: int
+    stage: str
+    state: str
+    outcome: str | None
+    entered_at: datetime
+    started_at: datetime | None
+    deployed_at: datetime | None
+    ended_at: datetime | None
+    message: str
+    progress: tuple[int, int] | None
+    """Hosts replaced of all, while deploying or rolling back."""
+    bake: BakeView | None
+    decision: DecisionView | None
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage as it stands: who is in it, who waits before it, what runs there."""
+
+    name: str
+    kind: str
+    wave: int | None
+    exposure: float | None
+    deploys: bool
+    transition: str
+    transition_reason: str
+    paused_reason: str
+    active: RunView | None
+    waiting: RunView | None
+    last: RunView | None
+    last_good: str | None
+    """The release whose artifact a rollback would restore."""
+    targets: tuple[TargetView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    commit: str
+    author: str
+    subject: str
+    at: datetime
+    rides_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    kind: str
+    name: str
+    stage: str
+    result: str
+    executed: int | None
+    failed: int | None
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """One release with its stages in order, its events oldest first and all its decisions."""
+
+    id: str
+    pipeline: str
+    number: int
+    kind: str
+    commit: str
+    digest: str | None
+    created_at: datetime
+    created_by: str
+    outcome: str | None
+    ended_at: datetime | None
+    changes: tuple[ChangeView, ...]
+    evidence: tuple[EvidenceView, ...]
+    packages: int | None
+    """Packages in the SBOM; None without one."""
+    runs: tuple[RunView, ...]
+    decisions: tuple[DecisionView, ...]
+    events: tuple[EventView, ...]
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    rule: str
+    result: str
+    enforcement: str
+    message: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineView:
+    """One pipeline with its stages in order; ``version`` grows with every event (its sequence)."""
+
+    name: str
+    organization: str
+    team: str
+    tier: int | None
+    version: int
+    now: datetime
+    stages: tuple[StageView, ...]
+    in_flight: tuple[RunView, ...]
+    events: tuple[EventView, ...]
+    findings: tuple[FindingView, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSummary:
+    """A row of the list of pipelines. ``attention`` orders it: what needs a person stands first."""
+
+    name: str
+    organization: str
+    team: str
+    tier: int | None
+    newest_release: str | None
+    newest_state: str
+    answer: str
+    attention: str
+    """``act``, ``rolled_back``, ``held``, ``moving`` or ``quiet``."""
+    since: datetime | None
+    stages: tuple[tuple[str, str, str | None], ...] = ()
+    """Name, state and release number of each stage, in order."""

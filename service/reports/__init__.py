@@ -1,0 +1,1 @@
+"""Reports for leaders, pure over read models."""

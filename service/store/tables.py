@@ -1,0 +1,217 @@
+"""The tables. State tables are what ``decide`` last said; the event log says how it came to be.
+
+Everything that is large or repeats (definitions, inputs of decisions, SBOMs) is kept once, by content.
+The lock of a pipeline is its row: whoever holds it owns the pipeline's runs, stages and sequence.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant. SQLite keeps no zone, so what comes back is UTC again."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and not value.tzinfo else value
+
+
+def _instant(*, index: bool = False, null: bool = False) -> Any:
+    return Field(sa_column=sa.Column(Instant(), index=index, nullable=null))
+
+
+def _json() -> Any:
+    return Field(sa_column=sa.Column(sa.JSON(), nullable=False))
+
+
+class Blob(SQLModel, table=True):
+    """A text by the SHA-256 of its bytes."""
+
+    __tablename__ = "blobs"
+    digest: str = Field(primary_key=True)
+    text: str = Field(sa_column=sa.Column(sa.Text(), nullable=False))
+
+
+class OrganizationRow(SQLModel, table=True):
+    """Every registered version of the organization; the newest holds."""
+
+    __tablename__ = "organizations"
+    id: int | None = Field(default=None, primary_key=True)
+    files: dict[str, str] = _json()
+    at: datetime = _instant()
+    actor: str
+
+
+class PipelineRow(SQLModel, table=True):
+    __tablename__ = "pipelines"
+    name: str = Field(primary_key=True)
+    organization: str = Field(index=True)
+    repository: str
+    path: str
+    definition: str = Field(foreign_key="blobs.digest")
+    sequence: int = 0
+    releases: int = 0
+    paused: str = ""
+
+
+class ReleaseRow(SQLModel, table=True):
+    """One release; it keeps the definition that it started with."""
+
+    __tablename__ = "releases"
+    id: str = Field(primary_key=True)
+    pipeline: str = Field(foreign_key="pipelines.name", index=True)
+    number: int
+    kind: str
+    commit: str = Field(index=True)
+    definition: str = Field(foreign_key="blobs.digest")
+    digest: str = Field(default="", index=True)
+    sbom: str | None = Field(default=None, foreign_key="blobs.digest")
+    base: str = ""
+    changes: list[dict[str, Any]] = _json()
+    created_at: datetime = _instant()
+    created_by: str
+    built_at: datetime | None = _instant(null=True)
+    ended_at: datetime | None = _instant(null=True)
+    outcome: str = ""
+    superseded_by: str = ""
+
+
+class RunRow(SQLModel, table=True):
+    """One release in one stage. A row that holds or waits for a stage always has a ``due``."""
+
+    __tablename__ = "runs"
+    __table_args__ = (sa.UniqueConstraint("release", "stage"),)
+    id: int | None = Field(default=None, primary_key=True)
+    pipeline: str = Field(foreign_key="pipelines.name", index=True)
+    release: str = Field(foreign_key="releases.id", index=True)
+    stage: str
+    state: str
+    outcome: str = ""
+    message: str = ""
+    seq: int = 0
+    op: str = ""
+    target: int = 0
+    """Position of the target that is being changed."""
+    replaced: int = 0
+    hosts: int = 0
+    due: datetime | None = _instant(index=True, null=True)
+    entered_at: datetime = _instant()
+    started_at: datetime | None = _instant(null=True)
+    deployed_at: datetime | None = _instant(null=True)
+    ended_at: datetime | None = _instant(null=True)
+    still: bool = False
+    decision: str = ""
+
+
+class StageRow(SQLModel, table=True):
+    """One stage of a pipeline: its switch, who acts in it, and what runs on its targets."""
+
+    __tablename__ = "stages"
+    pipeline: str = Field(primary_key=True, foreign_key="pipelines.name")
+    stage: str = Field(primary_key=True)
+    transition: str
+    reason: str = ""
+    active: int | None = None
+    epoch: int = 0
+    running: dict[str, str] = _json()
+    good: str = ""
+    """Digest that last ended well here: what a rollback restores."""
+    before: str = ""
+    """The one before it, for when the last good one turns out to be bad."""
+
+
+class EventRow(SQLModel, table=True):
+    __tablename__ = "events"
+    __table_args__ = (sa.UniqueConstraint("pipeline", "sequence"),)
+    id: int | None = Field(default=None, primary_key=True)
+    pipeline: str = Field(index=True)
+    sequence: int
+    at: datetime = _instant()
+    release: str | None = Field(default=None, index=True)
+    stage: str | None = None
+    kind: str
+    actor: str
+    data: dict[str, Any] = _json()
+
+
+class DecisionRow(SQLModel, table=True):
+    __tablename__ = "decisions"
+    id: int | None = Field(default=None, primary_key=True)
+    pipeline: str
+    release: str = Field(index=True)
+    stage: str
+    verdict: str
+    at: datetime = _instant()
+    checked_at: datetime = _instant()
+    until: datetime | None = _instant(null=True)
+    message: dict[str, Any] = _json()
+    inputs: str = Field(foreign_key="blobs.digest")
+
+
+class EvidenceRow(SQLModel, table=True):
+    __tablename__ = "evidence"
+    id: int | None = Field(default=None, primary_key=True)
+    release: str = Field(index=True)
+    kind: str
+    name: str
+    stage: str
+    result: str
+    executed: int | None = None
+    failed: int | None = None
+    retries: int = 0
+    soft_failed: bool = False
+    ended_at: datetime = _instant()
+
+
+class CountRow(SQLModel, table=True):
+    """Data points as counts per target, version and alarm period, not as one row a request."""
+
+    __tablename__ = "counts"
+    pipeline: str = Field(primary_key=True)
+    stage: str = Field(primary_key=True)
+    target: str = Field(primary_key=True)
+    digest: str = Field(primary_key=True)
+    start: datetime = Field(sa_column=sa.Column(Instant(), primary_key=True))
+    positive: int = 0
+    negative: int = 0
+
+
+class AlarmRow(SQLModel, table=True):
+    """The state of an alarm of one stage."""
+
+    __tablename__ = "alarms"
+    pipeline: str = Field(primary_key=True)
+    stage: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    level: str
+    since: datetime = _instant()
+    had_data_at: datetime | None = _instant(null=True)
+
+
+class BlocklistRow(SQLModel, table=True):
+    __tablename__ = "blocklist"
+    id: str = Field(primary_key=True)
+    entry: dict[str, Any] = _json()
+    added_by: str
+    added_at: datetime = _instant()
+
+
+class LintRow(SQLModel, table=True):
+    """What lint said of a pipeline's registered file, rule by rule."""
+
+    __tablename__ = "lint_results"
+    pipeline: str = Field(primary_key=True)
+    rule: str = Field(primary_key=True)
+    result: str
+    enforcement: str
+    message: str = ""
+    line: int = 0

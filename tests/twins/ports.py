@@ -1,0 +1,181 @@
+"""Working in-memory twins of the executor's ports, with the effects they did written down."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from policies.release import Component, Evidence, Sbom
+from service.promotions.ports import (
+    Artifact,
+    BuildOrder,
+    BuildResult,
+    Commit,
+    DeployOrder,
+    DeployProgress,
+    Fenced,
+    Host,
+    Ports,
+    TestOrder,
+    TestResult,
+)
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class MovableClock:
+    """A clock that stands until a test moves it."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def move(self, by: timedelta) -> None:
+        self._now += by
+
+
+@dataclass
+class MemoryBuilder:
+    """Builds by naming: the digest of a commit is made of its letters; some commits fail."""
+
+    failing: set[str] = field(default_factory=set)
+    packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    done: dict[str, BuildResult] = field(default_factory=dict)
+    built: list[str] = field(default_factory=list)
+
+    def build(self, order: BuildOrder) -> BuildResult:
+        if order.key not in self.done:
+            self.built.append(order.key)
+            self.done[order.key] = self._build(order)
+        return self.done[order.key]
+
+    def _build(self, order: BuildOrder) -> BuildResult:
+        ok = order.commit not in self.failing
+        evidence = Evidence(
+            kind="unit",
+            stage=order.stage.name,
+            digest="",
+            commit=order.commit,
+            result="pass" if ok else "fail",
+            ended_at=START,
+            executed=12,
+            failed=0 if ok else 1,
+            name="unit",
+        )
+        if not ok:
+            return BuildResult(ok=False, message="unit failed", artifact=None,
+                               evidence=(evidence,), log="")
+        purls = self.packages.get(order.commit, ("pkg:pypi/tiny-rates@1.2.0",))
+        sbom = Sbom("cyclonedx", tuple(Component(each) for each in purls))
+        artifact = Artifact(digest_of(order.commit), "", 1, sbom)
+        return BuildResult(ok=True, message="12 unit tests", artifact=artifact,
+                           evidence=(evidence,), log="")
+
+
+def digest_of(commit: str) -> str:
+    return f"sha256:{commit * 2}"[:71]
+
+
+@dataclass
+class MemoryDeployer:
+    """Hosts as entries of a table; replaces ``batch`` of them at each call."""
+
+    failing: set[str] = field(default_factory=set)
+    placed: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    highest: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    results: dict[str, DeployProgress] = field(default_factory=dict)
+    changes: list[tuple[str, int]] = field(default_factory=list)
+    """Key and host of every host that was replaced, in order."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def advance(self, order: DeployOrder) -> DeployProgress:
+        place = (order.pipeline, order.stage, order.target)
+        with self.lock:
+            if order.epoch < self.highest.get(place, 0):
+                raise Fenced(order.key)
+            self.highest[place] = order.epoch
+            if order.key in self.results:
+                return self.results[order.key]
+            progress = self._batch(place, order)
+            if progress.state != "running":
+                self.results[order.key] = progress
+            return progress
+
+    def _batch(self, place: tuple[str, str, str], order: DeployOrder) -> DeployProgress:
+        count = order.deploy.hosts.or_else(None) or 1
+        hosts = self.placed.setdefault(place, [""] * count)
+        if order.digest in self.failing and not order.rollback:
+            return DeployProgress("failed", 0, count, count, "validate said no")
+        old = [index for index, digest in enumerate(hosts) if digest != order.digest]
+        for index in old[: order.deploy.batch.or_else(None) or 1]:
+            hosts[index] = order.digest
+            self.changes.append((order.key, index))
+        done = hosts.count(order.digest)
+        return DeployProgress("succeeded" if done == count else "running", done, count, count)
+
+    def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
+        placed = self.placed.get((pipeline, stage, target), [])
+        return tuple(
+            Host(str(index), f"memory://{index}", digest)
+            for index, digest in enumerate(placed)
+            if digest
+        )
+
+
+@dataclass
+class MemoryTester:
+    """Tests pass unless the digest is known to fail in the stage."""
+
+    failing: set[tuple[str, str]] = field(default_factory=set)
+    done: dict[str, TestResult] = field(default_factory=dict)
+
+    def run(self, order: TestOrder) -> TestResult:
+        if order.key not in self.done:
+            self.done[order.key] = self._run(order)
+        return self.done[order.key]
+
+    def _run(self, order: TestOrder) -> TestResult:
+        ok = (order.stage, order.digest) not in self.failing
+        evidence = tuple(
+            Evidence(
+                kind=str(step.kind.or_else(None)),
+                stage=order.stage,
+                digest=order.digest,
+                commit=order.commit,
+                result="pass" if ok else "fail",
+                ended_at=START,
+                executed=3,
+                failed=0 if ok else 1,
+                name=str(step.name.value),
+            )
+            for step in order.steps
+        )
+        return TestResult(ok, "3 tests" if ok else "1 of 3 failed", evidence)
+
+
+@dataclass
+class MemoryRepository:
+    """A repository without contents: every commit is one change after the base."""
+
+    def head(self, repository: str, branch: str) -> str:
+        return "f" * 40
+
+    def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]:
+        return (Commit(commit, "engineer", f"Change {commit[:7]}", START),)
+
+    def file(self, repository: str, commit: str, path: str) -> bytes:
+        return b""
+
+    def is_ancestor(self, repository: str, ancestor: str, commit: str) -> bool:
+        return ancestor == commit
+
+
+def memory_ports(clock: MovableClock | None = None) -> Ports:
+    return Ports(
+        builder=MemoryBuilder(),
+        deployer=MemoryDeployer(),
+        tester=MemoryTester(),
+        repository=MemoryRepository(),
+        clock=clock or MovableClock(),
+    )
