@@ -1,5 +1,6 @@
 """``bakegate demo``: a real build of a real web service goes through its stages on this machine."""
 
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -161,6 +162,4 @@ def _wait_for_the_end(console: Console, url: str) -> None:
 
 
 def _sleep() -> None:
-    import signal
-
     signal.pause()

@@ -12,7 +12,7 @@ from policies.plain import nearest
 from policies.rule import AnyRule, ParamSpec, Unit, specs
 from policies.rules import CATALOGUE, rule
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _DECISION: Final = re.compile(r"d-\d+")
 
@@ -28,9 +28,12 @@ _ENGINE_RULES: Final = {
 }
 
 
-@app.command(epilog="Examples: bakegate explain bake-time | bakegate explain d-12")
+@app.command(epilog="\b\nExamples:\n  bakegate explain bake-time\n  bakegate explain d-12")
 def explain(
-    subject: Annotated[str, typer.Argument(metavar="RULE|DECISION")],
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="RULE|DECISION", help="A rule's id, or a decision's such as d-12."),
+    ],
     database: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Of the service that decided. Default: its settings'."),
@@ -49,7 +52,8 @@ def explain(
     found = rule(subject)
     if found is None:
         near = nearest(subject, [each.id for each in CATALOGUE])
-        typer.echo(f"no rule or decision {subject!r}{near or '; see: bakegate rules'}", err=True)
+        told = f"there is no rule {subject!r}{near or '; they are listed by: bakegate rules'}"
+        typer.echo(f"bakegate explain: {told}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED)
     typer.echo(_page(found))
 

@@ -31,8 +31,10 @@ def _walk(folder: Path) -> Iterator[Path]:
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if _is_read(name))
         for name in sorted(files):
-            if name.endswith(_ENDINGS) and name != OVERLAY:
-                yield Path(here, name)
+            path = Path(here, name)
+            # A link that leads nowhere holds nothing, and a pipe would be waited for.
+            if name.endswith(_ENDINGS) and name != OVERLAY and path.is_file():
+                yield path
 
 
 def _is_read(folder: str) -> bool:
@@ -56,8 +58,13 @@ def _found_upwards(folder: Path, name: str) -> Path | None:
     return _found_upwards(folder.parent, name)
 
 
+def repository(path: Path) -> Path:
+    """The root of the repository that ``path`` lies in; outside of one, the working folder."""
+    return next((each for each in path.absolute().parents if (each / ".git").exists()), Path.cwd())
+
+
 def shown(path: Path) -> str:
     """A path as people and machines read it: relative to here where that is shorter, with ``/``."""
-    absolute = path.absolute()
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     here = Path.cwd()
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()

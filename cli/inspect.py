@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from cli.exits import Exit
+from cli.files import shown
 from cli.formats import Format
 from cli.reading import read_file
+from policies.inspect import inspect as describe
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _FACTS = (
     "approval_before_production",
@@ -21,29 +23,37 @@ _FACTS = (
 )
 
 
-@app.command(epilog="Example: bakegate inspect .github/workflows/deploy.yml --format json")
+_EPILOG = """\b
+Examples:
+  bakegate inspect .github/workflows/deploy.yml
+  bakegate inspect .github/workflows/deploy.yml --format json
+"""
+
+
+@app.command(epilog=_EPILOG)
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A pipeline file of any known format.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A pipeline file of any known format.")
+    ],
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Say what FILE deploys, tests, bakes and guards; `unknown` means that it points elsewhere.
 
     Speaks of the file alone: neither the overlay nor a ruleset is read.
     """
-    from policies.inspect import inspect as describe
-
     if not file.is_file():
-        typer.echo(f"{file}: no such file", err=True)
+        told = "a folder; name one file of it" if file.is_dir() else "no such file"
+        typer.echo(f"bakegate inspect: {file}: {told}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED)
     answer = describe(read_file(file, overlay=None))
     if format is Format.JSON:
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        typer.echo(_text(answer))
+        typer.echo(_text(answer, shown(file)))
 
 
-def _text(answer: dict[str, Any]) -> str:
-    lines = [f"{each['line']}: {each['message']}" for each in answer["problems"]]
+def _text(answer: dict[str, Any], path: str) -> str:
+    lines = [f"{path}:{each['line']}: {each['message']}" for each in answer["problems"]]
     for pipeline in answer["pipelines"]:
         lines.append(f"{pipeline['name']} ({pipeline['format']})")
         lines += [

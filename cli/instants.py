@@ -15,6 +15,6 @@ def instant(text: str | None) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError as error:
-        told = f"{text!r} is not a time ({error}); write 2027-01-31T09:00Z"
+        told = f"{text!r} is not a time that exists; write it like 2027-01-31T09:00Z"
         raise Unusable(told) from error
     return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -1,7 +1,8 @@
 """``bakegate lint``: pipeline files against the organization's ruleset."""
 
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from cli.exits import Exit
 from cli.files import pipeline_files
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
-from cli.practice import DEFAULT, practice
+from cli.practice import DEFAULT, Practice, practice
 from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
 from policies.canonical import digest
@@ -27,20 +28,33 @@ from policies.output import RENDERERS
 from policies.pipeline import Pipeline
 from policies.ruleset import Resolved
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 #: From so many files on, a person is told how far the work is.
 _MANY: Final = 200
 
-_EPILOG: Final = """Examples: bakegate lint .github/workflows | bakegate lint deploy.yml --ruleset strict |
-bakegate lint . --format json --output text=lint.txt. Exit codes: 0 nothing blocks, 1 something blocks,
-2 nothing was evaluated, 3 a rule crashed and the others went on."""
+#: What a pipeline file has at the start of a line, even when it cannot be read as YAML.
+_MARKS: Final = re.compile(rb"^(?:jobs:|schema: *bakegate/pipeline/)", re.MULTILINE)
+
+_EPILOG: Final = """\b
+Examples:
+  bakegate lint .github/workflows
+  bakegate lint deploy.yml --ruleset strict
+  bakegate lint . --output json=lint.json --output text=lint.txt
+
+\b
+Exit codes:
+  0  nothing blocks
+  1  something blocks
+  2  nothing was evaluated
+  3  a rule crashed and the others went on
+"""
 
 
 @app.command("lint", epilog=_EPILOG)
 def lint_command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to look through.")
+        list[Path], typer.Argument(metavar="PATH", help="Files, or folders to look through.")
     ],
     ruleset: Annotated[
         str | None,
@@ -75,11 +89,17 @@ def lint_command(
         moment = instant(at)
         outputs = [_output(each, format) for each in output or ()]
         report = _report(paths, overlay, _Judge(practice(paths, ruleset, org, moment), moment))
-    except (Unusable, DocumentError, OSError) as error:
+        for name, file in outputs:
+            file.write_text(RENDERERS[name](report), encoding="utf-8")
+    except DocumentError as error:  # says its places itself, one error per line
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
+    except Unusable as error:
         typer.echo(f"bakegate lint: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    for name, file in outputs:
-        file.write_text(RENDERERS[name](report), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"bakegate lint: {error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if not outputs:
         color = format is Format.TEXT and sys.stdout.isatty()
         sys.stdout.write(RENDERERS[format](report, color=color))
@@ -89,15 +109,20 @@ def lint_command(
 class _Judge:
     """Asks for the ruleset of each pipeline and remembers which ones were applied."""
 
-    def __init__(self, rulesets: Callable[[Pipeline], Resolved], at: datetime) -> None:
-        self.rulesets = rulesets
+    def __init__(self, asked: Practice, at: datetime) -> None:
         self.at = at
-        self.applied: dict[str, Resolved] = {}
+        self._asked = asked
+        self._applied: dict[str, Resolved] = {}
 
     def __call__(self, pipeline: Pipeline) -> Resolved:
-        resolved = self.rulesets(pipeline)
-        self.applied.setdefault(resolved.organization, resolved)
+        resolved = self._asked.of(pipeline)
+        self._applied.setdefault(resolved.organization, resolved)
         return resolved
+
+    @property
+    def rulesets(self) -> list[Resolved]:
+        """What was applied; where no file had a pipeline, what would have been."""
+        return list(self._applied.values()) or [self._asked.default]
 
 
 def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
@@ -107,14 +132,14 @@ def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
         raise Unusable(told)
     reads = list(_reads(paths, overlay))
     if not reads:
-        told = "no pipeline file in these folders; name a file to be told what is wrong with it"
+        told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
         raise Unusable(told)
     shared: dict[str, list[Finding]] = {}
     for finding in shared_names(reads):
         shared.setdefault(finding.span.path, []).append(finding)
     files = tuple(_judged(each, judge, shared.get(each.path, [])) for each in reads)
-    names = sorted({each.name for each in judge.applied.values()})
-    digests = sorted(each.digest for each in judge.applied.values())
+    names = sorted({each.name for each in judge.rulesets})
+    digests = sorted(each.digest for each in judge.rulesets)
     one = digests[0] if len(digests) == 1 else digest(digests)
     return Report(judge.at, ", ".join(names), one, files)
 
@@ -126,15 +151,25 @@ def _judged(read: Read, judge: _Judge, more: list[Finding]) -> FileReport:
 
 
 def _reads(paths: list[Path], overlay: Path | None) -> Iterator[Read]:
-    """Every pipeline file; what only happens to lie in a folder and is none is passed over."""
+    """Every pipeline file; what only happens to lie in a folder and is none is passed over.
+
+    A file of a folder that is no YAML counts when it has the marks of a pipeline.
+    """
     telling = sys.stderr.isatty()
     files = list(pipeline_files(paths))
     for number, (path, named) in enumerate(files, start=1):
         if telling and len(files) >= _MANY and number % _MANY == 0:
             typer.echo(f"read {number} of {len(files)} files", err=True)
         read = read_file(path, overlay_of(path, overlay))
-        if named or read.pipelines or read.format:
+        if named or read.format or (read.source is None and _is_marked(path)):
             yield read
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        return bool(_MARKS.search(path.read_bytes()))
+    except OSError:  # nobody may read it, so nobody can say that it is no pipeline
+        return True
 
 
 def _output(text: str, default: Format) -> tuple[str, Path]:
@@ -143,7 +178,7 @@ def _output(text: str, default: Format) -> tuple[str, Path]:
     if not found:
         return default, Path(text)
     if name not in RENDERERS:
-        told = f"--output {text}: no format {name!r}; there are {', '.join(RENDERERS)}"
+        told = f"--output {text}: there is no format {name!r}; there are {', '.join(RENDERERS)}"
         raise Unusable(told)
     return name, Path(file)
 

@@ -13,18 +13,18 @@ from typer.core import TyperGroup
 
 from cli.exits import Exit
 
-#: Every command and the module that holds its ``app``, in the order of the help text.
+#: Every command: the module that holds its ``app``, and its line in the help text, in that order.
 COMMANDS: Final = {
-    "lint": "cli.lint",
-    "inspect": "cli.inspect",
-    "explain": "cli.explain",
-    "rules": "cli.rules",
-    "window": "cli.window",
-    "schema": "cli.schema",
-    "sbom": "cli.sbom",
-    "serve": "cli.serve",
-    "report": "cli.report",
-    "demo": "cli.demo",
+    "lint": ("cli.lint", "Judge pipeline files before merge."),
+    "inspect": ("cli.inspect", "Say what one pipeline file does, without judging it."),
+    "explain": ("cli.explain", "Say why a rule exists, or what a decision rests on."),
+    "rules": ("cli.rules", "List every rule."),
+    "window": ("cli.window", "Say when time is open for releases."),
+    "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
+    "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),
+    "demo": ("cli.demo", "Promote real releases of a small web service on this machine."),
+    "serve": ("cli.serve", "Run the service: pages, API, executor."),
+    "report": ("cli.report", "Say which pipelines follow which rule."),
 }
 
 
@@ -38,12 +38,17 @@ class OnDemandGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature of the base
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
+        module, _ = COMMANDS[cmd_name]
         command = typer.main.get_command(import_module(module).app)
         command.name = cmd_name
         return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature of the base
+        """List the commands from the table: the base would import every one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
 
 
 app = typer.Typer(
@@ -52,8 +57,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Lint pipeline files, gate stages, promote releases, report to leaders.",
-    epilog="Start with: bakegate lint PATH, or bakegate demo.",
+    epilog="\b\nStart with:\n  bakegate lint .github/workflows\n  bakegate demo",
 )
 
 
@@ -68,7 +72,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Say which version."
+        ),
     ] = False,
 ) -> None:
     """Lint pipeline files, gate stages, promote releases, report to leaders."""
@@ -81,7 +88,7 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (`| head`); there is nobody left to tell
         sys.exit(Exit.CLEAN)
-    except Exception as error:  # the last line of defence: users never see a traceback
+    except Exception as error:  # noqa: BLE001 - the last line of defence: users never see a traceback
         typer.echo(f"bakegate: internal error: {type(error).__name__}: {error}", err=True)
         typer.echo("This is a defect of Bakegate; please report it with the command.", err=True)
         sys.exit(Exit.INTERNAL)

@@ -1,6 +1,7 @@
 """Which ruleset a command asks: a built-in one, a file, or the organization's tree."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -8,52 +9,54 @@ from pathlib import Path
 from cli.files import ORGANIZATION, found_upwards, shown
 from cli.problems import Unusable
 from cli.reading import beside
-from policies.documents import DocumentError
 from policies.pipeline import Pipeline
+from policies.plain import nearest
 from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve
 from policies.tree import Tree, read_tree
 
 DEFAULT = "recommended"
 
 
-def practice(
-    paths: list[Path], ruleset: str | None, node: str | None, at: datetime
-) -> Callable[[Pipeline], Resolved]:
-    """What to ask of each pipeline.
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """What to ask of each pipeline; ``default`` of one that names no node of the organization."""
 
-    ``--ruleset`` wins; then the organization file found upwards from the first path, for the node
-    given or the one that the pipeline names; then the built-in ``recommended``.
-    Raises Unusable with every located error.
+    default: Resolved
+    of: Callable[[Pipeline], Resolved]
+
+
+def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datetime) -> Practice:
+    """The given ruleset, else the organization's, else the built-in ``recommended``.
+
+    The organization file is found upwards from the first path and asked for the node given, else
+    for the one that each pipeline names.
+    Raises Unusable, and DocumentError with everything that is wrong in a file.
     """
-    try:
-        return _practice(paths, ruleset, node, at)
-    except DocumentError as error:
-        raise Unusable(str(error)) from error
-
-
-def _practice(
-    paths: list[Path], ruleset: str | None, node: str | None, at: datetime
-) -> Callable[[Pipeline], Resolved]:
+    if ruleset and node:
+        told = "--ruleset and --org exclude each other; the organization has its own rulesets"
+        raise Unusable(told)
     if ruleset:
-        one = _from_ruleset(ruleset, at)
-        return lambda _: one
+        return _same(_from_ruleset(ruleset, at))
     tree = _tree_above(paths[0])
     if tree is None:
         if node:
-            told = f"--org {node}: no {ORGANIZATION} here or above; write one or use --ruleset"
+            told = f"--org {node}: no {ORGANIZATION} beside or above {paths[0]}; use --ruleset"
             raise Unusable(told)
-        one = _from_ruleset(DEFAULT, at)
-        return lambda _: one
+        return _same(_from_ruleset(DEFAULT, at))
     if node:
-        one = tree.resolved(node, at)
-        return lambda _: one
-    return lambda pipeline: _of_pipeline(tree, pipeline, at)
+        return _same(tree.resolved(node, at))
+    root = tree.resolved(tree.root.name, at)
+    return Practice(root, lambda pipeline: _of_pipeline(tree, pipeline, at) or root)
 
 
-def _of_pipeline(tree: Tree, pipeline: Pipeline, at: datetime) -> Resolved:
-    """A pipeline that names no node of the tree is held to the root's ruleset."""
-    named = pipeline.organization.or_else(None)
-    return tree.resolved(named if named and tree.root.path_to(named) else tree.root.name, at)
+def _same(resolved: Resolved) -> Practice:
+    return Practice(resolved, lambda _: resolved)
+
+
+def _of_pipeline(tree: Tree, pipeline: Pipeline, at: datetime) -> Resolved | None:
+    """None for a pipeline that names no node of the tree."""
+    named = pipeline.organization.or_else("")
+    return tree.resolved(named, at) if named and tree.root.path_to(named) else None
 
 
 def _from_ruleset(name: str, at: datetime) -> Resolved:
@@ -61,10 +64,11 @@ def _from_ruleset(name: str, at: datetime) -> Resolved:
         return resolve([("", builtin(name))], at)
     path = Path(name)
     if not path.is_file():
-        told = f"no ruleset {name!r}: name {', '.join(BUILTIN)} or a file"
+        known = f"{', '.join(BUILTIN)}{nearest(name, BUILTIN)}"
+        told = f"--ruleset {name}: no such file, and built in are only {known}"
         raise Unusable(told)
     here = beside(path.parent)
-    return resolve([("", read_ruleset(path.read_bytes(), path.name, here))], at)
+    return resolve([("", read_ruleset(path.read_bytes(), shown(path), here))], at)
 
 
 def _tree_above(path: Path) -> Tree | None:

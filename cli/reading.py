@@ -1,17 +1,26 @@
 """Reading pipeline files with their overlay, as every command does it."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from cli.files import OVERLAY, found_upwards, shown
-from policies.formats import Read, read_pipelines
+from cli.files import OVERLAY, found_upwards, repository, shown
+from policies.findings import Span
+from policies.formats import Read, Unreadable, read_pipelines
 from policies.overlay import Overlay, read_overlay
 
 
 def read_file(path: Path, overlay: Overlay | None) -> Read:
     """Read one pipeline file; what cannot be read is in the answer, located."""
-    return read_pipelines(path.read_bytes(), shown(path), overlay, calendars=beside(path.parent))
+    name = shown(path)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        problem = Unreadable(Span(name, 1, 1, 1, 1), f"the file cannot be opened: {error.strerror}")
+        return Read(name, "", (), None, (problem,))
+    return read_pipelines(text, name, overlay, calendars=beside(path.parent))
 
 
 def beside(folder: Path) -> Callable[[str], str]:
@@ -24,12 +33,23 @@ def beside(folder: Path) -> Callable[[str], str]:
 
 
 def overlay_of(path: Path, given: Path | None) -> Overlay | None:
-    """The overlay that speaks of ``path``: the given one, else ``bakegate.yaml`` found upwards.
+    """What the given overlay, else ``bakegate.yaml`` found upwards, says of ``path``.
 
-    Raises DocumentError with everything that is wrong in it.
+    Its keys are paths from the repository's root; in the answer they are as this run shows them.
+    Raises DocumentError with everything that is wrong in it, and OSError.
     """
     found = given or found_upwards(path, OVERLAY)
-    return _overlay(found) if found else None
+    if found is None:
+        return None
+    overlay = _overlay(found)
+    root = repository(path) if given else found.parent
+    key = Path(os.path.relpath(path, root)).as_posix()
+    entries = {
+        shown(path) + name.removeprefix(key): fields
+        for name, fields in overlay.entries.items()
+        if name == key or name.startswith(f"{key}#")
+    }
+    return replace(overlay, entries=entries)
 
 
 @cache

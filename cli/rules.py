@@ -9,7 +9,7 @@ from cli.formats import Format
 from policies.rule import AnyRule
 from policies.rules import CATALOGUE
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Then: bakegate explain RULE")

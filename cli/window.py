@@ -146,7 +146,7 @@ def _asked(file: Path | None, org: str | None, stage: str | None, at: datetime) 
 
 def _of_node(node: str, at: datetime) -> _Asked:
     """The windows of every ruleset from the root of the organization to the node."""
-    from policies.tree import read_tree  # noqa: PLC0415 - loads every rule, and FILE needs none
+    from policies.tree import read_tree
 
     found = found_upwards(Path.cwd(), ORGANIZATION)
     if found is None:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
 
 from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
 from policies.findings import Span
-from policies.plain import nearest
 from policies.source import Mapping, Node, Scalar, Sequence, core_value
+from policies.windows import zone as zone_data
 
 DEFAULT_ZONE: Final = "UTC"
 
@@ -67,9 +66,11 @@ def read_organization(text: bytes | str, path: str) -> Organization:
 def _node(node: Node, issues: list[Issue]) -> Organization:
     mapping = node if isinstance(node, Mapping) else Mapping(node.span, {})
     name, zone, ruleset = (_scalar(mapping.get(key)) for key in ("name", "zone", "ruleset"))
-    if zone and not _is_zone(zone.text):
-        near = nearest(zone.text, available_timezones())
-        issues.append(Issue(zone.span, f"{zone.text!r} is not an IANA time zone{near}"))
+    if zone:
+        try:
+            zone_data(zone.text)
+        except ValueError as error:
+            issues.append(Issue(zone.span, str(error)))
     listed = mapping.get("children")
     items = listed.items if isinstance(listed, Sequence) else ()
     children = tuple(_node(each, issues) for each in items)
@@ -90,15 +91,6 @@ def _refuse_twins(children: tuple[Organization, ...], issues: list[Issue]) -> No
         if first is not child.span:
             told = f"{child.name!r} stands already on line {first.line}; siblings need other names"
             issues.append(Issue(child.span, told))
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        # A folder of the zone data raises OSError, a path outside of it ValueError.
-        return False
-    return True
 
 
 def _scalar(node: Node | None) -> Scalar | None:

@@ -1,10 +1,11 @@
 """One pipeline as every format is read into it; every leaf is a ``Fact``.
 
-Structure (which stages exist, in which order) is plain; what a stage *says* is a fact with a place.
-A reader that cannot know the stages at all (they are generated, or included from elsewhere) says so in
-``Pipeline.complete``, so that no rule mistakes what it cannot see for something absent.
+Structure (which stages exist, in which order) is plain; what a stage *says* is a fact with a
+place. A reader that cannot know the stages at all (they are generated, or included from elsewhere)
+says so in ``Pipeline.complete``, so that no rule mistakes what it cannot see for something absent.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -225,8 +226,9 @@ class Stage:
 class Alarm:
     """A ratio alarm over data points: more negatives than ``negative_ratio`` of all.
 
-    It fires when ``periods`` of the last ``of`` periods were over the limit; a period with fewer than
-    ``minimum`` data points says nothing, which ``missing`` interprets (``unknown``, ``ok``, ``alarm``).
+    It fires when ``periods`` of the last ``of`` periods were over the limit; a period with fewer
+    than ``minimum`` data points says nothing, which ``missing`` interprets (``unknown``, ``ok``,
+    ``alarm``).
     """
 
     name: str
@@ -240,9 +242,95 @@ class Alarm:
     scope: str
 
 
+class _Order:
+    """Which stage waits for which, computed when first asked; sets of stages are bits of an int.
+
+    A chain of ten thousand jobs would take minutes with a walk for every question.
+    """
+
+    __slots__ = ("_above", "_below", "first", "index", "prod", "stages")
+
+    def __init__(self, stages: tuple[Stage, ...]) -> None:
+        self.stages = stages
+        self.index: dict[str, int] = {}
+        for number, stage in enumerate(stages):
+            self.index.setdefault(stage.name, number)
+        self.prod = tuple(stage for stage in stages if stage.is_prod)
+        lowest = min((stage.wave.or_else(1) or 1 for stage in self.prod), default=1)
+        self.first = tuple(each for each in self.prod if (each.wave.or_else(1) or 1) == lowest)
+        self._above: list[int] | None = None
+        self._below: list[int] | None = None
+
+    def needs(self) -> list[list[int]]:
+        index = self.index
+        return [[index[name] for name in each.needs if name in index] for each in self.stages]
+
+    def above(self) -> list[int]:
+        if self._above is None:
+            self._above = _reachable(self.needs())
+        return self._above
+
+    def below(self) -> list[int]:
+        if self._below is None:
+            self._below = _reachable(_turned(self.needs()))
+        return self._below
+
+    def decoded(self, bits: int) -> tuple[Stage, ...]:
+        found = []
+        while bits:
+            last = bits & -bits
+            found.append(self.stages[last.bit_length() - 1])
+            bits ^= last
+        return tuple(found)
+
+
+def _turned(edges: list[list[int]]) -> list[list[int]]:
+    back: list[list[int]] = [[] for _ in edges]
+    for number, targets in enumerate(edges):
+        for target in targets:
+            back[target].append(number)
+    return back
+
+
+def _reachable(edges: list[list[int]]) -> list[int]:
+    """For each node the bits of all nodes that its edges lead to, circles included."""
+    found = [0] * len(edges)
+    order = _deepest_first(edges)
+    changed = True
+    while changed:  # Once, and once more to see that nothing changed; circles take a few turns.
+        changed = False
+        for node in order:
+            bits = found[node]
+            for target in edges[node]:
+                bits |= found[target] | (1 << target)
+            if bits != found[node]:
+                found[node], changed = bits, True
+    return found
+
+
+def _deepest_first(edges: list[list[int]]) -> list[int]:
+    """Every node after those that its edges lead to, where no circle forbids it."""
+    order: list[int] = []
+    seen: set[int] = set()
+    for start in range(len(edges)):
+        todo = [(start, False)]
+        while todo:
+            node, left = todo.pop()
+            if left:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                todo.append((node, True))
+                todo.extend((each, False) for each in edges[node] if each not in seen)
+    return order
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One release process. ``span`` is the visible name; ``complete`` is unknown where stages are."""
+    """One release process. ``span`` is the visible name.
+
+    ``complete`` is unknown where not all stages can be seen.
+    """
 
     name: str
     format: str
@@ -261,30 +349,50 @@ class Pipeline:
     environment: tuple[str, ...] = ()
     """Names of environment variables that steps may inherit."""
     ruled_windows: bool | None = None
-    """Whether a ruleset of the organization has time windows; None until the engine has resolved it."""
+    """Whether a ruleset of the organization has time windows; None until that is resolved."""
+    _order: _Order = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_order", _Order(self.stages))
 
     def stage(self, name: str) -> Stage | None:
-        return next((stage for stage in self.stages if stage.name == name), None)
+        """The stage of this name, of equal names the first."""
+        number = self._order.index.get(name)
+        return None if number is None else self.stages[number]
 
     @property
     def prod(self) -> tuple[Stage, ...]:
-        return tuple(stage for stage in self.stages if stage.is_prod)
+        return self._order.prod
 
     @property
     def first(self) -> tuple[Stage, ...]:
         """The prod stages of the lowest wave; a prod stage without a wave counts as wave 1."""
-        prod = self.prod
-        lowest = min((stage.wave.or_else(1) or 1 for stage in prod), default=1)
-        return tuple(stage for stage in prod if (stage.wave.or_else(1) or 1) == lowest)
+        return self._order.first
+
+    def bits(self, stages: Iterable[Stage]) -> int:
+        """A set of stages of this pipeline, to be combined with ``above`` and ``below``."""
+        index, found = self._order.index, 0
+        for stage in stages:
+            found |= 1 << index[stage.name]
+        return found
+
+    def above(self, stage: Stage) -> int:
+        """All stages that ``stage`` depends on, directly or not, as bits."""
+        return self._order.above()[self._order.index[stage.name]]
+
+    def below(self, stage: Stage) -> int:
+        """All stages that depend on ``stage``, directly or not, as bits."""
+        return self._order.below()[self._order.index[stage.name]]
+
+    def of_bits(self, bits: int) -> tuple[Stage, ...]:
+        """The stages of a set, in file order."""
+        return self._order.decoded(bits)
 
     def upstream(self, stage: Stage) -> tuple[Stage, ...]:
         """All stages that ``stage`` depends on, directly or not, in file order."""
-        seen: set[str] = set()
-        todo = list(stage.needs)
-        while todo:
-            name = todo.pop()
-            if name not in seen:
-                seen.add(name)
-                found = self.stage(name)
-                todo.extend(found.needs if found else ())
-        return tuple(each for each in self.stages if each.name in seen)
+        return self.of_bits(self.above(stage))
+
+    def heads(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+        """Those of the stages that depend on none of the others."""
+        among = self.bits(stages)
+        return tuple(stage for stage in stages if not self.above(stage) & among)

@@ -332,6 +332,8 @@ def _context_json(context: Context) -> dict[str, Any]:
         told["running"] = dict(context.running)
     if context.rolled_back:
         told["rolled_back"] = list(context.rolled_back)
+    if context.ancestors:
+        told["ancestors"] = dict(context.ancestors)
     return told
 
 
@@ -344,6 +346,7 @@ def _context(group: Group | None) -> Context:
         alarms=alarms if looked else None,
         running=group.pairs("running", str, "a digest"),
         rolled_back=group.texts("rolled_back"),
+        ancestors=group.pairs("ancestors", bool, "true or false"),
     )
     group.close()
     return context

@@ -14,6 +14,7 @@ from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.pipeline import Pipeline, Stage
 from policies.release import Release
+from policies.windows import WindowState
 
 
 class Stricter(StrEnum):
@@ -140,19 +141,6 @@ class BlocklistEntry:
     bad_commit: str = ""
     fixed_by: str = ""
     until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WindowState:
-    """Whether the time of one stage is open now; evaluated by ``policies.windows``.
-
-    ``until`` is the next change: the end of the open time, or the next opening (None: none known).
-    """
-
-    open: bool
-    configured: bool
-    until: datetime | None
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

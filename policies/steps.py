@@ -1,5 +1,6 @@
 """Questions that rules ask about the steps and the order of a pipeline."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -80,7 +81,9 @@ def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:
         blocking=tuple(step for step in found if step.soft.known and not step.soft.value),
         soft=tuple(step for step in found if step.soft.known and step.soft.value),
         unclear=tuple(
-            step for step in steps if not step.kind.known or (step in found and not step.soft.known)
+            step
+            for step in steps
+            if not step.kind.known or (has_kind(step, kinds) and not step.soft.known)
         ),
         guessed=any(step.kind.inferred for step in steps),
     )
@@ -107,19 +110,9 @@ def steps_after_deploy(stage: Stage) -> tuple[Step, ...]:
     return stage.steps if stage.deploy else ()
 
 
-def downstream(pipeline: Pipeline, stage: Stage) -> tuple[Stage, ...]:
-    """All stages that depend on ``stage``, directly or not, in file order."""
-    return tuple(each for each in pipeline.stages if stage in pipeline.upstream(each))
-
-
 def entries(pipeline: Pipeline) -> tuple[Stage, ...]:
     """The production stages that a release is deployed to without having been in production."""
-    deployed = [stage for stage in pipeline.prod if deploys(stage)]
-    return tuple(
-        stage
-        for stage in deployed
-        if not any(before in deployed for before in pipeline.upstream(stage))
-    )
+    return pipeline.heads([stage for stage in pipeline.prod if deploys(stage)])
 
 
 def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
@@ -129,10 +122,10 @@ def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tup
     """
     stops: list[Stage] = []
     between: list[Stage] = []
-    todo = list(stage.needs)
+    todo = deque(stage.needs)
     seen: set[str] = set()
     while todo:
-        name = todo.pop(0)
+        name = todo.popleft()
         found = pipeline.stage(name)
         if found is None or name in seen:
             continue

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from policies.documents import DocumentError, Issue
 from policies.organization import Organization, read_organization
-from policies.ruleset import Resolved, Ruleset, read_ruleset, resolve
+from policies.ruleset import Resolved, Ruleset, breaches, read_ruleset, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,23 @@ class Tree:
 
     def resolved(self, node: str, at: datetime) -> Resolved:
         """What holds for ``node``; raises DocumentError for an unknown node or a broken lock."""
-        below = self.root.path_to(node)
-        if not below:
+        if not self.root.path_to(node):
             known = ", ".join(path for path, _ in self.root.walk())
             told = f"there is no organization {node!r}; there are {known}"
             raise DocumentError((Issue(self.root.span, told),))
+        return resolve(self._chain(node), at, self.root.zone_of(node), node)
+
+    def breaches(self) -> list[Issue]:
+        """Locks that a node below breaks at any time, so that none waits for its date."""
+        return [
+            issue
+            for node, _ in self.root.walk()
+            for issue in breaches(self._chain(node), self.root.zone_of(node), node)
+        ]
+
+    def _chain(self, node: str) -> list[tuple[str, Ruleset]]:
         paths = [path for path, _ in self.root.walk() if f"{node}/".startswith(f"{path}/")]
-        chain = [(path, self.rulesets[path]) for path in paths if path in self.rulesets]
-        return resolve(chain, at, self.root.zone_of(node), node)
+        return [(path, self.rulesets[path]) for path in paths if path in self.rulesets]
 
 
 def read_tree(text: bytes | str, path: str, load: Callable[[str], str]) -> Tree:
@@ -51,6 +60,8 @@ def read_tree(text: bytes | str, path: str, load: Callable[[str], str]) -> Tree:
             issues.append(Issue(organization.span, told))
         except DocumentError as error:
             issues.extend(error.issues)
+    tree = Tree(root, rulesets)
+    issues = issues or tree.breaches()
     if issues:
-        raise DocumentError(tuple(dict.fromkeys(issues)))
-    return Tree(root, rulesets)
+        raise DocumentError(issues)
+    return tree

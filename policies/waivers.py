@@ -19,6 +19,7 @@ from policies.release import Override, Release
 from policies.rule import BlocklistEntry
 from policies.rules import CATALOGUE, rule
 from policies.source import Comment, Source
+from policies.windows import zone as zone_of
 
 _IGNORE: Final = re.compile(
     r"#?\s*bakegate:\s*ignore\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)"
@@ -184,7 +185,7 @@ def read_exceptions(text: bytes | str, path: str, zone: str) -> Exceptions:
     Raises DocumentError with everything that is wrong.
     """
     document = read_document(text, path, "exceptions")
-    reader = _Reader(document.data, document.source, ZoneInfo(zone), [])
+    reader = _Reader(document.data, document.source, zone_of(zone), [])
     exceptions = Exceptions(
         tuple(reader.exemption(at, each) for at, each in reader.listed("exemptions")),
         tuple(reader.opt_out(at, each) for at, each in reader.listed("opt_outs")),

@@ -22,12 +22,12 @@ from policies.rule import (
     Outcome,
     Params,
     Stricter,
-    WindowState,
     specs,
 )
 from policies.rules import CATALOGUE, rule
 from policies.ruleset.values import parse_value
 from policies.source import core_value, read
+from policies.windows import WindowState
 
 RULES: Final = Path(__file__).parent.parent / "policies" / "rules"
 CASES: Final = Path(__file__).parent / "rules"

@@ -20,10 +20,17 @@ from policies.overlay import read_overlay
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.plain import instant_text, nearest
 from policies.release import ReleaseKind
-from policies.rule import AnyRule, Case, Outcome, WindowState
+from policies.rule import AnyRule, Case, Outcome
 from policies.ruleset import Effective
 from policies.waivers import override_for
-from policies.windows import WindowSet, for_release, state, tzdata_version, without_soft
+from policies.windows import (
+    WindowSet,
+    WindowState,
+    for_release,
+    state,
+    tzdata_version,
+    without_soft,
+)
 
 _ON_UNKNOWN: Final = {
     "ignore": Verdict.ALLOW,
@@ -127,9 +134,7 @@ def _window(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> WindowState
         WindowSet(f"stage {stage.name}", stage.windows),
     )
     # A soft freeze warns and holds nothing.
-    sets = without_soft(for_release(places, inputs.release.kind.value))
-    now = state(sets, inputs.at)
-    return WindowState(now.open, now.configured, now.until, now.by)
+    return state(without_soft(for_release(places, inputs.release.kind.value)), inputs.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ class _Run:
             outcome = self._excepted(rule, self._asked(effective))
         level = effective.enforcement
         verdict = _verdict(outcome, effective)
-        if met is Meets.WARNS or self.inputs.release.kind is ReleaseKind.ROLLBACK:
+        softened = met is Meets.WARNS or outcome.warns_only
+        if softened or self.inputs.release.kind is ReleaseKind.ROLLBACK:
             verdict = min(verdict, Verdict.WARN)
         told = outcome.message
         if outcome.result in (Result.FAIL, Result.UNKNOWN):

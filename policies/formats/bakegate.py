@@ -37,7 +37,8 @@ def read(source: Source, calendars: Calendars) -> tuple[Pipeline, tuple[Unreadab
     found.extend(bakegate_checks.issues(root))
     if found or not isinstance(root, Mapping):
         raise DocumentError(found)
-    return _pipeline(Fields(root, root.entries["name"].key.span), calendars), ()
+    top = Fields(root, root.entries["name"].key.span)
+    return _pipeline(top, calendars, source.text.split("\n")), ()
 
 
 def _places(root: Node) -> list[Fields]:
@@ -61,10 +62,10 @@ def _in_windows(root: Node, issue: Issue) -> bool:
     return any(node and node.span.contains(issue.span.line, issue.span.column) for node in nodes)
 
 
-def _pipeline(top: Fields, calendars: Calendars) -> Pipeline:
+def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
     name = top.required("name")
     alarms = tuple(_alarm(each) for each in top.named("alarms"))
-    stages = Stages(top, tuple(alarm.name for alarm in alarms), calendars)
+    stages = Stages(top, tuple(alarm.name for alarm in alarms), calendars, lines)
     build = top.group("build")
     artifact: Fact[str | None] = build.fact("artifact", str) if build else Fact(None, name.span)
     return Pipeline(

@@ -8,9 +8,12 @@ from policies.durations import parse_share
 from policies.facts import Fact, Provenance
 from policies.fields import Calendars, Fields, texts, windows_of
 from policies.findings import Span
+from policies.formats.softeners import softener
 from policies.pipeline import (
+    Bake,
     Deploy,
     Hooks,
+    OnAlarm,
     Stage,
     StageKind,
     Step,
@@ -30,8 +33,11 @@ from policies.stage_parts import (
 class Stages:
     """All stages of one file; ``alarms`` are the names that the file declares."""
 
-    def __init__(self, top: Fields, alarms: tuple[str, ...], calendars: Calendars) -> None:
+    def __init__(
+        self, top: Fields, alarms: tuple[str, ...], calendars: Calendars, lines: list[str]
+    ) -> None:
         self.top = top
+        self.lines = lines
         self.calendars = calendars
         self.deployers = tuple(_deployer(each, alarms) for each in top.named("deployers"))
 
@@ -39,7 +45,7 @@ class Stages:
         stages: list[Stage] = []
         build = self.top.group("build")
         if build:
-            stages.append(_build(build))
+            stages.append(_build(build, self.lines))
         for fields in self.top.listed("stages"):
             before = (stages[-1].name,) if stages else ()
             needs = fields.node.get("needs")
@@ -53,11 +59,11 @@ class Stages:
             span=fields.span,
             kind=fields.fact("kind", StageKind),
             needs=needs,
-            steps=tuple(read_step(each) for each in fields.listed("tests")),
+            steps=tuple(_step(each, self.lines) for each in fields.listed("tests")),
             deploy=self._deploy(fields),
             wave=fields.fact("wave", int),
             exposure=fields.fact("exposure", parse_share),
-            bake=read_bake(bake) if bake else None,
+            bake=_bake(bake) if bake else None,
             bake_known=Fact(value=True, span=fields.span),
             transition=read_transition(fields),
             approvals=read_approvals(fields),
@@ -134,7 +140,7 @@ def _hooks(fields: Fields) -> Hooks:
     return Hooks(*(fields.fact(key, str) for key in ("stop", "start", "validate")))
 
 
-def _build(fields: Fields) -> Stage:
+def _build(fields: Fields, lines: list[str]) -> Stage:
     """The build section as a stage, which deploys nothing, waits for nothing and bakes nothing."""
     nothing: Fact[Any] = Fact(None, fields.span)
     timeout = fields.fact("timeout", duration)
@@ -143,7 +149,7 @@ def _build(fields: Fields) -> Stage:
         span=fields.span,
         kind=Fact(StageKind.BUILD, fields.span),
         needs=(),
-        steps=tuple(read_step(each) for each in fields.listed("steps")),
+        steps=tuple(_step(each, lines) for each in fields.listed("steps")),
         deploy=None,
         wave=nothing,
         exposure=nothing,
@@ -156,7 +162,15 @@ def _build(fields: Fields) -> Stage:
     )
 
 
-def read_step(fields: Fields) -> Step:
+def _bake(fields: Fields) -> Bake:
+    """A bake that names alarms and does not say what they do goes back when one fires."""
+    bake = read_bake(fields)
+    if bake.alarms.value and bake.on_alarm.value is None:
+        return replace(bake, on_alarm=Fact(OnAlarm.ROLLBACK, bake.alarms.span))
+    return bake
+
+
+def _step(fields: Fields, lines: list[str]) -> Step:
     name = fields.required("name")
     run, uses = fields.fact("run", str), fields.fact("uses", str)
     given = fields.scalar("kind")
@@ -165,21 +179,25 @@ def read_step(fields: Fields) -> Step:
     else:
         guess, sure = classify(name.text, run.or_else(None), uses.or_else(None))
         kind = Fact(guess, name.span, Provenance.INFERRED, sure)
-    soft: Fact[str | None] = Fact(None, name.span)
-    if fields.flag("soft_fail"):
-        soft = Fact("soft_fail", fields.place("soft_fail"))
     reports = fields.group("reports")
     return Step(
         name=Fact(name.text, name.span),
         kind=kind,
         run=run,
         uses=uses,
-        soft=soft,
+        soft=_soft(fields, lines) or Fact(None, name.span),
         timeout=fields.fact("timeout", duration),
         retries=int(fields.text("retries", "0")),
         reports=tuple((key, reports.text(key)) for key in reports.node.entries) if reports else (),
         secrets=texts(fields.node.get("secrets")),
     )
+
+
+def _soft(fields: Fields, lines: list[str]) -> Fact[str | None] | None:
+    if fields.flag("soft_fail"):
+        return Fact("soft_fail", fields.place("soft_fail"))
+    run = fields.scalar("run")
+    return softener(run, lines) if run else None
 
 
 def _target(fields: Fields) -> Target:

@@ -1,16 +1,13 @@
 """Steps of GitHub Actions jobs: what each is, and whether its failure is let pass."""
 
-import re
 from datetime import timedelta
-from typing import Final
 
 from policies.classify import classify
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
+from policies.formats.softeners import softener
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping, Scalar, Sequence
-
-_PASSES: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)(?![\w/-])|^\s*set \+e", re.MULTILINE)
 
 
 def steps_of(name: str, job: Mapping, lines: list[str]) -> tuple[Step, ...]:
@@ -69,14 +66,7 @@ def _soft(step: Mapping, run: object, lines: list[str]) -> Fact[str | None] | No
     written = _flag(step, "continue-on-error", "continue-on-error")
     if written or not isinstance(run, Scalar):
         return written
-    if "||" not in run.text and "set +e" not in run.text:
-        return None
-    for number in range(run.span.line, run.span.end_line + 1):
-        match = _PASSES.search(lines[number - 1])
-        if match:
-            column, end = match.start() + 1, match.end() + 1
-            return Fact(match.group().strip(), Span(run.span.path, number, column, number, end))
-    return None
+    return softener(run, lines)
 
 
 def _flag(node: Mapping, key: str, words: str) -> Fact[str | None] | None:

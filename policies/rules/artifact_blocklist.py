@@ -39,8 +39,10 @@ def gate(case: Case, params: Params) -> Outcome:  # noqa: ARG001 - the rule has 
         message = f"nothing in it is among {len(case.blocklist)} blocked entries"
         return Outcome(Result.PASS, message, used=_used(case, found))
     parts = [_contained(match) if match.contained else _open(case, match) for match in found]
-    prod = case.stage.kind.value is StageKind.PROD
-    return replace(together(parts), warns_only=not prod, used=_used(case, found))
+    kind = case.stage.kind.value
+    # A stage of unknown kind is guarded like production.
+    harmless = isinstance(kind, StageKind) and kind is not StageKind.PROD
+    return replace(together(parts), warns_only=harmless, used=_used(case, found))
 
 
 def _contained(match: Match) -> Outcome:

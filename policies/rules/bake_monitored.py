@@ -64,7 +64,6 @@ from policies.phrases import listed
 from policies.pipeline import Bake, OnAlarm, Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
 from policies.steps import (
-    downstream,
     has_kind,
     named,
     not_applicable,
@@ -91,11 +90,12 @@ def lint(pipeline: Pipeline, params: BakeMonitored) -> Iterator[Problem]:
         return
     stages = [stage for stage in pipeline.prod if not _exempt(pipeline, stage)]
     timers = _timers(pipeline)
+    told = {stage.name for stage, _ in timers}
     for stage, step in timers:
         yield _blind(stage, step)
     for stage in stages:
         # A wait that was read as the bake is told once, as the timer that it is.
-        if stage.bake and stage not in [each for each, _ in timers]:
+        if stage.bake and stage.name not in told:
             yield from _judge(stage, stage.bake, params)
     if timers or any(stage.bake for stage in stages):
         return
@@ -109,16 +109,16 @@ def lint(pipeline: Pipeline, params: BakeMonitored) -> Iterator[Problem]:
 
 
 def _exempt(pipeline: Pipeline, stage: Stage) -> bool:
-    return pipeline.kind.value is PipelineKind.TOOL and not downstream(pipeline, stage)
+    return pipeline.kind.value is PipelineKind.TOOL and not pipeline.below(stage)
 
 
 def _timers(pipeline: Pipeline) -> list[tuple[Stage, Step]]:
     """Waits in production stages, and in stages that stand between two of them."""
     found: list[tuple[Stage, Step]] = []
+    prod = pipeline.bits(pipeline.prod)
     for stage in pipeline.stages:
-        after = any(each.is_prod for each in pipeline.upstream(stage))
-        before = any(each.is_prod for each in downstream(pipeline, stage))
-        if stage.is_prod or (after and before):
+        between = pipeline.above(stage) & prod and pipeline.below(stage) & prod
+        if stage.is_prod or between:
             found += [(stage, step) for step in stage.steps if has_kind(step, {StepKind.WAIT})]
     return found
 

@@ -81,7 +81,7 @@ from policies.rule import (
     Used,
     param,
 )
-from policies.steps import downstream, not_applicable, unclear, without_production
+from policies.steps import not_applicable, unclear, without_production
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +140,10 @@ def _rows(pipeline: Pipeline, stage: Stage, params: BakeTime) -> tuple[timedelta
         return params.config, "configuration"
     if stage.exposure.or_else(None) is not None:
         return params.onebox, "a one-box"
-    if stage in pipeline.first:
+    own = stage.wave.or_else(1)
+    if own == pipeline.first[0].wave.or_else(1):
         return params.first_wave, "the first wave"
     next_up = [each for each in pipeline.prod if stage.name in each.needs]
-    own = stage.wave.or_else(1)
     if next_up and all(each.wave.or_else(1) == own for each in next_up):
         return params.fault_domain, "a fault domain of a later wave"
     return params.later_wave, "a later wave"
@@ -153,11 +153,8 @@ def lint(pipeline: Pipeline, params: BakeTime) -> Iterator[Problem]:
     if not pipeline.prod:
         yield from without_production(pipeline)
         return
-    followed = [
-        stage
-        for stage in pipeline.prod
-        if any(each.is_prod for each in downstream(pipeline, stage))
-    ]
+    prod = pipeline.bits(pipeline.prod)
+    followed = [stage for stage in pipeline.prod if pipeline.below(stage) & prod]
     if not followed:
         yield not_applicable(pipeline, "no production stage waits for another")
     for stage in followed:

@@ -120,9 +120,7 @@ def _wave(stage: Stage) -> int:
 def _opening(pipeline: Pipeline, wave: int, params: CanaryFirst) -> Iterator[Problem]:
     """Judge the stages of a wave that wait for no other stage of it."""
     members = [stage for stage in pipeline.prod if _wave(stage) == wave]
-    opening = [
-        stage for stage in members if not any(m in pipeline.upstream(stage) for m in members)
-    ]
+    opening = pipeline.heads(members)
     limited = [stage for stage in opening if _form(pipeline, stage)]
     for stage in limited:
         yield from _too_wide(pipeline, stage, params)

@@ -64,7 +64,6 @@ from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, p
 from policies.steps import (
     ASKING,
     deploys,
-    downstream,
     guessed,
     not_applicable,
     of_kind,
@@ -112,13 +111,16 @@ def lint(pipeline: Pipeline, params: HealthCheckAfterDeploy) -> Iterator[Problem
     elif not stages:
         yield from without_production(pipeline)
     else:
+        deployed = pipeline.bits(each for each in pipeline.stages if deploys(each))
         for stage in stages:
-            yield from _unasked(pipeline, stage, params)
+            yield from _unasked(pipeline, stage, params, deployed)
 
 
-def _unasked(pipeline: Pipeline, stage: Stage, params: HealthCheckAfterDeploy) -> Iterator[Problem]:
+def _unasked(
+    pipeline: Pipeline, stage: Stage, params: HealthCheckAfterDeploy, deployed: int
+) -> Iterator[Problem]:
     asked = _engine_asks(stage, params)
-    asking = search([*steps_after_deploy(stage), *_gating_steps(pipeline, stage)], ASKING)
+    asking = search([*steps_after_deploy(stage), *_gating_steps(pipeline, stage, deployed)], ASKING)
     if asked or asking.blocking:
         return
     result, maybe = asking.missing(pipeline)
@@ -153,14 +155,14 @@ def _engine_asks(stage: Stage, params: HealthCheckAfterDeploy) -> bool | None:
     return False if checks.known and (hooks is None or hooks.validate.known) else None
 
 
-def _gating_steps(pipeline: Pipeline, stage: Stage) -> list[Step]:
+def _gating_steps(pipeline: Pipeline, stage: Stage, deployed: int) -> list[Step]:
     """Steps of later stages that only test, and that every later deployment waits for."""
-    later = downstream(pipeline, stage)
-    deploying = [each for each in later if deploys(each)]
+    later = pipeline.below(stage)
+    deploying = later & deployed
     return [
         step
-        for each in later
-        if not deploys(each) and all(each in pipeline.upstream(other) for other in deploying)
+        for each in pipeline.of_bits(later & ~deployed)
+        if not deploying & ~pipeline.below(each)
         for step in each.steps
     ]
 

@@ -121,8 +121,10 @@ def lint(pipeline: Pipeline, params: IntegrationTests) -> Iterator[Problem]:
 def _after_deploy(pipeline: Pipeline, first: Stage) -> list[tuple[Stage, Step]]:
     """The steps in front of ``first`` that run when a non-production stage is deployed."""
     found: list[tuple[Stage, Step]] = []
-    for stage in pipeline.upstream(first):
-        earlier = any(deploys(each) for each in pipeline.upstream(stage))
+    path = pipeline.upstream(first)
+    deployed = pipeline.bits(each for each in path if deploys(each))
+    for stage in path:
+        earlier = pipeline.above(stage) & deployed
         found += [(stage, step) for step in (stage.steps if earlier else steps_after_deploy(stage))]
     return found
 
@@ -168,11 +170,11 @@ def _fix(place: Stage, kind: StepKind, *, deployed: bool) -> str:
 
 def _elsewhere(pipeline: Pipeline, first: Stage, kind: StepKind) -> tuple[Related, ...]:
     """Tests that exist but that production does not depend on."""
-    path = pipeline.upstream(first)
+    path = pipeline.above(first)
     return tuple(
         Related(step.name.span, f"{named([step])} runs here, but {first.name} does not wait for it")
         for stage in pipeline.stages
-        if stage not in path and not stage.is_prod
+        if not stage.is_prod and not pipeline.bits([stage]) & path
         for step in stage.steps
         if has_kind(step, {kind})
     )

@@ -116,9 +116,7 @@ def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
 def _first_points(pipeline: Pipeline) -> list[Stage]:
     """The stages that publish or deploy first: none of the stages before them does."""
     points = [stage for stage in pipeline.stages if deploys(stage) or _publishes(stage)]
-    return [
-        point for point in points if not any(each in points for each in pipeline.upstream(point))
-    ]
+    return list(pipeline.heads(points))
 
 
 def _publishes(stage: Stage) -> bool:

@@ -11,7 +11,7 @@ from policies.ruleset.model import (
     to_json,
 )
 from policies.ruleset.reading import builtin, read_ruleset
-from policies.ruleset.resolve import resolve
+from policies.ruleset.resolve import breaches, resolve
 
 __all__ = [
     "BUILTIN",
@@ -20,6 +20,7 @@ __all__ = [
     "Resolved",
     "Ruleset",
     "Upcoming",
+    "breaches",
     "builtin",
     "from_json",
     "read_ruleset",

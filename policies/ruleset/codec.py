@@ -25,18 +25,13 @@ def from_json(data: Mapping[str, Any]) -> Resolved:
     A rule that this engine no longer has is left out; comparing the two answers tells of it.
     """
     found = ((each, rule(each), said) for each, said in data["rules"].items())
-    policy = data["exceptions"]
     return Resolved(
         name=data["name"],
         organization=data["organization"],
         zone=data["zone"],
         rules={each: _effective(known, said) for each, known, said in found if known},
         placed=tuple(_placed(each) for each in data["time_windows"]),
-        exceptions=ExceptionPolicy(
-            longest=policy.get("longest"),
-            approver=policy.get("approver", ""),
-            forbidden=frozenset(policy.get("forbidden", ())),
-        ),
+        exceptions=ExceptionPolicy(frozenset(data["exceptions"].get("forbidden", ()))),
     )
 
 

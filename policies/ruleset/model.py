@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from policies.canonical import digest
 from policies.findings import Enforcement, Span
@@ -14,6 +13,7 @@ from policies.rule import AnyRule, Params, specs
 from policies.ruleset.values import value_json
 from policies.source import read
 from policies.windows import Window, WindowSet, parse_windows
+from policies.windows import zone as zone_of
 
 #: What unknown means in a lint; waiting is nothing that a file under review can do.
 ON_UNKNOWN_LINT: Final = ("ignore", "warn", "block")
@@ -36,10 +36,9 @@ class Step:
             for each in self.organizations
         )
 
-    def starts_at(self, zone: ZoneInfo) -> datetime:
-        return datetime(self.start.year, self.start.month, self.start.day, tzinfo=zone).astimezone(
-            UTC
-        )
+    def starts_at(self, zone: str) -> datetime:
+        start = datetime(self.start.year, self.start.month, self.start.day, tzinfo=zone_of(zone))
+        return start.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +86,8 @@ def _windows(source: WindowText, zone: str) -> tuple[Window, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionPolicy:
-    """Limits of an organization on exceptions. ``longest`` is in days; None sets no limit."""
+    """Limits of an organization on exceptions: rules that none may set aside."""
 
-    longest: int | None = None
-    approver: str = ""
     forbidden: frozenset[str] = frozenset()
 
 
@@ -198,7 +195,6 @@ class Resolved:
 
 def to_json(resolved: Resolved) -> dict[str, Any]:
     """Everything that a gate needs to come to the same answer again, as plain JSON data."""
-    policy = resolved.exceptions
     return {
         "name": resolved.name,
         "organization": resolved.organization,
@@ -208,13 +204,7 @@ def to_json(resolved: Resolved) -> dict[str, Any]:
             {"place": each.place, "sources": [_window_json(source) for source in each.sources]}
             for each in resolved.placed
         ],
-        "exceptions": compact(
-            {
-                "longest": policy.longest,
-                "approver": policy.approver,
-                "forbidden": sorted(policy.forbidden),
-            }
-        ),
+        "exceptions": {"forbidden": sorted(resolved.exceptions.forbidden)},
     }
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
-from policies.durations import parse_duration
 from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
 from policies.ruleset.builtin import BUILTIN, builtin_text
@@ -165,6 +164,5 @@ def _reference(entry: NodeReader) -> str:
 
 
 def _exceptions(reader: NodeReader) -> ExceptionPolicy:
-    longest = reader.parsed("longest", lambda text: parse_duration(text).exact.days)
-    forbidden = reader.rule_ids("forbidden")
-    return ExceptionPolicy(longest, reader.text("approver"), frozenset(forbidden))
+    reader.refuse("longest", "approver")
+    return ExceptionPolicy(frozenset(reader.rule_ids("forbidden")))

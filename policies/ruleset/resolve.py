@@ -6,11 +6,10 @@ Then the nodes merge from root to leaf: a stricter value always wins, a looser o
 above locked it, and otherwise it is an error of the child's file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from policies.documents import DocumentError, Issue
 from policies.findings import Enforcement, Span
@@ -29,6 +28,7 @@ from policies.ruleset.model import (
     Upcoming,
 )
 from policies.ruleset.values import at_least_as_strict, tightening, value_json
+from policies.windows import zone as zone_of
 
 #: Rules about the health of what runs now: a silent alarm is no reason to go on, whatever a ruleset
 #: says of unknown in general. A ruleset may still say otherwise for one of them by name.
@@ -52,8 +52,9 @@ def resolve(
     asked about, where it lies below the last one that has a ruleset. Raises DocumentError.
     """
     asked = organization if organization is not None else chain[-1][0] if chain else ""
-    merge = _Merge(tuple(_Node.of(path, each) for path, each in chain), at, ZoneInfo(zone), asked)
+    merge = _Merge(tuple(_Node.of(path, each) for path, each in chain), at, zone, asked)
     rules = {each.id: merge.effective(each) for each in CATALOGUE}
+    merge.issues.extend(issue for node in merge.nodes for issue in node.unusable_windows(zone))
     if merge.issues:
         raise DocumentError(merge.issues)
     return Resolved(
@@ -64,6 +65,21 @@ def resolve(
         placed=tuple(placed for node in merge.nodes if (placed := node.windows())),
         exceptions=_exceptions([each.ruleset for node in merge.nodes for each in node.layers]),
     )
+
+
+def breaches(chain: Sequence[tuple[str, Ruleset]], zone: str, organization: str) -> list[Issue]:
+    """Levels that break a lock from the start or from a scheduled date on, past or to come."""
+    nodes = tuple(_Node.of(path, each) for path, each in chain)
+    merge = _Merge(nodes, datetime.min.replace(tzinfo=UTC), zone, organization)
+    found: dict[Issue, Issue] = {}
+    for rule in CATALOGUE:
+        for at in (merge.at, *merge.starts(rule)):
+            issues: list[Issue] = []
+            merge.level(rule, at, issues)
+            day = "" if at == merge.at else f"from {at.astimezone(zone_of(zone)):%Y-%m-%d}: "
+            for issue in issues:
+                found.setdefault(issue, replace(issue, message=day + issue.message))
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,15 @@ class _Node:
         place = f"organization {self.path}" if self.path else f"ruleset {files[-1].name}"
         return PlacedWindows(place, tuple(each.windows for each in files if each.windows))
 
+    def unusable_windows(self, zone: str) -> Iterator[Issue]:
+        """Windows that their file allows and this zone does not, told at the ruleset's name."""
+        for each in (layer.ruleset for layer in self.layers):
+            try:
+                _ = each.windows and each.windows.windows(zone)
+            except DocumentError as error:
+                for issue in error.issues:
+                    yield Issue(each.span, f"time_windows in zone {zone}: {issue.message}")
+
     def _place(self, span: Span) -> str:
         where = f"{span.path}:{span.line}"
         return f"{self.path} ({where})" if self.path else where
@@ -135,12 +160,12 @@ class _Statement:
 class _Merge:
     nodes: tuple[_Node, ...]
     at: datetime
-    zone: ZoneInfo
+    zone: str
     organization: str
     issues: list[Issue] = field(default_factory=list)
 
     def effective(self, rule: AnyRule) -> Effective:
-        level, by = self._level(rule, self.at, self.issues)
+        level, by = self.level(rule, self.at, self.issues)
         params = {spec.name: self._param(rule, spec) for spec in specs(rule.params)}
         return Effective(
             rule=rule,
@@ -165,7 +190,7 @@ class _Merge:
         )
         return self._merged(rule, spec.name, value, self.issues)[0]
 
-    def _level(self, rule: AnyRule, at: datetime, issues: list[Issue]) -> tuple[Enforcement, str]:
+    def level(self, rule: AnyRule, at: datetime, issues: list[Issue]) -> tuple[Enforcement, str]:
         value = _Value(
             rule.now,
             lambda setting: self._level_said(setting, at),
@@ -184,8 +209,8 @@ class _Merge:
                 said = (step.enforcement, step.span)
         return said
 
-    def _next(self, rule: AnyRule, now: Enforcement) -> Upcoming | None:
-        """The first instant at which a schedule changes the level; later errors wait for it."""
+    def starts(self, rule: AnyRule) -> list[datetime]:
+        """The instants from now on at which a schedule may change the level."""
         starts = {
             start
             for node in self.nodes
@@ -194,8 +219,12 @@ class _Merge:
             for step in setting.schedule
             if step.covers(self.organization) and (start := step.starts_at(self.zone)) > self.at
         }
-        for start in sorted(starts):
-            level, _ = self._level(rule, start, [])
+        return sorted(starts)
+
+    def _next(self, rule: AnyRule, now: Enforcement) -> Upcoming | None:
+        """The first instant at which a schedule changes the level; later errors wait for it."""
+        for start in self.starts(rule):
+            level, _ = self.level(rule, start, [])
             if level is not now:
                 return Upcoming(start, level)
         return None
@@ -274,11 +303,5 @@ def _unknown_said(setting: Setting, key: str) -> Said | None:
 
 
 def _exceptions(files: Sequence[Ruleset]) -> ExceptionPolicy:
-    """Limits only tighten: the shortest longest, all that is forbidden, the nearest approver."""
-    policies = [each.exceptions for each in files]
-    lengths = [each.longest for each in policies if each.longest is not None]
-    return ExceptionPolicy(
-        longest=min(lengths, default=None),
-        approver=next((each.approver for each in reversed(policies) if each.approver), ""),
-        forbidden=frozenset().union(*(each.forbidden for each in policies)),
-    )
+    """Limits only tighten: all that one of them forbids is forbidden."""
+    return ExceptionPolicy(frozenset().union(*(each.exceptions.forbidden for each in files)))

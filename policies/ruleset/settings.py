@@ -64,6 +64,13 @@ class NodeReader:
             self.issues.append(Issue(node.span, str(error)))
             return None
 
+    def refuse(self, *keys: str) -> None:
+        """Keys of the published form that would do nothing here: an error, never a silent no."""
+        for key, _ in self.entries():
+            if key.text in keys:
+                told = f"this version does not act on {key.text!r}; remove it"
+                self.issues.append(Issue(key.span, told))
+
     def rule_ids(self, key: str) -> list[str]:
         found = self.texts(key)
         for node, name in found:
@@ -158,6 +165,7 @@ def _locked(known: AnyRule, reader: NodeReader) -> frozenset[str]:
 
 def _schedule(reader: NodeReader) -> tuple[Step, ...]:
     reader.parsed("announced", parse_day)
+    reader.refuse("ready_when")
     steps = []
     for each in reader.items("steps"):
         start = each.parsed("from", parse_day)

@@ -13,17 +13,14 @@ from zoneinfo import ZoneInfo
 
 import tzdata  # type: ignore[import-untyped] # It is data and ships no types.
 
+from policies.schemas.zone_names import zone_names
+
 _DAY: Final = timedelta(days=1)
 
 
 def tzdata_version() -> str:
     """The IANA release of the zone data in use, such as ``2026c``."""
     return str(tzdata.IANA_VERSION)
-
-
-@cache
-def zone_names() -> frozenset[str]:
-    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
 
 
 @cache

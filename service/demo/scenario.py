@@ -70,7 +70,7 @@ def play(
     return scene.judge(promotions.release(release), promotions.pipeline(PIPELINE))
 
 
-def refuse(folder: Path, promotions: Promotions) -> tuple[Fate, Refused | None]:
+def refuse(folder: Path, promotions: Promotions) -> Fate:
     """Hand in a pipeline file that breaks a rule at ``block``; it must be refused."""
     path = folder / "refused" / "pipeline.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,9 +81,9 @@ def refuse(folder: Path, promotions: Promotions) -> tuple[Fate, Refused | None]:
         blocking = [each for each in refused.findings if each.enforcement.word == "block"]
         told = tuple(f"{each.rule}, line {each.span.line}: {each.message}" for each in blocking)
         sentence = f"refused with {len(blocking)} blocking findings, as bakegate lint gives them"
-        return Fate("refused pipeline file", "", bool(blocking), sentence, told), refused
+        return Fate("refused pipeline file", "", bool(blocking), sentence, told)
     sentence = "was accepted although a rule at block fails"
-    return Fate("refused pipeline file", "", ok=False, sentence=sentence), None
+    return Fate("refused pipeline file", "", ok=False, sentence=sentence)
 
 
 def _good(release: ReleaseView, pipeline: PipelineView) -> Fate:
@@ -123,7 +123,7 @@ def _blocked(release: ReleaseView, _: PipelineView) -> Fate:
     entered = run is not None and run.started_at is not None
     ok = bool(blocking) and not entered
     reason = blocking[0]["message"] if blocking else "nothing blocked it"
-    sentence = f"blocked at the gate of the one-box: {reason}"
+    sentence = f"stopped at the gate of the one-box: {reason}"
     return Fate("blocked package", release.id, ok, sentence, (f"{release.packages} packages seen",))
 
 

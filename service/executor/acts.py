@@ -93,6 +93,7 @@ def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
             return Tested(result["ok"], result["message"])
         case Effect.DEPLOY | Effect.ROLLBACK:
             _keep_running(turn, run, kind, result)
+            _keep_validation(turn, run, kind, result)
             return Moved(
                 result["state"], result["replaced"], result["hosts"], result.get("message", "")
             )
@@ -217,3 +218,23 @@ def _keep_running(turn: Turn, run: RunRow, kind: Effect, result: Json) -> None:
     digest = release.digest if kind is Effect.DEPLOY else kept.good
     # A JSON column is only seen to have changed when it is replaced.
     kept.running = kept.running | {target: digest}
+
+
+def _keep_validation(turn: Turn, run: RunRow, kind: Effect, result: Json) -> None:
+    """A validate hook asked the new version of every host something: that is a smoke test."""
+    stage = turn.planned(turn.release(run.release), run.stage)
+    hook = (
+        stage.deploy.hooks.validate.or_else(None) if stage.deploy and stage.deploy.hooks else None
+    )
+    if kind is Effect.DEPLOY and result["state"] == "succeeded" and hook:
+        evidence = EvidenceRow(
+            release=run.release,
+            kind="smoke",
+            name="validate",
+            stage=run.stage,
+            result="pass",
+            executed=result["hosts"],
+            failed=0,
+            ended_at=turn.now,
+        )
+        turn.session.add(evidence)

@@ -5,8 +5,7 @@ log; None means that the event says nothing in this state. Everything that needs
 was looked up before and stands in the event or in ``Plan``.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from policies.findings import Verdict
 from policies.pipeline import OnAlarm

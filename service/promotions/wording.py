@@ -151,7 +151,7 @@ def release_answer(view: ReleaseView, now: datetime) -> Answer:
 
 
 def run_sentence(run: RunView, now: datetime) -> str:
-    """What holds or moves one release in one stage: ``Release 4 bakes in one-box until 11:01.``"""
+    """What holds or moves one release in one stage, as a sentence with its end."""
     return f"Release {run.number} {_doing(run, now)}."
 
 

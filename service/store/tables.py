@@ -1,11 +1,11 @@
-"""The tables. State tables are what ``decide`` last said; the event log says how it came to be.
+"""The tables. State tables are what ``decide`` last said; the log says how it came.
 
 Everything that is large or repeats (definitions, inputs of decisions, SBOMs) is kept once, by content.
 The lock of a pipeline is its row: whoever holds it owns the pipeline's runs, stages and sequence.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
@@ -18,10 +18,10 @@ class Instant(TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         return value.astimezone(UTC) if value else None
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value and not value.tzinfo else value
 
 
@@ -215,3 +215,7 @@ class LintRow(SQLModel, table=True):
     enforcement: str
     message: str = ""
     line: int = 0
+
+
+METADATA: Final = SQLModel.metadata
+"""Every table of this module; migrations are compared with it."""

@@ -12,13 +12,14 @@ from policies.engine import GateError, gate
 from policies.findings import Enforcement, Result, Verdict
 from policies.plain import instant_text
 from policies.release import Artifact, Override, Release, ReleaseKind
-from policies.rule import Case, Outcome, Params
-from policies.ruleset import Resolved, builtin, resolve
+from policies.rule import BlocklistEntry, Case, Outcome, Params
+from policies.ruleset import Resolved, builtin, read_ruleset, resolve
 from policies.waivers import Exceptions, Exemption
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 DIGEST = "sha256:" + "a" * 64
+BLOCKLIST = "artifact-blocklist"
 SHOP = Path(__file__).parents[1] / "golden" / "output" / "shop.yaml"
 
 Gate = Callable[[Case, Params], Outcome]
@@ -108,6 +109,57 @@ def test_nothing_is_above_warn_for_a_rollback(outcome: Outcome) -> None:
             continue
         decision = gate(inputs(alone(rule, outcome), release=back))
         assert decision.verdict <= Verdict.WARN
+
+
+@pytest.mark.parametrize("outcome", [FAIL, WAITS, UNKNOWN])
+def test_what_may_only_warn_never_stops_a_release(outcome: Outcome) -> None:
+    softened = asked(alone("bake-time", replace(outcome, warns_only=True)))
+    assert (softened.result, softened.verdict) == (outcome.result, Verdict.WARN)
+
+
+@pytest.mark.parametrize(("stage", "verdict"), [("beta", Verdict.WARN), ("one-box", Verdict.BLOCK)])
+def test_a_blocked_digest_only_warns_in_front_of_a_stage_without_customers(
+    stage: str, verdict: Verdict
+) -> None:
+    resolved = resolve([("harbor", builtin("strict"))], AT)
+    only = replace(resolved, rules={BLOCKLIST: resolved.rules[BLOCKLIST]})
+    listed = BlocklistEntry("bl-1", "loses orders", "lee", digest=DIGEST)
+    assert asked(only, stage=stage, blocklist=(listed,)).verdict is verdict
+
+
+def frozen(more: str = "") -> Resolved:
+    """The rule about time windows alone, under an organization that denies all of 2026."""
+    text = f"""schema: bakegate/ruleset/v1
+name: harbor
+time_windows:
+  - name: freeze
+    effect: deny
+    zone: UTC
+    between: {{from: 2026-01-01T00:00Z, until: 2027-01-01T00:00Z}}
+{more}"""
+    resolved = resolve([("harbor", read_ruleset(text, "harbor.yaml", {}.__getitem__))], AT)
+    rule = replace(resolved.rules["time-window"], enforcement=Enforcement.BLOCK)
+    return replace(resolved, rules={"time-window": rule})
+
+
+def test_a_freeze_holds_until_it_ends() -> None:
+    held = asked(frozen())
+    assert (held.verdict, held.until) == (Verdict.HOLD, datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def test_a_soft_freeze_holds_nothing() -> None:
+    assert asked(frozen("    strength: soft\n")).verdict is Verdict.ALLOW
+
+
+def test_a_freeze_for_other_kinds_of_release_holds_nothing() -> None:
+    assert asked(frozen("    applies_to: [config]\n")).verdict is Verdict.ALLOW
+    assert asked(frozen("    applies_to: [normal]\n")).verdict is Verdict.HOLD
+
+
+def test_a_rollback_meets_no_freeze() -> None:
+    back = release(ReleaseKind.ROLLBACK)
+    for resolved in (frozen(), frozen("    applies_to: [rollback]\n")):
+        assert asked(resolved, release=back).result is Result.NOT_APPLICABLE
 
 
 def test_no_condition_holds_a_rollback() -> None:

@@ -46,6 +46,14 @@ def test_every_node_is_walked_a_parent_first() -> None:
     ]
 
 
+@pytest.mark.parametrize("word", ["team", "target", "localtime"])
+def test_only_names_of_the_locked_zone_data_are_zones(word: str) -> None:
+    text = f"schema: bakegate/organization/v1\nname: retail\nzone: {word}\n"
+    with pytest.raises(DocumentError) as caught:
+        read_organization(text, "org.yaml")
+    assert str(caught.value).startswith("org.yaml:3:7: ")
+
+
 def test_twins_and_unknown_zones_are_errors_at_once() -> None:
     text = """\
 schema: bakegate/organization/v1

@@ -71,6 +71,7 @@ RELEASE = Release(
         (AlarmState("errors", "service", "ok", AT, AT, had_data_at=AT),),
         (("one-box", DIGEST),),
         ("sha256:" + "c" * 64,),
+        (("d" * 40, True), ("e" * 40, False)),
     ),
 )
 
@@ -111,6 +112,17 @@ def test_no_alarms_looked_at_is_not_the_same_as_no_alarms() -> None:
     for alarms in (None, ()):
         release = replace(RELEASE, context=Context(alarms))
         assert release_from_json(release_to_json(release), "record").context.alarms == alarms
+
+
+def test_a_commit_that_is_not_in_the_artifact_is_not_the_same_as_one_nobody_looked_for() -> None:
+    message = release_to_json(RELEASE)
+    assert message["context"]["ancestors"] == {"d" * 40: True, "e" * 40: False}
+    message["context"]["ancestors"] = {"d" * 40: "yes"}
+    with pytest.raises(DataError) as caught:
+        release_from_json(message, "r.json")
+    assert str(caught.value) == f"r.json: context.ancestors.{'d' * 40}: 'yes' is not true or false"
+    del message["context"]["ancestors"]
+    assert release_from_json(message, "r.json").context.ancestors == ()
 
 
 def test_all_errors_are_told_at_once_with_their_data_paths() -> None:

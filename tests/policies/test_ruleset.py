@@ -214,17 +214,56 @@ def test_windows_of_a_node_take_the_zone_of_the_organization() -> None:
     assert [each.zone for each in resolved.windows[0].windows] == ["Europe/Berlin"]
 
 
+def test_each_organization_reads_the_same_window_in_its_own_zone() -> None:
+    window = "{name: w, effect: deny, zone: team, between: {from: 2026-12-24, until: 2026-12-27}}"
+    own = ruleset(f"retail\ntime_windows: [{window}]\n")
+    for name in ("Europe/Berlin", "America/New_York"):
+        stored = from_json(to_json(resolve([("retail", own)], AT, name)))
+        assert [each.zone for each in stored.windows[0].windows] == [name]
+
+
+def test_a_window_that_the_zone_turns_around_is_an_error_of_its_ruleset() -> None:
+    ends = "{from: 2026-12-24T00:00, until: 2026-12-24T01:00Z}"
+    own = ruleset(f"retail\ntime_windows: [{{name: w, effect: deny, between: {ends}}}]\n")
+    assert resolve([("retail", own)], AT, "UTC").windows
+    with pytest.raises(DocumentError) as caught:
+        resolve([("retail", own)], AT, "America/New_York")
+    assert str(caught.value) == (
+        "retail.yaml:1:1: time_windows in zone America/New_York: the window ends before it starts;"
+        " 'until' is later than 'from'"
+    )
+
+
+def test_what_this_version_does_not_act_on_is_an_error() -> None:
+    assert errors(
+        """retail
+rules:
+  bake-time:
+    schedule:
+      announced: 2026-10-01
+      steps: [{from: 2026-12-08, enforcement: block}]
+      ready_when: 90%
+exceptions: {longest: 90d, approver: parent}
+"""
+    ) == [
+        "retail.yaml:8:7: this version does not act on 'ready_when'; remove it",
+        "retail.yaml:9:14: this version does not act on 'longest'; remove it",
+        "retail.yaml:9:28: this version does not act on 'approver'; remove it",
+    ]
+
+
 def test_limits_on_exceptions_only_tighten() -> None:
-    parent = ruleset("retail\nexceptions: {longest: 90d, forbidden: [artifact-blocklist]}\n")
-    child = ruleset("orders\nexceptions: {longest: 30d, forbidden: [alarm-block]}\n")
+    parent = ruleset("retail\nexceptions: {forbidden: [artifact-blocklist]}\n")
+    child = ruleset("orders\nexceptions: {forbidden: [alarm-block]}\n")
     policy = resolve([("retail", parent), ("retail/orders", child)], AT).exceptions
-    assert policy.longest == 30
     assert policy.forbidden == {"artifact-blocklist", "alarm-block"}
 
 
 def test_a_resolved_ruleset_survives_storing() -> None:
     window = '{name: w, effect: allow, weekly: [{days: [mon], from: "09:00", until: "16:00"}]}'
-    own = ruleset(SCHEDULED + f"time_windows: [{window}]\nexceptions: {{longest: 90d}}\n")
+    own = ruleset(
+        SCHEDULED + f"time_windows: [{window}]\nexceptions: {{forbidden: [alarm-block]}}\n"
+    )
     resolved = resolve([("retail", own)], AT, "Europe/Berlin")
     assert from_json(to_json(resolved)) == resolved
     assert from_json(to_json(resolved)).digest == resolved.digest

@@ -15,8 +15,9 @@ from policies.formats import read_pipelines
 from policies.pipeline import Pipeline, Stage
 from policies.release import AlarmState, DataPoints, Release, ReleaseKind, StageRun
 from policies.release import Artifact as Built
-from policies.rule import AnyRule, Case, Outcome, ParamSpec, Stricter, Unit, WindowState, specs
+from policies.rule import AnyRule, Case, Outcome, ParamSpec, Stricter, Unit, specs
 from policies.rules import CATALOGUE
+from policies.windows import WindowState
 
 NOW: Final = datetime(2026, 11, 24, 10, 22, 48, tzinfo=UTC)
 TEXT: Final = """schema: bakegate/pipeline/v1

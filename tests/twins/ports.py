@@ -171,11 +171,10 @@ class MemoryRepository:
         return ancestor == commit
 
 
-def memory_ports(clock: MovableClock | None = None) -> Ports:
-    return Ports(
-        builder=MemoryBuilder(),
-        deployer=MemoryDeployer(),
-        tester=MemoryTester(),
-        repository=MemoryRepository(),
-        clock=clock or MovableClock(),
-    )
+def memory_ports(
+    clock: MovableClock,
+    builder: MemoryBuilder,
+    deployer: MemoryDeployer,
+    tester: MemoryTester,
+) -> Ports:
+    return Ports(builder, deployer, tester, MemoryRepository(), clock)

@@ -123,8 +123,51 @@ def test_an_absent_fact_is_at_the_visible_name_of_its_parent(pipeline: Pipeline)
     cell = pipeline.stages[4]
     assert cell.bake is not None
     assert cell.exposure == Fact(None, cell.span)
-    assert cell.bake.on_alarm == Fact(None, cell.bake.span)
     assert cell.transition == Fact("automatic", cell.span)
+
+
+BAKING = """\
+schema: bakegate/pipeline/v1
+name: shop
+organization: retail
+source: {repository: ., branch: main, start: push}
+build:
+  steps:
+    - name: unit
+      run: |
+        set +e
+        python -m pytest
+    - {name: lint, run: "ruff check || exit 0"}
+    - {name: types, run: mypy || report}
+    - name: links
+      run: >
+        ./check-links ||
+        true
+  artifact: dist/app
+alarms: {errors: {negative_ratio: 1%}}
+deployers: {hosts: {type: local, hosts: 1}}
+stages:
+  - {name: one-box, kind: prod, deploy: hosts, bake: {time: 1h, alarms: [errors]}}
+  - {name: cell-1, kind: prod, deploy: hosts, bake: {time: 1h, alarms: [errors], on_alarm: halt}}
+  - {name: cell-2, kind: prod, deploy: hosts, bake: {time: 1h}}
+"""
+
+
+def test_alarms_of_a_bake_roll_back_where_it_does_not_say_what_they_do() -> None:
+    (pipeline,) = read(BAKING).pipelines
+    said = [stage.bake.on_alarm for stage in pipeline.stages if stage.bake]
+    assert [each.value for each in said] == [OnAlarm.ROLLBACK, OnAlarm.HALT, None]
+    assert said[0].span == Span("p.yaml", 21, 65, 21, 71)
+
+
+def test_scripts_that_let_a_failure_pass_are_named_at_their_place() -> None:
+    (pipeline,) = read(BAKING).pipelines
+    unit, lint, types, links = (step.soft for step in pipeline.stages[0].steps)
+    assert (unit.value, unit.span) == ("set +e", Span("p.yaml", 9, 9, 9, 15))
+    assert (lint.value, lint.span) == ("|| exit 0", Span("p.yaml", 11, 37, 11, 46))
+    assert types.value is None
+    # The words stand on two lines of the file, so the script as a whole is the place.
+    assert (links.value, links.span) == ("|| true", Span("p.yaml", 14, 12, 16, 13))
 
 
 def test_last_wave(pipeline: Pipeline) -> None:

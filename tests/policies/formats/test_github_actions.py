@@ -65,7 +65,7 @@ def test_softeners_are_named_at_their_place(pipeline: Pipeline) -> None:
     assert checkout.soft.value is None
     assert (unit.soft.value, unit.soft.span) == ("|| true", Span(path, 12, 23, 12, 30))
     assert (lint.soft.value, lint.soft.span) == ("continue-on-error", Span(path, 14, 28, 14, 32))
-    assert (e2e.soft.value, e2e.soft.span) == ("set +e", Span(path, 16, 1, 16, 17))
+    assert (e2e.soft.value, e2e.soft.span) == ("set +e", Span(path, 16, 11, 16, 17))
     assert [each.kind.value for each in (unit, lint, e2e)] == [
         StepKind.UNIT,
         StepKind.LINT,

@@ -1,0 +1,69 @@
+"""Explaining a stored decision: what was seen, and whether this engine says the same again."""
+
+import json
+from typing import Any
+
+import typer
+
+from cli.exits import Exit
+from policies.decision import difference, to_message
+from policies.engine import recompute
+from service.errors import NotFound
+from service.settings import Settings
+from service.store.engines import open_engines
+from service.store.read import decision, decision_inputs
+from service.store.schema import upgrade
+
+
+def explain_decision(name: str, database: str | None) -> str:
+    """The decision in words; ends the command where there is none of this name."""
+    engines = open_engines(database or Settings().database)
+    upgrade(engines.write)
+    try:
+        with engines.reading() as session:
+            stored = decision(session, name)
+            inputs = json.loads(decision_inputs(session, name))
+    except NotFound as error:
+        typer.echo(
+            f"{error}; the service's database is {database or Settings().database}", err=True
+        )
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
+    finally:
+        engines.dispose()
+    again = to_message(recompute(inputs), name)
+    return "\n".join((*_told(stored.message), "", *_compared(stored.message, again)))
+
+
+def _told(message: dict[str, Any]) -> list[str]:
+    subject = message["subject"]
+    lines = [
+        f"{message['decision']}: {message['verdict']}",
+        f"may {subject['release']} ({subject['kind']}) enter {subject['stage']} at {message['at']}?",
+        "",
+    ]
+    for result in message["results"]:
+        verdict = f"{result['verdict']:<6} {result['result']:<15}"
+        lines.append(f"{verdict} {result['rule']}: {result['message']}")
+        if result["result"] not in {"pass", "not_applicable"}:
+            lines += [f"       would pass: {result['would_pass']}"] if result["would_pass"] else []
+            lines += [f"       {_fact(each)}" for each in result["facts"]]
+    lines += [
+        f"{each['verdict']:<6} {'condition':<15} {each['condition']}: {each['message']}"
+        for each in message["conditions"]
+    ]
+    return lines
+
+
+def _fact(fact: dict[str, Any]) -> str:
+    seen = f", {fact['observed_at']}" if fact["observed_at"] else ""
+    return f"{fact['path']} = {fact['value']} ({fact['provenance']}, {fact['source']}{seen})"
+
+
+def _compared(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    if before["digest"] == after["digest"]:
+        return [f"recomputed with engine {after['engine']}: the same bytes, {after['digest']}"]
+    lines = [f"engine {after['engine']} differs from engine {before['engine']}, which decided:"]
+    return lines + [
+        f"  {each.name}.{each.field}: {each.before!r} became {each.after!r}"
+        for each in difference(before, after)
+    ]

@@ -1,0 +1,58 @@
+"""``bakegate report``: what leaders ask, from what the service has seen."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from service.reports.compliance import COLUMNS, compliance
+from service.settings import Settings
+from service.store.engines import open_engines
+from service.store.read import registered
+from service.store.schema import upgrade
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Reports for leaders.")
+
+
+class Shape(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.callback()
+def report() -> None:
+    """Reports for leaders, from what the service has seen."""
+
+
+@app.command("compliance", epilog="Example: bakegate report compliance --org retail/commerce")
+def compliance_command(
+    org: Annotated[str | None, typer.Option(metavar="NODE", help="Only this subtree.")] = None,
+    format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,  # noqa: A002 - the option's name
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="Default: the service's settings.")
+    ] = None,
+) -> None:
+    """Count pass, fail, unknown and waived per rule over the registered pipelines."""
+    engines = open_engines(database or Settings().database)
+    upgrade(engines.write)
+    with engines.reading() as session:
+        rows = compliance(registered(session), org)
+    engines.dispose()
+    if format is Shape.JSON:
+        typer.echo(json.dumps({"organization": org, "rules": rows}, indent=2))
+    elif rows:
+        typer.echo(_table(rows))
+    else:
+        typer.echo("No pipeline is registered here; start with: bakegate serve, or bakegate demo.")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    width = max(len(row["rule"]) for row in rows)
+    head = "  ".join(f"{column.value:>8}" for column in COLUMNS)
+    lines = [f"{'rule':<{width}}  {head}  fails in"]
+    for row in rows:
+        counts = "  ".join(f"{row[column.value]:>8}" for column in COLUMNS)
+        failing = [name for name, result in row["pipelines"].items() if result == "fail"]
+        lines.append(f"{row['rule']:<{width}}  {counts}  {', '.join(failing)}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,106 @@
+"""Builds on this machine: a fresh clone of the commit, the build steps, the artifact by digest."""
+
+from pathlib import Path
+
+from policies.pipeline import Step
+from policies.release import Evidence, Sbom
+from service.adapters.artifacts import ArtifactStore
+from service.adapters.git import GitRepository, UnknownCommitError
+from service.adapters.results import KeptResults
+from service.adapters.steps import Outcome, StepRunner, as_evidence, is_soft, is_test, name_of
+from service.promotions.ports import Artifact, BuildOrder, BuildResult, Clock
+
+
+class LocalBuilder:
+    """``folder`` keeps results and logs; each build has a work folder there while it runs."""
+
+    def __init__(
+        self, folder: Path, artifacts: ArtifactStore, repository: GitRepository, clock: Clock
+    ) -> None:
+        self._artifacts = artifacts
+        self._repository = repository
+        self._clock = clock
+        self._results = KeptResults(folder, BuildResult)
+
+    def build(self, order: BuildOrder) -> BuildResult:
+        """Build, unless ``order.key`` was built before: what is promoted is never built twice."""
+        return self._results.once(order.key, lambda work: self._build(order, work))
+
+    def _build(self, order: BuildOrder, work: Path) -> BuildResult:
+        log = self._results.log(order.key)
+        log.write_bytes(b"")
+        checkout = work / "checkout"
+        try:
+            self._repository.checkout(order.repository, order.commit, checkout)
+        except UnknownCommitError as error:
+            return BuildResult(
+                ok=False, message=str(error), artifact=None, evidence=(), log=str(log)
+            )
+        return _Build(order, checkout, log, self._artifacts, self._clock).run()
+
+
+class _Build:
+    """One build in its checkout."""
+
+    def __init__(
+        self, order: BuildOrder, checkout: Path, log: Path, artifacts: ArtifactStore, clock: Clock
+    ) -> None:
+        self.order = order
+        self.log = log
+        self.artifacts = artifacts
+        self.clock = clock
+        self.evidence: list[Evidence] = []
+        self.sbom: Sbom | None = None
+        self.runner = StepRunner(
+            checkout, order.pipeline.environment, log, timeout=order.stage.timeout
+        )
+
+    def run(self) -> BuildResult:
+        for step in self.order.stage.steps:
+            outcome = self._step(step)
+            if outcome.problem and not is_soft(step):
+                return self._result(f"step {name_of(step)} failed: {outcome.problem}")
+        return self._package()
+
+    def _step(self, step: Step) -> Outcome:
+        order = self.order
+        environment = {
+            "BAKEGATE_RELEASE": order.release,
+            "BAKEGATE_STAGE": order.stage.name,
+            "BAKEGATE_IDEMPOTENCY_KEY": order.key,
+        }
+        try:
+            outcome = self.runner.run(step, environment)
+        except ValueError as error:
+            outcome = Outcome(str(error))
+        self.sbom = outcome.sbom or self.sbom
+        if is_test(step):
+            stage = order.stage.name
+            said = as_evidence(step, outcome, self.clock, stage=stage, commit=order.commit)
+            self.evidence.append(said)
+        return outcome
+
+    def _package(self) -> BuildResult:
+        declared = self.order.pipeline.artifact.or_else(None)
+        if declared is None:
+            return self._result("the pipeline declares no artifact (build.artifact)")
+        try:
+            path = self.runner.place(declared)
+        except ValueError as error:
+            return self._result(f"artifact: {error}")
+        if not path.is_file():
+            return self._result(f"the build steps passed but left no file {declared}")
+        size = path.stat().st_size
+        digest = self.artifacts.put(path)
+        stored = str(self.artifacts.path(digest))
+        return self._result("", Artifact(digest, stored, size, self.sbom))
+
+    def _result(self, problem: str, artifact: Artifact | None = None) -> BuildResult:
+        tests = sum(each.executed or 0 for each in self.evidence)
+        return BuildResult(
+            ok=not problem,
+            message=problem or f"built {self.order.commit[:12]}; {tests} tests ran",
+            artifact=artifact,
+            evidence=tuple(self.evidence),
+            log=str(self.log),
+        )

@@ -1,0 +1,106 @@
+"""A prober for every target in service: each answer is a data point of the version that gave it."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from policies.pipeline import Request
+from service.promotions.ports import Deployer, Host
+
+_log: Final = logging.getLogger(__name__)
+
+#: A request that takes longer is a negative data point, in seconds.
+_TIMEOUT_S: Final = 2.0
+#: How often it is looked which target is due, in seconds.
+_TICK_S: Final = 0.2
+_AT_ONCE: Final = 8
+#: What is asked where a stage declares no synthetic.
+_DEFAULT: Final = (Request("get", "/health", 200),)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One target and what it is asked, every so often."""
+
+    pipeline: str
+    stage: str
+    target: str
+    every: timedelta
+    requests: tuple[Request, ...]
+
+
+#: Pipeline, stage, target, digest, positive, negative.
+Tell = Callable[[str, str, str, str, int, int], None]
+
+
+class Prober:
+    """A thread that asks every watched target and tells the counts once a round."""
+
+    def __init__(
+        self, deployer: Deployer, watch: Callable[[], Sequence[Watched]], tell: Tell
+    ) -> None:
+        self._deployer = deployer
+        self._watch = watch
+        self._tell = tell
+        self._due: dict[tuple[str, str, str], float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._drive, name="prober", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _drive(self) -> None:
+        # trust_env off: a proxy of the machine must not stand between the prober and the hosts.
+        with (
+            httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client,
+            ThreadPoolExecutor(_AT_ONCE, "probe") as pool,
+        ):
+            while not self._stop.wait(_TICK_S):
+                try:
+                    list(pool.map(lambda each: self._round(client, each), self._ready()))
+                except Exception:  # one bad round is logged; the next target is still asked
+                    _log.exception("a round of probes failed")
+
+    def _ready(self) -> list[Watched]:
+        """The targets whose time has come; the next time counts from now, so nothing piles up."""
+        now = time.monotonic()
+        ready = []
+        for each in self._watch():
+            key = (each.pipeline, each.stage, each.target)
+            if self._due.get(key, 0.0) <= now:
+                self._due[key] = now + each.every.total_seconds()
+                ready.append(each)
+        return ready
+
+    def _round(self, client: httpx.Client, watched: Watched) -> None:
+        place = (watched.pipeline, watched.stage, watched.target)
+        counts: Counter[tuple[str, bool]] = Counter()
+        for host in self._deployer.hosts(*place):
+            for request in watched.requests or _DEFAULT:
+                good = _answers(client, host, request)
+                # A host that was just taken out of service owes nobody an answer.
+                if good or host in self._deployer.hosts(*place):
+                    counts[host.digest, good] += 1
+        for digest in {digest for digest, _ in counts}:
+            self._tell(*place, digest, counts[digest, True], counts[digest, False])
+
+
+def _answers(client: httpx.Client, host: Host, request: Request) -> bool:
+    try:
+        answer = client.request(request.method.upper(), host.url + request.path)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == request.status

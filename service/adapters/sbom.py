@@ -1,0 +1,67 @@
+"""What is inside an artifact: CycloneDX lists of packages, written and read."""
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component as BomComponent
+from cyclonedx.model.component import ComponentType
+from cyclonedx.output import make_outputter
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from packageurl import PackageURL
+
+from policies.release import Component, Sbom
+
+
+class SbomError(Exception):
+    """A list of packages cannot be made or read; the message says what is wrong with which file."""
+
+
+def installed(folder: Path) -> str:
+    """CycloneDX JSON of the Python distributions under ``folder``, as their metadata name them.
+
+    Raises SbomError for a distribution that has no name or version, because a list with a gap would
+    pass a blocklist.
+    """
+    components: dict[str, BomComponent] = {}
+    for found in distributions(path=[str(folder)]):
+        name, version = found.metadata["Name"], found.metadata["Version"]
+        if not name or not version:
+            raise SbomError(f"a distribution in {folder} does not tell its name and version")
+        purl = PackageURL("pypi", name=name, version=version)
+        components[str(purl)] = BomComponent(
+            type=ComponentType.LIBRARY, name=name, version=version, purl=purl, bom_ref=str(purl)
+        )
+    bom = Bom(components=components.values())
+    return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
+
+
+def read_sbom(path: Path) -> Sbom:
+    """Read a CycloneDX JSON file that any tool wrote; raises SbomError.
+
+    Components without a package URL are left out: nothing in a blocklist could name them.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SbomError(f"{path.name} was not written") from error
+    except ValueError as error:
+        raise SbomError(f"{path.name} is no JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
+        raise SbomError(f"{path.name} is no CycloneDX JSON: bomFormat is not CycloneDX")
+    try:
+        purls = sorted(set(_purls(document)))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise SbomError(f"{path.name} has a component that cannot be read: {error}") from error
+    return Sbom("cyclonedx", tuple(Component(purl) for purl in purls))
+
+
+def _purls(parent: dict[str, Any]) -> Iterator[str]:
+    """The package URLs of all components; components hold components."""
+    for component in parent.get("components", []):
+        if component.get("purl"):
+            yield PackageURL.from_string(component["purl"]).to_string()
+        yield from _purls(component)

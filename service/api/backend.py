@@ -1,0 +1,70 @@
+"""What the API asks of the service: a port, which the executor and the readers fill together."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from policies.rule import BlocklistEntry
+from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+
+
+class Backend(Protocol):
+    """Every method is one transaction of its own and raises errors of ``service.errors`` only."""
+
+    def submit(self, pipeline: str, commit: str, actor: str) -> str:
+        """Make a release of a commit; gives its id."""
+        ...
+
+    def gate(
+        self,
+        pipeline: str,
+        release: str,
+        stage: str,
+        *,
+        dry_run: bool,
+        at: datetime | None,
+        record: Mapping[str, Any] | None,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Decide; gives ``bakegate.gate/v1``. ``release`` is empty where ``record`` is given."""
+        ...
+
+    def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers
+        self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
+    ) -> None: ...
+
+    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
+        """Add an entry; gives the names of the pipelines whose gates were asked again."""
+        ...
+
+    def register_organization(self, files: Mapping[str, str], actor: str) -> None:
+        """Take over ``organization.yaml`` and the rulesets beside it, by path."""
+        ...
+
+    def register_pipeline(self, text: str, path: str, repository: str, actor: str) -> str:
+        """Take over a pipeline file; gives the name that stands in it."""
+        ...
+
+    def switch_transition(
+        self, pipeline: str, stage: str, mode: str, reason: str, actor: str
+    ) -> None: ...
+
+    def pipelines(self) -> tuple[PipelineSummary, ...]: ...
+
+    def pipeline(self, name: str) -> PipelineView: ...
+
+    def release(self, name: str) -> ReleaseView: ...
+
+    def decision(self, name: str) -> DecisionView: ...
+
+    def version(self, pipeline: str) -> int:
+        """Grow with every event of the pipeline."""
+        ...
+
+    def compliance(self, node: str | None) -> list[dict[str, Any]]:
+        """Results by rule and pipeline, of one node's subtree or of the whole organization."""
+        ...
+
+    def ready(self) -> str:
+        """Say why the service cannot work now; empty when it can."""
+        ...

@@ -1,0 +1,56 @@
+"""Endpoints that only look. Plain functions: the framework runs them in its pool of threads."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from service.api.errors import PROBLEMS
+from service.api.given import GivenBackend
+from service.api.schemas import Compliance, Decision, Pipeline, Release, Summaries
+
+router = APIRouter(responses=PROBLEMS)
+
+
+@router.get("/v1/pipelines", tags=["pipelines"])
+def pipelines(backend: GivenBackend) -> Summaries:
+    """All pipelines, what needs a person first."""
+    return Summaries.model_validate({"pipelines": list(backend.pipelines())})
+
+
+@router.get("/v1/pipelines/{name}", tags=["pipelines"])
+def pipeline(name: str, backend: GivenBackend) -> Pipeline:
+    """One pipeline: its stages in order, who is in them and who waits."""
+    return Pipeline.model_validate(backend.pipeline(name))
+
+
+@router.get("/v1/releases/{name}", tags=["releases"])
+def release(name: str, backend: GivenBackend) -> Release:
+    """One release with its changes, evidence, runs, decisions and events."""
+    return Release.model_validate(backend.release(name))
+
+
+@router.get("/v1/decisions/{name}", tags=["gate"])
+def decision(name: str, backend: GivenBackend) -> Decision:
+    """One stored decision with the whole answer of the gate."""
+    return Decision.model_validate(backend.decision(name))
+
+
+@router.get("/v1/reports/compliance", tags=["reports"])
+def compliance(backend: GivenBackend, node: str | None = None) -> Compliance:
+    """Results by rule and pipeline, of one node's subtree or of the whole organization."""
+    return Compliance(rows=backend.compliance(node))
+
+
+@router.get("/healthz", tags=["health"])
+def alive() -> dict[str, str]:
+    """The process answers; nothing else is asked."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["health"], response_model=dict[str, str])
+def ready(backend: GivenBackend) -> Response:
+    """Whether store and executor work: 200, or 503 with the reason."""
+    why = backend.ready()
+    body: dict[str, Any] = {"status": "not ready", "reason": why} if why else {"status": "ok"}
+    return JSONResponse(body, 503 if why else 200)

@@ -1,0 +1,300 @@
+"""What comes in and goes out over HTTP; unknown keys are errors.
+
+The schemas are public and separate from the read models, so that neither changes the other by
+accident.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from policies.durations import format_duration
+from policies.plain import instant_text
+
+Instant = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
+Span = Annotated[timedelta, PlainSerializer(format_duration, return_type=str)]
+#: As ``policies`` spells names: a pipeline, a stage, a target.
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Commit = Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$", examples=["9f31c02a" * 5])]
+Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$", examples=["sha256:" + "4c" * 32])]
+State = Literal["waiting", "building", "deploying", "testing", "baking", "rolling_back"]
+Outcome = Literal["succeeded", "failed", "errored", "superseded", "rolled_back", "aborted"]
+
+
+class Incoming(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Outgoing(BaseModel):
+    """A part of an answer, filled from a read model's attributes."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class GateRequest(Incoming):
+    """Ask for a release of ours by its id, or for another executor's by its whole record."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"pipeline": "payments-api", "release": "payments-api:1846", "stage": "wave-2"}
+            ]
+        }
+    )
+
+    pipeline: Name
+    stage: Name
+    release: Name | None = None
+    record: dict[str, Any] | None = Field(
+        default=None, description="A release record, type `bakegate.release/v1`."
+    )
+    dry_run: bool = Field(default=False, description="Answer without storing the decision.")
+    at: AwareDatetime | None = Field(default=None, description="Another moment; dry runs only.")
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> "GateRequest":
+        if (self.release is None) == (self.record is None):
+            raise ValueError("give either release or record")
+        if self.at is not None and not self.dry_run:
+            raise ValueError("at is for a dry run: a decision that counts is made now")
+        return self
+
+
+class NewRelease(Incoming):
+    pipeline: Annotated[Name, Field(examples=["payments-api"])]
+    commit: Commit
+
+
+class Created(Outgoing):
+    id: Annotated[str, Field(examples=["payments-api:1846"])]
+
+
+class DataPoints(Incoming):
+    """Answers that one version gave on one target, counted since the last call."""
+
+    pipeline: Annotated[Name, Field(examples=["payments-api"])]
+    stage: Annotated[Name, Field(examples=["one-box"])]
+    target: Annotated[Name, Field(examples=["one-box"])]
+    digest: Digest
+    positive: Annotated[int, Field(ge=0, examples=[118])]
+    negative: Annotated[int, Field(ge=0, examples=[0])]
+
+
+class NewBlocklistEntry(Incoming):
+    """A known bad package (with a ``vers:`` range), digest or commit; exactly one of the three."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "bl-1",
+                    "package": "pkg:pypi/urllib3",
+                    "versions": "vers:pypi/>=2.0.0|<2.0.7",
+                    "reason": "leaks cookies",
+                    "owner": "security",
+                }
+            ]
+        }
+    )
+
+    id: Name
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    owner: Name
+    package: str = ""
+    versions: str = ""
+    digest: Digest | Literal[""] = ""
+    repository: str = ""
+    bad_commit: Commit | Literal[""] = ""
+    fixed_by: Commit | Literal[""] = ""
+    until: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "NewBlocklistEntry":
+        if sum(map(bool, (self.package, self.digest, self.bad_commit))) != 1:
+            raise ValueError("name exactly one of package, digest and bad_commit")
+        return self
+
+
+class Asked(Outgoing):
+    """The pipelines whose gates were asked again."""
+
+    pipelines: list[str]
+
+
+class Organization(Incoming):
+    """``organization.yaml`` and the rulesets beside it, each text under its path."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"files": {"organization.yaml": "schema: bakegate/organization/v1\nname: retail\n"}}
+            ]
+        }
+    )
+
+    files: Annotated[dict[str, str], Field(min_length=1)]
+
+
+class PipelineFile(Incoming):
+    text: Annotated[
+        str, Field(min_length=1, examples=["schema: bakegate/pipeline/v1\nname: payments-api\n"])
+    ]
+    path: Annotated[str, Field(min_length=1, examples=["pipeline.yaml"])]
+    repository: Annotated[str, Field(min_length=1, examples=["."])]
+
+
+class Registered(Outgoing):
+    name: str
+
+
+class Transition(Incoming):
+    mode: Literal["automatic", "manual"]
+    reason: Annotated[str, Field(max_length=2000, examples=["The last 20 approvals refused none."])]
+
+
+class Event(Outgoing):
+    id: int
+    sequence: int
+    at: Instant
+    release: str | None
+    stage: str | None
+    kind: str
+    actor: str
+    data: dict[str, Any]
+
+
+class Bake(Outgoing):
+    needed: Span
+    observed: Span
+    positive: int
+    positive_needed: int
+    negative: int
+    negative_allowed: int
+    earliest_end: Instant | None
+    still_since: Instant | None
+
+
+class Decision(Outgoing):
+    """A stored decision; ``message`` is the whole ``bakegate.gate/v1`` answer."""
+
+    id: str
+    verdict: Literal["allow", "warn", "hold", "block"]
+    at: Instant
+    checked_at: Instant
+    until: Instant | None
+    message: dict[str, Any]
+
+
+class Run(Outgoing):
+    release: str
+    number: int
+    stage: str
+    state: State
+    outcome: Outcome | None
+    entered_at: Instant
+    started_at: Instant | None
+    deployed_at: Instant | None
+    ended_at: Instant | None
+    message: str
+    bake: Bake | None
+    decision: Decision | None
+    superseded_by: str | None
+
+
+class Target(Outgoing):
+    name: str
+    digest: str | None
+    release: str | None
+    hosts: int
+    hosts_in_service: int
+
+
+class Stage(Outgoing):
+    name: str
+    kind: str
+    wave: int | None
+    exposure: float | None
+    transition: str
+    transition_reason: str
+    paused_reason: str
+    active: Run | None
+    waiting: Run | None
+    last: Run | None
+    last_good: str | None
+    targets: list[Target]
+
+
+class Pipeline(Outgoing):
+    name: str
+    organization: str
+    team: str
+    tier: int | None
+    path: str
+    version: int
+    now: Instant
+    stages: list[Stage]
+    in_flight: list[Run]
+    events: list[Event]
+
+
+class Summary(Outgoing):
+    name: str
+    organization: str
+    team: str
+    tier: int | None
+    newest_release: str | None
+    newest_state: str
+    answer: str
+    attention: str
+    since: Instant | None
+
+
+class Summaries(Outgoing):
+    pipelines: list[Summary]
+
+
+class Change(Outgoing):
+    commit: str
+    author: str
+    subject: str
+    at: Instant
+    rides_from: str | None
+
+
+class Evidence(Outgoing):
+    kind: str
+    name: str
+    stage: str
+    result: str
+    executed: int | None
+    failed: int | None
+    ended_at: Instant
+
+
+class Release(Outgoing):
+    id: str
+    pipeline: str
+    number: int
+    kind: str
+    commit: str
+    digest: str | None
+    created_at: Instant
+    created_by: str
+    outcome: Outcome | None
+    ended_at: Instant | None
+    superseded_by: str | None
+    changes: list[Change]
+    evidence: list[Evidence]
+    packages: int | None
+    runs: list[Run]
+    decisions: list[Decision]
+    events: list[Event]
+
+
+class Compliance(Outgoing):
+    """One row for each rule and pipeline that the service has seen."""
+
+    rows: list[dict[str, Any]]

@@ -1,0 +1,1 @@
+"""A small web service that tells what an item costs in a currency."""

@@ -1,0 +1,36 @@
+"""What every act of the executor stands on: engines, ports, the durable engine, and a pipeline's lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlmodel import col, select
+
+from service.executor.durable import Durable
+from service.executor.turn import Turn, found
+from service.promotions.ports import Ports
+from service.store.engines import Engines
+from service.store.tables import PipelineRow
+
+#: Who acts when nobody asked: time, or a finished effect.
+SYSTEM: Final = "bakegate"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    engines: Engines
+    ports: Ports
+    durable: Durable
+
+    @contextmanager
+    def turn(self, pipeline: str, actor: str = SYSTEM) -> Iterator[Turn]:
+        """One transaction under the pipeline's lock; commits when the block ends well."""
+        with self.engines.transaction() as session:
+            asked = select(PipelineRow).where(PipelineRow.name == pipeline).with_for_update()
+            row = found(session.exec(asked).first(), "pipeline", pipeline)
+            yield Turn(session, row, self.ports.clock.now(), actor, self.durable.order)
+
+    def pipelines(self) -> list[str]:
+        with self.engines.reading() as session:
+            return list(session.exec(select(PipelineRow.name).order_by(col(PipelineRow.name))))

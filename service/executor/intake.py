@@ -1,0 +1,129 @@
+"""Starting releases, asking gates and switching transitions: what people and machines ask for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from policies.decision import to_message
+from policies.engine import GateError
+from policies.plain import DataError, instant_text
+from policies.record import release_from_json
+from policies.release import Release
+from service.errors import Conflict
+from service.executor import facts, gates
+from service.executor.ground import Ground
+from service.executor.transition import create_runs, enter
+from service.executor.turn import Turn, found
+from service.promotions.ports import Commit
+from service.store.tables import PipelineRow, ReleaseRow
+
+
+def submit(ground: Ground, pipeline: str, commit: str, actor: str) -> str:
+    """Start a release from a commit of the pipeline's repository; gives its id."""
+    with ground.engines.reading() as session:
+        row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
+        repository, base = row.repository, _last_good(session, pipeline)
+    changes = ground.ports.repository.changes(repository, base, commit)
+    with ground.turn(pipeline, actor) as turn:
+        turn.pipeline.releases += 1
+        number = turn.pipeline.releases
+        release = ReleaseRow(
+            id=f"{pipeline}:{number}",
+            pipeline=pipeline,
+            number=number,
+            kind="normal" if base else "first",
+            commit=commit,
+            definition=turn.pipeline.definition,
+            base=base or "",
+            changes=[_change(each) for each in changes],
+            created_at=turn.now,
+            created_by=actor,
+        )
+        turn.session.add(release)
+        turn.session.flush()
+        turn.log("release.created", release.id, None, commit=commit, changes=len(changes))
+        create_runs(turn, release)
+    return release.id
+
+
+def ask_gate(
+    ground: Ground,
+    pipeline: str,
+    release: str | None,
+    stage: str,
+    *,
+    dry_run: bool,
+    at: datetime | None,
+    record: Mapping[str, Any] | None,
+    actor: str,
+) -> dict[str, Any]:
+    """Ask the gate about one of our releases, or about a record that was handed in.
+
+    A dry run stores nothing and may ask for another moment. Raises Conflict where the question makes
+    no sense, NotFound for what does not exist.
+    """
+    if at and not dry_run:
+        raise Conflict("another moment can only be asked for in a dry run")
+    with ground.turn(pipeline, actor) as turn:
+        turn.now = at or turn.now
+        known, definition = _subject(turn, release, record)
+        try:
+            decision = gates.decide(turn, known, stage, definition)
+        except GateError as error:
+            raise Conflict(str(error)) from error
+        if dry_run:
+            # What was looked up stays; nothing was written, and nothing is kept of the answer.
+            return to_message(decision, "")
+        return gates.store(turn, decision).message
+
+
+def switch_transition(
+    ground: Ground, pipeline: str, stage: str, mode: str, reason: str, actor: str
+) -> None:
+    """Make a stage's transition manual at once, or automatic with a reason."""
+    if mode not in {"automatic", "manual"}:
+        told = f"a transition is automatic or manual, not {mode!r}"
+        raise Conflict(told)
+    if mode == "automatic" and not reason.strip():
+        raise Conflict("say why the transition may be automatic again")
+    with ground.turn(pipeline, actor) as turn:
+        kept = turn.stage(stage)
+        kept.transition, kept.reason = mode, reason
+        turn.log("transition.switched", None, stage, to=mode, reason=reason)
+        enter(turn, stage)
+
+
+def _subject(
+    turn: Turn, release: str | None, record: Mapping[str, Any] | None
+) -> tuple[Release, str]:
+    if record is not None:
+        try:
+            return release_from_json(record, "record"), turn.pipeline.definition
+        except DataError as error:
+            raise Conflict(str(error)) from error
+    if release is None:
+        raise Conflict("name a release, or hand in a record")
+    row = turn.release(release)
+    return facts.record(turn, row), row.definition
+
+
+def _last_good(session: Session, pipeline: str) -> str | None:
+    """The commit that reached all stages last: what the new changes are counted from."""
+    asked = (
+        select(ReleaseRow.commit)
+        .where(ReleaseRow.pipeline == pipeline, ReleaseRow.outcome == "succeeded")
+        .order_by(col(ReleaseRow.number).desc())
+        .limit(1)
+    )
+    return session.exec(asked).first()
+
+
+def _change(commit: Commit) -> dict[str, str]:
+    return {
+        "commit": commit.commit,
+        "author": commit.author,
+        "subject": commit.subject,
+        "at": instant_text(commit.at),
+    }

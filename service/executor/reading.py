@@ -1,0 +1,116 @@
+"""Read models with the progress of bakes, which only the executor can tell."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from policies.pipeline import Pipeline
+from service.executor.definitions import definition
+from service.executor.ground import SYSTEM, Ground
+from service.executor.turn import Turn
+from service.executor.watch import bake
+from service.promotions.views import (
+    BakeView,
+    DecisionView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+)
+from service.promotions.wording import answer
+from service.reports.compliance import compliance
+from service.store import read
+from service.store.tables import ReleaseRow, RunRow
+
+
+def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
+    def words(name: str) -> tuple[str, str]:
+        said = answer(pipeline(ground, name))
+        return str(said.kind), said.sentence
+
+    with ground.engines.reading() as session:
+        return read.summaries(session, words)
+
+
+def pipeline(ground: Ground, name: str) -> PipelineView:
+    with ground.engines.reading() as session:
+        row = read.pipeline_row(session, name)
+        kept = definition(session, row.definition, row.path, row.name)
+        looking = _turn(ground, session, name)
+        return read.pipeline_view(session, name, kept, looking.now, lambda run: _bake(looking, run))
+
+
+def release(ground: Ground, name: str) -> ReleaseView:
+    with ground.engines.reading() as session:
+        row = read.release_row(session, name)
+        path = read.pipeline_row(session, row.pipeline).path
+        kept = definition(session, row.definition, path, row.pipeline)
+        looking = _turn(ground, session, row.pipeline)
+        return read.release_view(session, name, kept, lambda run: _bake(looking, run))
+
+
+def release_of(ground: Ground, pipeline: str, commit: str) -> str | None:
+    """The newest release of a commit, None when there is none."""
+    asked = (
+        select(ReleaseRow.id)
+        .where(ReleaseRow.pipeline == pipeline, ReleaseRow.commit == commit)
+        .order_by(col(ReleaseRow.number).desc())
+        .limit(1)
+    )
+    with ground.engines.reading() as session:
+        return session.exec(asked).first()
+
+
+def registered_definition(ground: Ground, name: str) -> Pipeline:
+    with ground.engines.reading() as session:
+        row = read.pipeline_row(session, name)
+        return definition(session, row.definition, row.path, row.name)
+
+
+def repository(ground: Ground, name: str) -> str:
+    with ground.engines.reading() as session:
+        return read.pipeline_row(session, name).repository
+
+
+def decision(ground: Ground, name: str) -> DecisionView:
+    with ground.engines.reading() as session:
+        return read.decision(session, name)
+
+
+def version(ground: Ground, pipeline: str) -> int:
+    with ground.engines.reading() as session:
+        return read.pipeline_row(session, pipeline).sequence
+
+
+def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
+    with ground.engines.reading() as session:
+        return compliance(read.registered(session), node)
+
+
+def _turn(ground: Ground, session: Session, name: str) -> Turn:
+    """A turn that only looks: the reading connection could not write if it tried to order."""
+    row = read.pipeline_row(session, name)
+    return Turn(session, row, ground.ports.clock.now(), SYSTEM, ground.durable.order)
+
+
+def _bake(turn: Turn, run: RunRow) -> BakeView | None:
+    if run.deployed_at is None:
+        return None
+    row = turn.release(run.release)
+    if turn.planned(row, run.stage).bake is None:
+        return None
+    # A bake that has ended is shown as it ended, not as it would look from here.
+    looking = replace(turn, now=run.ended_at or turn.now)
+    seen = bake(looking, run, row)
+    return BakeView(
+        needed=seen.needed,
+        observed=seen.time,
+        positive=seen.positive,
+        positive_needed=seen.positive_needed,
+        negative=seen.negative,
+        negative_allowed=seen.negative_allowed or 0,
+        alarms=tuple((name, str(level)) for name, level in seen.alarms),
+        earliest_end=looking.now + max(seen.needed - seen.time, timedelta()),
+        still_since=seen.still_since,
+    )

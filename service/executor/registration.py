@@ -1,0 +1,138 @@
+"""Taking over organizations, pipeline files and blocklist entries."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from policies.documents import DocumentError, Issue
+from policies.engine import FileReport, lint
+from policies.formats import Read, read_pipelines
+from policies.pipeline import Pipeline
+from policies.plain import instant_text
+from policies.rule import BlocklistEntry
+from service.errors import Conflict, Invalid, Refused
+from service.executor.definitions import organization, tree
+from service.executor.ground import Ground
+from service.executor.transition import reconsider
+from service.executor.turn import keep
+from service.store.tables import BlocklistRow, LintRow, OrganizationRow, PipelineRow, StageRow
+
+
+def register_organization(ground: Ground, files: Mapping[str, str], actor: str) -> None:
+    """Take over an organization file and its rulesets; raises Invalid with every error.
+
+    Every gate that holds a release is asked again, because the rules may have changed.
+    """
+    try:
+        tree(tuple(sorted(files.items())))
+    except DocumentError as error:
+        raise Invalid(error.issues) from error
+    with ground.engines.transaction() as session:
+        now = ground.ports.clock.now()
+        session.add(OrganizationRow(files=dict(files), at=now, actor=actor))
+    for name in ground.pipelines():
+        with ground.turn(name, actor) as turn:
+            turn.log("ruleset.activated")
+            reconsider(turn)
+
+
+def register_pipeline(ground: Ground, text: str, path: str, repository: str, actor: str) -> str:
+    """Take over a pipeline file after linting it; gives the pipeline's name.
+
+    Raises Invalid where it cannot be read and Refused where a rule at ``block`` fails.
+    """
+    read = read_pipelines(text.encode(), path)
+    pipeline = _only_one(read)
+    now = ground.ports.clock.now()
+    report = _linted(ground, read, now)
+    if report.blocks:
+        raise Refused(pipeline.name, report.findings)
+    with ground.engines.transaction() as session:
+        known = session.get(PipelineRow, pipeline.name) is not None
+        _store_pipeline(session, pipeline, text, path, repository)
+        _store_lint(session, pipeline.name, report)
+    if known:
+        with ground.turn(pipeline.name, actor) as turn:
+            reconsider(turn)
+    return pipeline.name
+
+
+def add_blocklist(ground: Ground, entry: BlocklistEntry, actor: str) -> list[str]:
+    """Add an entry and ask the gates of every release that waits; gives the pipelines asked."""
+    data = asdict(entry) | {"until": entry.until and instant_text(entry.until)}
+    with ground.engines.transaction() as session:
+        now = ground.ports.clock.now()
+        session.merge(BlocklistRow(id=entry.id, entry=data, added_by=actor, added_at=now))
+    asked = ground.pipelines()
+    for name in asked:
+        with ground.turn(name, actor) as turn:
+            turn.log("blocklist.changed", None, None, entry=entry.id, reason=entry.reason)
+            reconsider(turn)
+    return asked
+
+
+def _only_one(read: Read) -> Pipeline:
+    if read.problems:
+        raise Invalid(tuple(Issue(each.span, each.message) for each in read.problems))
+    if len(read.pipelines) != 1:
+        told = f"{read.path} holds {len(read.pipelines)} pipelines; register one file for each"
+        raise Conflict(told)
+    return read.pipelines[0]
+
+
+def _linted(ground: Ground, read: Read, now: datetime) -> FileReport:
+    with ground.engines.reading() as session:
+        practice = organization(session)
+    try:
+        return lint(read, lambda each: practice.resolved(_node(each), now), now)
+    except DocumentError as error:
+        raise Invalid(error.issues) from error
+
+
+def _store_pipeline(
+    session: Session, pipeline: Pipeline, text: str, path: str, repository: str
+) -> None:
+    said = PipelineRow(
+        name=pipeline.name,
+        organization=_node(pipeline),
+        repository=repository,
+        path=path,
+        definition=keep(session, text),
+    )
+    row = session.get(PipelineRow, pipeline.name)
+    if row is None:
+        session.add(said)
+    else:
+        for name in ("organization", "repository", "path", "definition"):
+            setattr(row, name, getattr(said, name))
+    session.flush()
+    for stage in pipeline.stages:
+        if session.get(StageRow, (pipeline.name, stage.name)) is None:
+            switch = stage.transition.or_else(None) or "automatic"
+            kept = StageRow(pipeline=pipeline.name, stage=stage.name, transition=switch, running={})
+            session.add(kept)
+
+
+def _store_lint(session: Session, pipeline: str, report: FileReport) -> None:
+    for old in session.exec(select(LintRow).where(LintRow.pipeline == pipeline)):
+        session.delete(old)
+    session.flush()
+    first = {each.rule: each for each in reversed(report.findings)}
+    for rule, result in report.pipelines[0].results.items():
+        finding = first.get(rule)
+        session.add(
+            LintRow(
+                pipeline=pipeline,
+                rule=rule,
+                result=result,
+                enforcement=finding.enforcement.word if finding else "",
+                message=finding.message if finding else "",
+                line=finding.span.line if finding else 0,
+            )
+        )
+
+
+def _node(pipeline: Pipeline) -> str:
+    return pipeline.organization.or_else(None) or ""

@@ -1,0 +1,1 @@
+"""Schema changes of the store, applied at start; each is a file under ``versions``."""

@@ -1,0 +1,336 @@
+"""Read models for pages, API and terminal, made from the tables in one reading transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from policies.pipeline import Pipeline, Stage
+from service.errors import NotFound
+from service.promotions.views import (
+    BakeView,
+    ChangeView,
+    DecisionView,
+    EventView,
+    EvidenceView,
+    FindingView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+    RunView,
+    StageView,
+    TargetView,
+)
+from service.store.tables import (
+    Blob,
+    DecisionRow,
+    EventRow,
+    EvidenceRow,
+    LintRow,
+    PipelineRow,
+    ReleaseRow,
+    RunRow,
+    StageRow,
+)
+
+#: How many of the newest events a pipeline's page shows.
+_EVENTS = 20
+
+BakeOf = Callable[[RunRow], BakeView | None]
+"""Gives the progress of a run's bake; the executor knows what a bake needs."""
+
+
+def events(session: Session, pipeline: str, after: int, limit: int) -> tuple[EventView, ...]:
+    """Events of a pipeline after a sequence number, oldest first."""
+    asked = (
+        select(EventRow)
+        .where(EventRow.pipeline == pipeline, EventRow.sequence > after)
+        .order_by(col(EventRow.sequence))
+        .limit(limit)
+    )
+    return tuple(_event(each) for each in session.exec(asked))
+
+
+def decision(session: Session, name: str) -> DecisionView:
+    return _decision(_decision_row(session, name))
+
+
+def decision_inputs(session: Session, name: str) -> str:
+    """The stored inputs of a decision as JSON text, for recomputing it."""
+    row = _decision_row(session, name)
+    return session.get_one(Blob, row.inputs).text
+
+
+def _decision_row(session: Session, name: str) -> DecisionRow:
+    number = name.removeprefix("d-")
+    row = session.get(DecisionRow, int(number)) if number.isdecimal() else None
+    if row is None:
+        raise NotFound("decision", name)
+    return row
+
+
+def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) -> ReleaseView:
+    row = release_row(session, name)
+    runs = _runs(session, RunRow.release == name)
+    order = {stage.name: place for place, stage in enumerate(pipeline.stages)}
+    decisions = _decisions(session, name)
+    return ReleaseView(
+        id=row.id,
+        pipeline=row.pipeline,
+        number=row.number,
+        kind=row.kind,
+        commit=row.commit,
+        digest=row.digest or None,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        outcome=row.outcome or None,
+        ended_at=row.ended_at,
+        changes=tuple(
+            ChangeView(
+                each["commit"],
+                each["author"],
+                each["subject"],
+                datetime.fromisoformat(each["at"]),
+                each.get("rides_from"),
+            )
+            for each in row.changes
+        ),
+        evidence=_evidence(session, name),
+        packages=_packages(session, row),
+        runs=tuple(
+            _run(run, row.number, decisions, bake)
+            for run in sorted(runs, key=lambda run: order.get(run.stage, len(order)))
+        ),
+        decisions=tuple(_decision(each) for each in decisions),
+        events=tuple(_event(each) for each in _release_events(session, name)),
+        superseded_by=row.superseded_by or None,
+    )
+
+
+def release_row(session: Session, name: str) -> ReleaseRow:
+    row = session.get(ReleaseRow, name)
+    if row is None:
+        raise NotFound("release", name)
+    return row
+
+
+def pipeline_row(session: Session, name: str) -> PipelineRow:
+    row = session.get(PipelineRow, name)
+    if row is None:
+        raise NotFound("pipeline", name)
+    return row
+
+
+def pipeline_view(
+    session: Session, name: str, pipeline: Pipeline, now: datetime, bake: BakeOf
+) -> PipelineView:
+    row = pipeline_row(session, name)
+    reading = _Reading(session, name, bake)
+    open_runs = [run for run in reading.runs if not run.outcome]
+    newest = max((each.sequence for each in reading.newest), default=0)
+    return PipelineView(
+        name=name,
+        organization=row.organization,
+        team=pipeline.owner.team.or_else(None) or "",
+        tier=pipeline.tier.or_else(None),
+        version=newest,
+        now=now,
+        stages=tuple(reading.stage(each) for each in pipeline.stages),
+        in_flight=tuple(reading.view(each) for each in reversed(open_runs)),
+        events=tuple(_event(each) for each in reading.newest),
+        findings=_findings(session, name),
+        path=row.path,
+    )
+
+
+class _Reading:
+    """What all stages of one pipeline's view are cut from, read once."""
+
+    def __init__(self, session: Session, pipeline: str, bake: BakeOf) -> None:
+        self.session = session
+        self.bake = bake
+        self.runs = _runs(session, RunRow.pipeline == pipeline)
+        releases = session.exec(select(ReleaseRow).where(ReleaseRow.pipeline == pipeline))
+        self.releases = {each.id: each for each in releases}
+        self.by_digest = {each.digest: each.id for each in self.releases.values() if each.digest}
+        kept = session.exec(select(StageRow).where(StageRow.pipeline == pipeline))
+        self.stages = {each.stage: each for each in kept}
+        asked = select(EventRow).where(EventRow.pipeline == pipeline)
+        newest = asked.order_by(col(EventRow.sequence).desc()).limit(_EVENTS)
+        self.newest = list(session.exec(newest))
+        self.paused = pipeline_row(session, pipeline).paused
+
+    def view(self, run: RunRow) -> RunView:
+        decisions = _decisions(self.session, run.release)
+        return _run(run, self.releases[run.release].number, decisions, self.bake)
+
+    def stage(self, stage: Stage) -> StageView:
+        kept = self.stages.get(stage.name)
+        runs = [run for run in self.runs if run.stage == stage.name]
+        active = next((run for run in runs if kept and run.id == kept.active), None)
+        waiting = next(
+            (run for run in reversed(runs) if run.state == "waiting" and not run.outcome), None
+        )
+        ended = [run for run in runs if run.outcome and run.started_at]
+        kind = stage.kind.value
+        return StageView(
+            name=stage.name,
+            kind=str(kind) if kind else "unknown",
+            wave=stage.wave.or_else(None),
+            exposure=stage.exposure.or_else(None),
+            deploys=stage.deploy is not None,
+            transition=kept.transition if kept else "automatic",
+            transition_reason=kept.reason if kept else "",
+            paused_reason=self.paused,
+            active=self.view(active) if active else None,
+            waiting=self.view(waiting) if waiting else None,
+            last=self.view(ended[-1]) if ended else None,
+            last_good=self.by_digest.get(kept.good) if kept else None,
+            targets=self._targets(stage, kept),
+        )
+
+    def _targets(self, stage: Stage, kept: StageRow | None) -> tuple[TargetView, ...]:
+        if stage.deploy is None:
+            return ()
+        names = [target.name for target in stage.targets] or [stage.name]
+        hosts = stage.deploy.hosts.or_else(None) or 0
+        views = []
+        for name in names:
+            digest = kept.running.get(name) if kept else None
+            known = self.by_digest.get(digest) if digest else None
+            views.append(TargetView(name, digest, known, hosts, hosts if digest else 0))
+        return tuple(views)
+
+
+def summaries(
+    session: Session, answers: Callable[[str], tuple[str, str]]
+) -> tuple[PipelineSummary, ...]:
+    """A row for each pipeline; ``answers`` gives its sentence and how much it needs a person."""
+    found = []
+    for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
+        runs = _runs(session, RunRow.pipeline == row.name)
+        newest = max(runs, key=lambda run: run.id or 0, default=None)
+        attention, sentence = answers(row.name)
+        latest: dict[str, RunRow] = {run.stage: run for run in runs}
+        found.append(
+            PipelineSummary(
+                name=row.name,
+                organization=row.organization,
+                team="",
+                tier=None,
+                newest_release=newest.release if newest else None,
+                newest_state=(newest.outcome or newest.state) if newest else "idle",
+                answer=sentence,
+                attention=attention,
+                since=newest.entered_at if newest else None,
+                stages=tuple(
+                    (name, run.outcome or run.state, run.release.rpartition(":")[2])
+                    for name, run in latest.items()
+                ),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One registered pipeline with what lint said of it, by rule."""
+
+    name: str
+    organization: str
+    results: tuple[tuple[str, str], ...]
+
+
+def registered(session: Session) -> tuple[Registered, ...]:
+    found = []
+    for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
+        asked = select(LintRow).where(LintRow.pipeline == row.name).order_by(col(LintRow.rule))
+        results = tuple((each.rule, each.result) for each in session.exec(asked))
+        found.append(Registered(row.name, row.organization, results))
+    return tuple(found)
+
+
+def _runs(session: Session, which: object) -> list[RunRow]:
+    return list(session.exec(select(RunRow).where(which).order_by(col(RunRow.id))))  # type: ignore[arg-type]  # SQLModel types a comparison as bool
+
+
+def _run(row: RunRow, number: int, decisions: list[DecisionRow], bake: BakeOf) -> RunView:
+    mine = [each for each in decisions if each.stage == row.stage]
+    return RunView(
+        release=row.release,
+        number=number,
+        stage=row.stage,
+        state=row.state,
+        outcome=row.outcome or None,
+        entered_at=row.entered_at,
+        started_at=row.started_at,
+        deployed_at=row.deployed_at,
+        ended_at=row.ended_at,
+        message=row.message,
+        progress=(row.replaced, row.hosts) if row.hosts else None,
+        bake=bake(row),
+        decision=_decision(mine[-1]) if mine else None,
+        superseded_by=row.message.removeprefix("superseded by ")
+        if row.outcome == "superseded"
+        else None,
+    )
+
+
+def _decisions(session: Session, release: str) -> list[DecisionRow]:
+    asked = select(DecisionRow).where(DecisionRow.release == release)
+    return list(session.exec(asked.order_by(col(DecisionRow.id))))
+
+
+def _decision(row: DecisionRow) -> DecisionView:
+    return DecisionView(
+        id=f"d-{row.id}",
+        verdict=row.verdict,
+        at=row.at,
+        checked_at=row.checked_at,
+        until=row.until,
+        message=row.message,
+    )
+
+
+def _release_events(session: Session, release: str) -> list[EventRow]:
+    asked = select(EventRow).where(EventRow.release == release)
+    return list(session.exec(asked.order_by(col(EventRow.sequence))))
+
+
+def _event(row: EventRow) -> EventView:
+    return EventView(
+        id=row.id or 0,
+        pipeline=row.pipeline,
+        sequence=row.sequence,
+        at=row.at,
+        release=row.release,
+        stage=row.stage,
+        kind=row.kind,
+        actor=row.actor,
+        data=row.data,
+    )
+
+
+def _evidence(session: Session, release: str) -> tuple[EvidenceView, ...]:
+    asked = select(EvidenceRow).where(EvidenceRow.release == release)
+    return tuple(
+        EvidenceView(
+            row.kind, row.name, row.stage, row.result, row.executed, row.failed, row.ended_at
+        )
+        for row in session.exec(asked.order_by(col(EvidenceRow.id)))
+    )
+
+
+def _packages(session: Session, release: ReleaseRow) -> int | None:
+    if release.sbom is None:
+        return None
+    return len(session.get_one(Blob, release.sbom).text.splitlines()) - 1
+
+
+def _findings(session: Session, pipeline: str) -> tuple[FindingView, ...]:
+    asked = select(LintRow).where(LintRow.pipeline == pipeline).order_by(LintRow.rule)
+    return tuple(
+        FindingView(row.rule, row.result, row.enforcement, row.message, row.line)
+        for row in session.exec(asked)
+    )

@@ -1,0 +1,132 @@
+"""The parts of a page that live: each is a whole element with an id, drawn as the page draws it.
+
+A message holds the full current HTML of every part that changed, never a delta: losing one costs
+nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from markupsafe import Markup
+
+from service.promotions.views import PipelineSummary, PipelineView, ReleaseView, RunView
+from service.promotions.wording import answer, release_answer
+from service.web.promotions import Promotions
+from service.web.render import render
+from service.web.timeline import timeline
+
+#: Fragments by the id of their element.
+Fragments = Mapping[str, str]
+
+#: What needs a person stands first.
+_ATTENTION: Final = ("act", "rolled_back", "held", "moving", "quiet")
+#: How often the list of all pipelines is drawn again while somebody looks at it.
+_LIST_PACE: Final = timedelta(seconds=5)
+_ACTING: Final = frozenset({"building", "deploying", "testing", "baking", "rolling_back"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the organization with its pipelines, what needs a person first."""
+
+    name: str
+    rows: tuple[PipelineSummary, ...]
+
+
+def list_fragments(summaries: Iterable[PipelineSummary]) -> Fragments:
+    """Answer and list of the page of all pipelines."""
+    rows = sorted(summaries, key=_urgency)
+    names = dict.fromkeys(row.organization for row in rows)
+    nodes = [Node(name, tuple(row for row in rows if row.organization == name)) for name in names]
+    given = {"rows": rows, "nodes": nodes}
+    return {name: render(f"fragments/list_{name}.html", **given) for name in ("answer", "list")}
+
+
+def _urgency(row: PipelineSummary) -> tuple[int, str]:
+    return _ATTENTION.index(row.attention), row.name
+
+
+def pipeline_fragments(view: PipelineView) -> Fragments:
+    """Answer, every stop of the line, releases in flight, findings and log of a pipeline's page."""
+    given = {"view": view, "now": view.now, "answer": answer(view)}
+    names = {"answer": "answer", "flight": "flight", "log": "log"}
+    found = {
+        place: render(f"fragments/pipeline_{name}.html", **given) for place, name in names.items()
+    }
+    for stage in view.stages:
+        found[f"stage-{stage.name}"] = render("fragments/stop.html", stage=stage, **given)
+    return found
+
+
+def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
+    """Answer, timeline, decision, evidence, all decisions and log of a release's page."""
+    given = {
+        "view": view,
+        "now": now,
+        "answer": release_answer(view, now),
+        "timeline": timeline(view, now),
+        "run": standing(view),
+    }
+    names = ("answer", "timeline", "decision", "evidence", "decisions", "log")
+    return {name: render(f"fragments/release_{name}.html", **given) for name in names}
+
+
+def standing(view: ReleaseView) -> RunView | None:
+    """The run whose decision a reader asks about: the one that waits, else the newest asked."""
+    waiting = [run for run in view.runs if run.state == "waiting" and run.decision]
+    asked = [run for run in view.runs if run.decision]
+    return (waiting or asked)[-1] if asked else None
+
+
+def changed(before: Fragments, after: Fragments) -> Fragments:
+    """The fragments of ``after`` that a reader of ``before`` has not seen."""
+    return {place: html for place, html in after.items() if before.get(place) != html}
+
+
+def message(fragments: Fragments) -> str:
+    """One message of the stream: every fragment for its own place, marked as just changed."""
+    marked = {
+        place: Markup(html.replace(f'id="{place}"', f'id="{place}" data-changed', 1))  # noqa: S704 - our own templates made it
+        for place, html in fragments.items()
+    }
+    return render("fragments/message.html", fragments=marked)
+
+
+def pace(runs: tuple[RunView, ...]) -> timedelta | None:
+    """How often a page is drawn again though nothing happened; None while nothing acts.
+
+    Once a minute, and for short bakes a sixtieth of the shortest, but at most once a second.
+    """
+    acting = [run for run in runs if run.outcome is None and run.state in _ACTING]
+    if not acting:
+        return None
+    bakes = [run.bake.needed for run in acting if run.bake]
+    shortest = min(bakes, default=timedelta(minutes=1))
+    return min(max(shortest / 60, timedelta(seconds=1)), timedelta(minutes=1))
+
+
+#: Draws one page: its live parts, and how soon they are drawn again.
+Draw = Callable[[Promotions], tuple[Fragments, timedelta | None]]
+
+
+def draw_list(promotions: Promotions) -> tuple[Fragments, timedelta | None]:
+    return list_fragments(promotions.pipelines()), _LIST_PACE
+
+
+def draw_pipeline(name: str) -> Draw:
+    def draw(promotions: Promotions) -> tuple[Fragments, timedelta | None]:
+        view = promotions.pipeline(name)
+        return pipeline_fragments(view), pace(view.in_flight)
+
+    return draw
+
+
+def draw_release(name: str) -> Draw:
+    def draw(promotions: Promotions) -> tuple[Fragments, timedelta | None]:
+        view = promotions.release(name)
+        now = promotions.pipeline(view.pipeline).now
+        return release_fragments(view, now), pace(view.runs)
+
+    return draw

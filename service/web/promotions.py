@@ -1,0 +1,44 @@
+"""What the pages ask of the service: a port, narrower than the API's."""
+
+from collections.abc import Callable
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, FastAPI, Request
+
+from service.promotions.views import PipelineSummary, PipelineView, ReleaseView
+
+
+class Promotions(Protocol):
+    """Every method is one transaction of its own and raises errors of ``service.errors`` only."""
+
+    def pipelines(self) -> tuple[PipelineSummary, ...]: ...
+
+    def pipeline(self, name: str) -> PipelineView: ...
+
+    def release(self, name: str) -> ReleaseView: ...
+
+    def version(self, pipeline: str) -> int:
+        """Grow with every event of the pipeline."""
+        ...
+
+    def switch_transition(
+        self, pipeline: str, stage: str, mode: str, reason: str, actor: str
+    ) -> None: ...
+
+
+def give(app: FastAPI, promotions: Promotions, actor: Callable[[], str]) -> None:
+    """Hand the service to an application's pages; ``actor`` is asked once for each write."""
+    app.state.promotions = promotions
+    app.state.page_actor = actor
+
+
+def _promotions(request: Request) -> Promotions:
+    return cast("Promotions", request.app.state.promotions)
+
+
+def _actor(request: Request) -> str:
+    return cast("Callable[[], str]", request.app.state.page_actor)()
+
+
+GivenPromotions = Annotated[Promotions, Depends(_promotions)]
+GivenActor = Annotated[str, Depends(_actor)]

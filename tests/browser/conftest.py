@@ -1,0 +1,187 @@
+"""A real server and a real browser for the tests that look at pages."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from service.app import create_app
+from tests.twins.backend import MemoryBackend
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE = 390
+DESKTOP = 1440
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A server that runs, and the service behind it."""
+
+    url: str
+    backend: MemoryBackend
+    stop: Callable[[], None]
+
+
+@dataclass
+class Visit:
+    """A page that is open, with everything that it asked for and everything that went wrong."""
+
+    page: Page
+    home: str
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self) -> "Visit":
+        self.page.on("request", self._asked)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return self
+
+    def go(self, path: str) -> int:
+        """Open a path; gives the status of the answer."""
+        answer = self.page.goto(self.home + path)
+        assert answer is not None
+        return answer.status
+
+    @property
+    def foreign(self) -> list[str]:
+        """Requests to any other origin; an address that holds its data asks nobody."""
+        home = urlsplit(self.home).netloc
+        return [url for url in self.asked if urlsplit(url).netloc not in {home, ""}]
+
+    @property
+    def too_wide(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        width: int = self.page.evaluate(
+            "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
+        )
+        return width
+
+    def violations(self) -> list[str]:
+        """What axe finds by WCAG 2.0 to 2.2, A and AA, and by best practice."""
+        self.page.evaluate(_axe())
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+        options = {"runOnly": {"type": "tag", "values": tags}, "resultTypes": ["violations"]}
+        found: dict[str, Any] = self.page.evaluate("options => axe.run(options)", options)
+        return [
+            f"{each['id']} ({each['impact']}): {node['target']} {node['failureSummary']}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]
+
+    def tabbed(self, times: int) -> list[str]:
+        """Names of what the tab key reaches, in order."""
+        names = []
+        for _ in range(times):
+            self.page.keyboard.press("Tab")
+            name = self.page.evaluate(
+                "(document.activeElement.getAttribute('aria-label')"
+                " ?? document.activeElement.textContent).trim()"
+            )
+            names.append(name)
+        return names
+
+    def _asked(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # The status of the page itself is what some tests ask for.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+
+def _axe() -> str:
+    return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+
+
+@contextmanager
+def served(backend: MemoryBackend) -> Iterator[Site]:
+    """Serve the application on a free port of the loopback address."""
+    config = uvicorn.Config(
+        create_app(backend, lambda: "ada"),
+        port=0,
+        log_level="error",
+        # Streams never end by themselves.
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+        assert thread.is_alive()
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join()
+
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Site(f"http://127.0.0.1:{port}", backend, stop)
+    stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Run a browser for one file only: its event loop would be in the way of other tests' loops."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def gallery() -> Iterator[Site]:
+    """A site that nobody changes."""
+    with served(MemoryBackend()) as site:
+        yield site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site of one test, which may change what it shows."""
+    with served(MemoryBackend()) as made:
+        yield made
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """Open a window at a site; ``theme`` is the reader's choice, ``scheme`` the system's."""
+    opened = []
+
+    def open_window(
+        at: Site,
+        *,
+        width: int = DESKTOP,
+        theme: str = "",
+        scheme: str = "light",
+        script: bool = True,
+    ) -> Visit:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if scheme == "dark" else "light",
+            java_script_enabled=script,
+        )
+        opened.append(context)
+        if theme:
+            context.add_cookies([{"name": "theme", "value": theme, "url": at.url}])
+        return Visit(context.new_page(), at.url).watch()
+
+    yield open_window
+    for context in opened:
+        context.close()

@@ -1,0 +1,66 @@
+"""Pages in a browser that runs no script: forms post and links lead."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site, Visit
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_transition_is_switched_to_manual_at_once(
+    site: Site, visit: Callable[..., Visit]
+) -> None:
+    seen = visit(site, script=False)
+    seen.go("/pipelines/payments-api")
+    seen.page.get_by_role("switch", name="Transition into beta").click()
+    switch = seen.page.get_by_role("switch", name="Transition into beta")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    assert site.backend.written == [("transition", "payments-api", "beta", "manual", "", "ada")]
+
+
+def test_a_transition_is_switched_to_automatic_with_a_reason(
+    site: Site, visit: Callable[..., Visit]
+) -> None:
+    seen = visit(site, script=False)
+    seen.go("/pipelines/payments-api")
+    seen.page.get_by_role("switch", name="Transition into wave-3").click()
+    button = seen.page.get_by_role("button", name="automatic")
+    reason = seen.page.get_by_role("textbox")
+    reason.fill("   ")
+    button.click()
+    expect(reason).to_have_attribute("aria-invalid", "true")
+    assert site.backend.written == []
+    reason.fill("The last 20 approvals refused none.")
+    button.click()
+    switch = seen.page.get_by_role("switch", name="Transition into wave-3")
+    expect(switch).to_have_attribute("aria-checked", "true")
+    told = "The last 20 approvals refused none."
+    assert site.backend.written == [
+        ("transition", "payments-api", "wave-3", "automatic", told, "ada")
+    ]
+
+
+def test_the_theme_is_kept(site: Site, visit: Callable[..., Visit]) -> None:
+    seen = visit(site, script=False)
+    seen.go("/releases/payments-api:1846")
+    seen.page.get_by_role("button", name="Dark").click()
+    assert seen.page.url.endswith("/releases/payments-api:1846")
+    dark = "rgb(17, 19, 21)"
+    expect(seen.page.locator("body")).to_have_css("background-color", dark)
+    seen.go("/")
+    expect(seen.page.locator("body")).to_have_css("background-color", dark)
+
+
+def test_links_lead_from_the_list_to_the_release(
+    gallery: Site, visit: Callable[..., Visit]
+) -> None:
+    seen = visit(gallery, script=False)
+    seen.go("/")
+    seen.page.get_by_role("link", name="payments-api").click()
+    seen.page.locator("#stage-wave-3 .why a").first.click()
+    expect(seen.page.get_by_role("heading", level=1)).to_have_text("Release 1846")
+    seen.page.get_by_role("link", name="payments-api").first.click()
+    expect(seen.page.get_by_role("heading", level=1)).to_have_text("payments-api")

@@ -1,0 +1,54 @@
+"""Calling ``bakegate`` in a folder of its own, as a person would, and writing files for it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+
+#: A workflow whose only test cannot stop anything: one finding at ``block`` under ``recommended``.
+SOFT = """\
+name: Deploy
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: npm test
+        continue-on-error: true
+"""
+
+
+@pytest.fixture
+def bakegate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call the program with words; the working folder is ``tmp_path``, the terminal 80 wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(app, words, prog_name="bakegate")
+
+    return call
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a file below the working folder, with the folders above it."""
+
+    def put(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return put
+
+
+@pytest.fixture
+def soft(write: Callable[[str, str], Path]) -> Path:
+    """A repository with the workflow that blocks, at its usual place."""
+    write(".git/HEAD", "ref: refs/heads/main\n")
+    return write(".github/workflows/deploy.yml", SOFT)

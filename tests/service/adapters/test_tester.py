@@ -1,0 +1,151 @@
+"""CommandTester: real commands from a real commit, against each host that is in service."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from policies.formats import read_pipelines
+from policies.release import Evidence
+from service.adapters.git import GitRepository
+from service.adapters.tester import CommandTester
+from service.promotions import ports
+from tests.twins.ports import START, MemoryDeployer, MovableClock
+
+DIGEST: Final = f"sha256:{'a' * 64}"
+REPORT: Final = '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>'
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "report.xml").write_text(REPORT, encoding="utf-8")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), (*identity, "commit", "-qm", "x")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def deployer() -> MemoryDeployer:
+    """Two hosts run what is tested."""
+    return MemoryDeployer(placed={("shop", "beta", "beta"): [DIGEST, DIGEST]})
+
+
+@pytest.fixture
+def tester(tmp_path: Path, source: Path, deployer: MemoryDeployer) -> CommandTester:
+    repositories = {"shop": str(source)}
+    return CommandTester(
+        tmp_path / "tests", deployer, GitRepository(), repositories.__getitem__, MovableClock()
+    )
+
+
+def order_of(source: Path, tests: str) -> ports.TestOrder:
+    """An order for ``tests``, the inside of a YAML list."""
+    text = f"""\
+schema: bakegate/pipeline/v1
+name: shop
+organization: corner
+source: {{repository: ., branch: main, start: push}}
+stages: [{{name: beta, kind: test, tests: [{tests}]}}]
+"""
+    read = read_pipelines(text.encode(), "pipeline.yaml")
+    assert read.problems == ()
+    return ports.TestOrder(
+        key="shop:1/beta/beta:test",
+        release="shop:1",
+        pipeline="shop",
+        stage="beta",
+        target="beta",
+        digest=DIGEST,
+        commit=GitRepository().head(str(source), "main"),
+        steps=read.pipelines[0].stages[0].steps,
+    )
+
+
+def test_every_host_is_tested_and_the_counts_add_up(
+    source: Path, tester: CommandTester, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    run = f'echo "$BAKEGATE_URL" >> {asked}; cp report.xml out.xml'
+    tests = f"{{name: api, kind: integration, run: '{run}', reports: {{junit: out.xml}}}}"
+    order = order_of(source, tests)
+    result = tester.run(order)
+    assert (result.ok, result.message) == (True, "1 of 1 tests passed against 2 hosts of beta")
+    assert asked.read_text(encoding="utf-8") == "memory://0\nmemory://1\n"
+    assert result.evidence == (
+        Evidence(
+            kind="integration",
+            stage="beta",
+            digest=DIGEST,
+            commit=order.commit,
+            result="pass",
+            ended_at=START,
+            executed=4,
+            failed=0,
+            name="api",
+        ),
+    )
+
+
+def test_a_failure_names_the_host_and_ends_the_tests(source: Path, tester: CommandTester) -> None:
+    tests = (
+        "{name: api, kind: integration, run: test $BAKEGATE_URL = memory://0},"
+        "{name: load, kind: load, run: 'true'}"
+    )
+    result = tester.run(order_of(source, tests))
+    expected = "test api failed in beta: 1: it ended with exit code 1"
+    assert (result.ok, result.message) == (False, expected)
+    assert [(each.name, each.result) for each in result.evidence] == [("api", "fail")]
+
+
+def test_a_soft_failure_is_kept_and_the_tests_go_on(source: Path, tester: CommandTester) -> None:
+    tests = (
+        "{name: api, kind: integration, run: 'false', soft_fail: true},"
+        "{name: load, kind: load, run: 'true'}"
+    )
+    result = tester.run(order_of(source, tests))
+    assert (result.ok, result.message) == (True, "1 of 2 tests passed against 2 hosts of beta")
+    assert [each.soft_failed for each in result.evidence] == [True, False]
+
+
+def test_a_test_that_executed_nothing_fails(source: Path, tester: CommandTester) -> None:
+    run = "'echo \"<testsuite/>\" > out.xml'"
+    tests = f"{{name: api, kind: integration, run: {run}, reports: {{junit: out.xml}}}}"
+    result = tester.run(order_of(source, tests))
+    told = "test api failed in beta: 0: no test was executed; 1: no test was executed"
+    assert result.message == told
+
+
+def test_a_known_key_is_answered_and_not_run_again(
+    source: Path, tester: CommandTester, tmp_path: Path
+) -> None:
+    count = tmp_path / "count"
+    order = order_of(source, f"{{name: api, kind: integration, run: 'echo x >> {count}'}}")
+    assert tester.run(order) == tester.run(order)
+    assert count.read_text(encoding="utf-8") == "x\nx\n", "once for each of two hosts"
+
+
+def test_no_host_in_service_fails(
+    source: Path, tester: CommandTester, deployer: MemoryDeployer
+) -> None:
+    deployer.placed.clear()
+    result = tester.run(order_of(source, "{name: api, kind: integration, run: 'true'}"))
+    assert (result.ok, result.message) == (False, "beta: no host is in service")
+
+
+def test_a_host_that_runs_something_else_fails(
+    source: Path, tester: CommandTester, deployer: MemoryDeployer
+) -> None:
+    deployer.placed["shop", "beta", "beta"][1] = "sha256:other"
+    result = tester.run(order_of(source, "{name: api, kind: integration, run: 'true'}"))
+    assert (result.ok, result.message) == (False, "beta: 1 runs sha256:other")
+
+
+def test_an_unknown_commit_is_a_result(source: Path, tester: CommandTester) -> None:
+    order = order_of(source, "{name: api, kind: integration, run: 'true'}")
+    result = tester.run(replace(order, commit="f" * 40))
+    assert result.message == f"{source} has no commit {'f' * 40}; is it pushed?"

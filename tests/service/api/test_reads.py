@@ -1,0 +1,127 @@
+"""Endpoints that look: every read model in its public form."""
+
+import pytest
+
+from tests.twins.backend import MemoryBackend
+from tests.twins.client import Client
+from tests.twins.examples import HELD
+from tests.twins.sights import COMMIT, DIGEST
+
+
+def test_pipelines_are_listed(client: Client) -> None:
+    rows = client.get("/v1/pipelines").json()["pipelines"]
+    assert [row["name"] for row in rows] == ["payments-api", "price-engine", "mailer", "new-app"]
+    assert rows[1] == {
+        "name": "price-engine",
+        "organization": "retail/pricing",
+        "team": "pricing",
+        "tier": 0,
+        "newest_release": "price-engine:9",
+        "newest_state": "rolled_back",
+        "answer": "Release 8 was rolled back in one-box.",
+        "attention": "rolled_back",
+        "since": "2026-11-24T10:08:04Z",
+    }
+
+
+def test_a_pipeline_has_its_stages_in_order(client: Client) -> None:
+    body = client.get("/v1/pipelines/payments-api").json()
+    assert body["version"] == 61
+    assert [stage["name"] for stage in body["stages"]] == [
+        "build",
+        "beta",
+        "gamma",
+        "one-box",
+        "cell-1",
+        "wave-2",
+        "wave-3",
+    ]
+
+
+def test_a_bake_says_what_it_has_and_what_it_needs(client: Client) -> None:
+    stages = client.get("/v1/pipelines/payments-api").json()["stages"]
+    assert stages[3]["active"]["state"] == "baking"
+    bake = stages[3]["active"]["bake"]
+    assert (bake["needed"], bake["observed"]) == ("1h", "22m")
+    assert (bake["positive"], bake["positive_needed"]) == (1904, 3000)
+    assert bake["earliest_end"] == "2026-11-24T11:01:04Z"
+    assert stages[5]["active"]["bake"]["still_since"] == "2026-11-24T10:17:04Z"
+
+
+def test_a_pipeline_without_releases_is_whole(client: Client) -> None:
+    body = client.get("/v1/pipelines/new-app").json()
+    assert {stage["active"] for stage in body["stages"]} == {None}
+    assert body["in_flight"] == []
+
+
+def test_a_release_is_found_by_an_id_with_a_colon(client: Client) -> None:
+    body = client.get("/v1/releases/payments-api:1846").json()
+    assert (body["commit"], body["digest"], body["packages"]) == (COMMIT, DIGEST, 214)
+    assert [change["rides_from"] for change in body["changes"]] == [None, "payments-api:1844"]
+    assert [run["stage"] for run in body["runs"]] == ["build", "one-box", "wave-2", "wave-3"]
+    assert [each["id"] for each in body["decisions"]] == ["d-58100", "d-58102", "d-58213"]
+
+
+def test_a_decision_holds_the_whole_message(client: Client) -> None:
+    body = client.get("/v1/decisions/d-58213").json()
+    assert body == {
+        "id": "d-58213",
+        "verdict": "hold",
+        "at": "2026-11-24T09:16:04Z",
+        "checked_at": "2026-11-24T10:22:48Z",
+        "until": "2026-11-24T11:16:04Z",
+        "message": HELD.message,
+    }
+
+
+@pytest.mark.parametrize(
+    ("node", "pipelines"),
+    [
+        ("", ["mailer", "payments-api"]),
+        ("?node=retail/commerce", ["mailer", "payments-api"]),
+        ("?node=retail/pricing", []),
+    ],
+)
+def test_compliance_is_of_a_node_or_of_everything(
+    client: Client, node: str, pipelines: list[str]
+) -> None:
+    rows = client.get(f"/v1/reports/compliance{node}").json()["rows"]
+    assert sorted({row["pipeline"] for row in rows}) == pipelines
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/pipelines/nope", "there is no pipeline 'nope'"),
+        ("/v1/releases/payments-api:1", "there is no release 'payments-api:1'"),
+        ("/v1/decisions/d-1", "there is no decision 'd-1'"),
+    ],
+)
+def test_what_is_not_there_is_a_problem(client: Client, path: str, detail: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": detail,
+        "instance": path,
+    }
+
+
+def test_the_process_is_alive_even_when_it_cannot_work(
+    client: Client, backend: MemoryBackend
+) -> None:
+    backend.trouble = "the sweep stands still since 10:20"
+    assert client.get("/healthz").json() == {"status": "ok"}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "not ready", "reason": "the sweep stands still since 10:20"},
+    )
+
+
+def test_the_service_is_ready_when_nothing_is_wrong(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

@@ -1,0 +1,159 @@
+"""An executor on a real database with in-memory twins behind its ports and a clock that is moved."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from policies.rule import BlocklistEntry
+from service.executor.executor import Executor
+from service.promotions.views import ReleaseView
+from service.store.engines import Engines, open_engines
+from service.store.schema import upgrade
+from service.store.tables import RunRow, StageRow
+from tests.twins.ports import (
+    MemoryBuilder,
+    MemoryDeployer,
+    MemoryTester,
+    MovableClock,
+    memory_ports,
+)
+
+ORGANIZATION = {
+    "organization.yaml": "schema: bakegate/organization/v1\nname: corner\nruleset: rules.yaml\n",
+    "rules.yaml": """\
+schema: bakegate/ruleset/v1
+name: corner
+extends: [starter]
+rules:
+  unit-tests: block
+  bake-time: {enforcement: block, parameters: {onebox: 60s, first_wave: 60s, later_wave: 60s}}
+  min-data-points: {enforcement: block, parameters: {min_positive: 10}}
+  alarm-block: {parameters: {clear_for: 1s}}
+""",
+}
+
+PIPELINE = """\
+schema: bakegate/pipeline/v1
+name: shop
+organization: corner
+kind: app
+tier: 1
+owner: {team: orders, oncall: orders, channel: orders, ttr: 1h}
+source: {repository: ., branch: main, start: push}
+build:
+  steps:
+    - {name: unit, kind: unit, run: ./unit, reports: {junit: reports/unit.xml}}
+  artifact: dist/app.tar.gz
+alarms:
+  errors: {negative_ratio: 5%, minimum: 5, periods: 1 of 3, period: 10s, missing: unknown,
+           scope: service}
+deployers:
+  hosts: {type: local, hosts: 3, batch: 1, min_healthy: 2, deadline: 10m,
+          rollback_on: [failure, deadline, alarm],
+          hooks: {stop: ./stop, start: ./start, validate: ./validate}}
+stages:
+  - name: beta
+    kind: test
+    deploy: hosts
+    tests: [{name: api, kind: integration, run: ./integration}]
+  - name: one-box
+    kind: prod
+    wave: 1
+    exposure: 1%
+    deploy: {use: hosts, hosts: 1}
+    bake: {time: 60s, alarms: [errors], on_alarm: rollback, data_points: {positive: 10, negative: 0}}
+  - name: cell-1
+    kind: prod
+    wave: 1
+    deploy: hosts
+    bake: {time: 60s, alarms: [errors], on_alarm: rollback}
+"""
+
+
+@dataclass
+class Field:
+    """What a test does with an executor: submit, let effects finish, let time pass with traffic."""
+
+    executor: Executor
+    clock: MovableClock
+    builder: MemoryBuilder
+    deployer: MemoryDeployer
+    tester: MemoryTester
+    engines: Engines
+
+    def submit(self, letter: str) -> str:
+        """A release of the commit that is one letter, forty times; gives its id when it rests."""
+        release = self.executor.submit("shop", letter * 40, "tester")
+        self.settle()
+        return release
+
+    def settle(self) -> None:
+        """Wait until no effect is under way; fails the test when that takes half a minute."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with self.engines.reading() as session:
+                asked = select(RunRow).where(RunRow.op != "", RunRow.outcome == "")
+                if session.exec(asked).first() is None:
+                    return
+            time.sleep(0.02)
+        pytest.fail("an effect did not end within 30 s")
+
+    def passing(self, seconds: int, *, negative: int = 0, positive: int = 20) -> None:
+        """Let time pass in steps of five seconds, with traffic on everything that runs."""
+        for _ in range(seconds // 5):
+            self.clock.move(timedelta(seconds=5))
+            for (pipeline, stage, target), hosts in list(self.deployer.placed.items()):
+                if stage != "beta" and positive + negative:
+                    for digest in {each for each in hosts if each}:
+                        self.executor.record_data_points(
+                            pipeline, stage, target, digest, positive, negative
+                        )
+            self.executor.sweep.once()
+            self.settle()
+
+    def release(self, name: str) -> ReleaseView:
+        return self.executor.release(name)
+
+    def state(self, name: str, stage: str) -> str:
+        """The outcome of a release in a stage, else its state, else nothing."""
+        runs = [run for run in self.release(name).runs if run.stage == stage]
+        return (runs[0].outcome or runs[0].state) if runs else ""
+
+    def stage(self, name: str) -> StageRow:
+        with self.engines.reading() as session:
+            return session.get_one(StageRow, ("shop", name))
+
+    def block(self, package: str, versions: str) -> None:
+        entry = BlocklistEntry("bl-1", "too slow", "security", package=package, versions=versions)
+        self.executor.add_blocklist(entry, "tester")
+        self.settle()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'bakegate.db'}"
+    fresh: Callable[[], str] = request.getfixturevalue("postgres_url")
+    return fresh()
+
+
+@pytest.fixture
+def field(database: str) -> Iterator[Field]:
+    """A registered pipeline on a running executor whose time only moves when the test says so."""
+    engines = open_engines(database)
+    upgrade(engines.write)
+    clock = MovableClock()
+    builder, deployer, tester = MemoryBuilder(), MemoryDeployer(), MemoryTester()
+    executor = Executor(engines, memory_ports(clock, builder, deployer, tester))
+    executor.register_organization(ORGANIZATION, "tester")
+    executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
+    executor.ground.durable.launch(executor)
+    yield Field(executor, clock, builder, deployer, tester, engines)
+    executor.ground.durable.stop(0)
+    engines.dispose()

@@ -1,0 +1,112 @@
+"""Pages as they arrive: what stands on them, and what an error looks like."""
+
+import logging
+import re
+
+import pytest
+
+from service.app import create_app
+from tests.twins.backend import MemoryBackend
+from tests.twins.client import Client
+
+
+def words(html: str) -> str:
+    """What a reader reads, with single spaces."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_pipelines_stand_under_their_node_with_what_needs_a_person_first(client: Client) -> None:
+    page = words(client.get("/").text)
+    order = ["retail / commerce / orders", "payments-api", "mailer", "no organization", "new-app"]
+    places = [page.index(each) for each in order]
+    assert places == sorted(places)
+    assert "1 pipeline needs a person." in page
+
+
+def test_an_empty_list_says_what_to_do() -> None:
+    page = Client(create_app(MemoryBackend(()), lambda: "ada")).get("/").text
+    assert "No pipeline yet." in page
+    assert "bakegate demo --keep" in page
+
+
+def test_a_pipeline_says_its_answer_first(client: Client) -> None:
+    page = words(client.get("/pipelines/payments-api").text)
+    assert page.index("Release 1846 waits for a person before wave-3.") < page.index("Stages")
+    assert "1,904 of 3,000" in page
+    assert "1848 waits until 2026-11-25 09:00: closed by nights of organization retail" in page
+
+
+def test_findings_that_pass_are_folded(client: Client) -> None:
+    page = client.get("/pipelines/payments-api").text
+    assert "2 rules pass or do not apply" in page
+    assert '<a href="/rules/rollback-on-alarm">rollback-on-alarm</a>' in page
+
+
+def test_a_release_shows_its_decision_with_what_would_make_it_pass(client: Client) -> None:
+    page = words(client.get("/releases/payments-api:1846").text)
+    assert "Decision: may 1846 enter wave-3?" in page
+    assert "What would make it pass" in page
+    assert "wait until 11:16 UTC" in page
+    assert "stage.wave-2.deployed_at" in page
+    assert [page.count(name) > 0 for name in ("d-58100", "d-58102", "d-58213")] == [True] * 3
+
+
+def test_a_rule_has_a_page_made_of_its_own_words(client: Client) -> None:
+    page = words(client.get("/rules/bake-time").text)
+    assert "Leave each production stage running for a fixed time before the next." in page
+    assert "Why it matters" in page
+    assert "first_wave" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/pipelines/nope", "There is no pipeline 'nope'."),
+        ("/releases/nope:1", "There is no release 'nope:1'."),
+        ("/rules/nope", "There is no rule 'nope'."),
+        ("/nowhere", "Not Found."),
+    ],
+)
+def test_what_is_not_there_is_a_page(client: Client, path: str, told: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert told.replace("'", "&#39;") in answer.text
+
+
+@pytest.mark.parametrize("path", ["/pipelines/payments-api", "/v1/pipelines/payments-api"])
+def test_a_defect_of_ours_is_an_id_and_no_traceback(
+    client: Client, backend: MemoryBackend, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    backend.defect = RuntimeError("secret of the store")
+    with caplog.at_level(logging.ERROR, "service.app"):
+        answer = client.get(path)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    (told,) = re.findall(r"e-[0-9a-f]{8}", answer.text)
+    assert caplog.messages == [f"{told}: GET {path}"]
+
+
+def test_a_name_with_markup_is_text(client: Client) -> None:
+    page = client.get("/pipelines/%3Cscript%3Ealert(1)%3C%2Fscript%3E").text
+    assert "<script>alert" not in page
+
+
+def test_the_theme_is_kept_in_a_cookie(client: Client) -> None:
+    assert "data-theme" not in client.get("/").text
+    answer = client.post("/theme", data={"theme": "dark", "back": "/rules"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/rules")
+    assert '<html lang="en" data-theme="dark">' in client.get("/").text
+
+
+@pytest.mark.parametrize("back", ["//attacker.example", "/\\attacker.example", "http://a.example"])
+def test_the_way_back_never_leads_to_another_site(client: Client, back: str) -> None:
+    answer = client.post("/theme", data={"theme": "dark", "back": back})
+    assert answer.headers["location"] == "/"
+
+
+def test_automatic_without_a_reason_asks_again(client: Client, backend: MemoryBackend) -> None:
+    path = "/pipelines/payments-api/stages/wave-3/transition"
+    answer = client.post(path, data={"mode": "automatic", "reason": " "})
+    assert (answer.status_code, backend.written) == (409, [])
+    assert 'aria-invalid="true"' in answer.text
+    assert "say why the transition may be automatic again" in answer.text

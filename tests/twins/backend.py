@@ -1,0 +1,155 @@
+"""A working in-memory service for API and pages: what is written can be read back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from policies.documents import Issue
+from policies.formats import read_pipelines
+from policies.rule import BlocklistEntry
+from service.errors import Conflict, Invalid, NotFound, Refused
+from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
+from tests.twins.sights import NOW, decision, event, waits
+
+
+class MemoryBackend:
+    """Holds read models by name; ``written`` lists every write with its arguments, in order."""
+
+    def __init__(self, summaries: Iterable[PipelineSummary] = SUMMARIES) -> None:
+        self.written: list[tuple[Any, ...]] = []
+        self.summaries = tuple(summaries)
+        self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
+        self.releases = {RELEASE.id: RELEASE}
+        self.refusal: Refused | None = None
+        self.trouble = ""
+        self.defect: Exception | None = None
+
+    def show(self, view: PipelineView) -> None:
+        """Something happened: the same pipeline as it is from now on."""
+        self.views[view.name] = replace(view, version=self.views[view.name].version + 1)
+
+    def pipelines(self) -> tuple[PipelineSummary, ...]:
+        return self.summaries
+
+    def pipeline(self, name: str) -> PipelineView:
+        if self.defect:
+            raise self.defect
+        if name not in self.views:
+            raise NotFound("pipeline", name)
+        return self.views[name]
+
+    def version(self, pipeline: str) -> int:
+        return self.pipeline(pipeline).version
+
+    def release(self, name: str) -> ReleaseView:
+        if name not in self.releases:
+            raise NotFound("release", name)
+        return self.releases[name]
+
+    def decision(self, name: str) -> DecisionView:
+        for view in self.releases.values():
+            for each in view.decisions:
+                if each.id == name:
+                    return each
+        raise NotFound("decision", name)
+
+    def submit(self, pipeline: str, commit: str, actor: str) -> str:
+        self.written.append(("submit", pipeline, commit, actor))
+        view = self.pipeline(pipeline)
+        number = 1 + max((each.number for each in view.in_flight), default=0)
+        name = f"{pipeline}:{number}"
+        begun = waits(number, view.stages[0].name, None, pipeline=pipeline, entered_at=NOW)
+        self.releases[name] = replace(
+            RELEASE,
+            id=name,
+            pipeline=pipeline,
+            number=number,
+            commit=commit,
+            digest=None,
+            created_at=NOW,
+            created_by=actor,
+            changes=(),
+            evidence=(),
+            packages=None,
+            runs=(begun,),
+            decisions=(),
+            events=(event(62, "release.created", NOW, release=name, actor=actor),),
+        )
+        self.show(replace(view, in_flight=(*view.in_flight, begun)))
+        return name
+
+    def gate(
+        self,
+        pipeline: str,
+        release: str | None,
+        stage: str,
+        *,
+        dry_run: bool,
+        at: datetime | None,
+        record: Mapping[str, Any] | None,
+        actor: str,
+    ) -> dict[str, Any]:
+        self.written.append(("gate", pipeline, release, stage, dry_run, at, record, actor))
+        self._stage(pipeline, stage)
+        if release:
+            self.release(release)
+        name = "" if dry_run else "d-58300"
+        return decision(name, stage, "allow", at=at or NOW, release=release or "").message
+
+    def record_data_points(  # noqa: PLR0917 - the signature of the port
+        self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
+    ) -> None:
+        self._stage(pipeline, stage)
+        self.written.append(("data", pipeline, stage, target, digest, positive, negative))
+
+    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
+        self.written.append(("blocklist", asdict(entry), actor))
+        return sorted(self.views)
+
+    def register_organization(self, files: Mapping[str, str], actor: str) -> None:
+        if "organization.yaml" not in files:
+            raise Conflict("the files hold no organization.yaml")
+        self.written.append(("organization", dict(files), actor))
+
+    def register_pipeline(self, text: str, path: str, repository: str, actor: str) -> str:
+        if self.refusal:
+            raise self.refusal
+        read = read_pipelines(text.encode(), path)
+        if read.problems:
+            raise Invalid(tuple(Issue(each.span, each.message) for each in read.problems))
+        name = read.pipelines[0].name
+        self.written.append(("register", name, path, repository, actor))
+        return name
+
+    def switch_transition(
+        self, pipeline: str, stage: str, mode: str, reason: str, actor: str
+    ) -> None:
+        view = self._stage(pipeline, stage)
+        if mode == "automatic" and not reason.strip():
+            raise Conflict("say why the transition may be automatic again")
+        self.written.append(("transition", pipeline, stage, mode, reason, actor))
+        stages = (
+            replace(each, transition=mode, transition_reason=reason) if each.name == stage else each
+            for each in view.stages
+        )
+        self.show(replace(view, stages=tuple(stages)))
+
+    def compliance(self, node: str | None) -> list[dict[str, Any]]:
+        rows = [
+            {"pipeline": view.name, "rule": each.rule, "result": each.result}
+            for view in self.views.values()
+            for each in view.findings
+            if view.organization.startswith(node or "")
+        ]
+        return sorted(rows, key=lambda row: (row["pipeline"], row["rule"]))
+
+    def ready(self) -> str:
+        return self.trouble
+
+    def _stage(self, pipeline: str, stage: str) -> PipelineView:
+        view = self.pipeline(pipeline)
+        if stage not in {each.name for each in view.stages}:
+            raise NotFound("stage", stage)
+        return view
