@@ -1,7 +1,6 @@
 """``bakegate demo``: a real build of a real web service goes through its stages on this machine."""
 
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from service.demo.scenario import Fate
 from service.promotions.views import PipelineView, ReleaseView, RunView, StageView
 from service.promotions.wording import event_sentence
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 #: How often the table is drawn again, in seconds.
 _EVERY: Final = 0.5
@@ -58,6 +57,7 @@ def demo(
     Builds, tests, deploys to local processes, sends traffic, bakes and decides for real, under the
     ruleset of a demo organization that states its short times in the open.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
     place = folder or Path(tempfile.mkdtemp(prefix="bakegate-demo-"))
     demonstration = Demonstration(place, port)
@@ -156,10 +156,11 @@ def _summary(console: Console, fates: list[Fate]) -> None:
 def _wait_for_the_end(console: Console, url: str) -> None:
     console.print(f"The pages stay open at {url}; press Ctrl-C to end.")
     try:
-        sys.stdin.read() if not sys.stdin.isatty() else _sleep()
+        signal.pause()
     except KeyboardInterrupt:
         console.print("Ending the hosts and the service.")
 
 
-def _sleep() -> None:
-    signal.pause()
+def _interrupt(*_: object) -> None:
+    """Being told to end is like Ctrl-C: the hosts are ended on the way out."""
+    raise KeyboardInterrupt

@@ -5,31 +5,24 @@ from typing import Any
 
 import typer
 
+from cli.database import reading
 from cli.exits import Exit
+from cli.problems import Unusable
 from policies.decision import difference, to_message
 from policies.engine import recompute
 from service.errors import NotFound
-from service.settings import Settings
-from service.store.engines import open_engines
 from service.store.read import decision, decision_inputs
-from service.store.schema import upgrade
 
 
 def explain_decision(name: str, database: str | None) -> str:
     """The decision in words; ends the command where there is none of this name."""
-    engines = open_engines(database or Settings().database)
-    upgrade(engines.write)
     try:
-        with engines.reading() as session:
+        with reading(database) as session:
             stored = decision(session, name)
             inputs = json.loads(decision_inputs(session, name))
-    except NotFound as error:
-        typer.echo(
-            f"{error}; the service's database is {database or Settings().database}", err=True
-        )
+    except (NotFound, Unusable) as error:
+        typer.echo(f"bakegate explain: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    finally:
-        engines.dispose()
     again = to_message(recompute(inputs), name)
     return "\n".join((*_told(stored.message), "", *_compared(stored.message, again)))
 
@@ -38,7 +31,8 @@ def _told(message: dict[str, Any]) -> list[str]:
     subject = message["subject"]
     lines = [
         f"{message['decision']}: {message['verdict']}",
-        f"may {subject['release']} ({subject['kind']}) enter {subject['stage']} at {message['at']}?",
+        f"may {subject['release']} ({subject['kind']}) enter {subject['stage']}?",
+        f"asked at {message['at']}",
         "",
     ]
     for result in message["results"]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, assert_never
 
 import typer
 
@@ -54,7 +54,7 @@ Exit codes:
 @app.command("lint", epilog=_EPILOG)
 def lint_command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files, or folders to look through.")
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to look through.")
     ],
     ruleset: Annotated[
         str | None,
@@ -91,14 +91,8 @@ def lint_command(
         report = _report(paths, overlay, _Judge(practice(paths, ruleset, org, moment), moment))
         for name, file in outputs:
             file.write_text(RENDERERS[name](report), encoding="utf-8")
-    except DocumentError as error:  # says its places itself, one error per line
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    except Unusable as error:
-        typer.echo(f"bakegate lint: {error}", err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    except OSError as error:
-        typer.echo(f"bakegate lint: {error.filename}: {error.strerror}", err=True)
+    except (Unusable, DocumentError, OSError) as error:
+        typer.echo(_told(error), err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if not outputs:
         color = format is Format.TEXT and sys.stdout.isatty()
@@ -170,6 +164,18 @@ def _is_marked(path: Path) -> bool:
         return bool(_MARKS.search(path.read_bytes()))
     except OSError:  # nobody may read it, so nobody can say that it is no pipeline
         return True
+
+
+def _told(error: Unusable | DocumentError | OSError) -> str:
+    match error:
+        case DocumentError():
+            return str(error)  # one error per line, each with its own place
+        case OSError():
+            return f"bakegate lint: {error.filename}: {error.strerror}"
+        case Unusable():
+            return f"bakegate lint: {error}"
+        case _:
+            assert_never(error)
 
 
 def _output(text: str, default: Format) -> tuple[str, Path]:

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.database import reading
+from cli.exits import Exit
+from cli.problems import Unusable
 from service.reports.compliance import COLUMNS, compliance
-from service.settings import Settings
-from service.store.engines import open_engines
 from service.store.read import registered
-from service.store.schema import upgrade
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Reports for leaders.")
+app = typer.Typer(
+    rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Reports for leaders."
+)
 
 
 class Shape(StrEnum):
@@ -34,11 +36,12 @@ def compliance_command(
     ] = None,
 ) -> None:
     """Count pass, fail, unknown and waived per rule over the registered pipelines."""
-    engines = open_engines(database or Settings().database)
-    upgrade(engines.write)
-    with engines.reading() as session:
-        rows = compliance(registered(session), org)
-    engines.dispose()
+    try:
+        with reading(database) as session:
+            rows = compliance(registered(session), org)
+    except Unusable as error:
+        typer.echo(f"bakegate report: {error}", err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if format is Shape.JSON:
         typer.echo(json.dumps({"organization": org, "rules": rows}, indent=2))
     elif rows:

@@ -7,7 +7,7 @@ import typer
 
 from cli.exits import Exit
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: bakegate sbom dist/app/lib --output reports/sbom.json")

@@ -10,11 +10,16 @@ from service.errors import DomainError
 from service.server import Server
 from service.settings import Settings
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-_EPILOG = """Examples: bakegate serve | bakegate serve --port 0 --data /var/lib/bakegate |
-BAKEGATE_DATABASE_URL=postgresql+psycopg://... bakegate serve. Settings may also be given as
-BAKEGATE_HOST, BAKEGATE_PORT, BAKEGATE_DATA_FOLDER and BAKEGATE_DATABASE_URL."""
+_EPILOG = """\b
+Examples:
+  bakegate serve
+  bakegate serve --port 0 --data state
+  BAKEGATE_DATABASE_URL=postgresql+psycopg:///bakegate bakegate serve
+
+Settings may also be given as BAKEGATE_HOST, BAKEGATE_PORT, BAKEGATE_DATA_FOLDER and
+BAKEGATE_DATABASE_URL."""
 
 
 @app.command(epilog=_EPILOG)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policies.findings import Span
 from policies.schemas.formats import FORMATS
+from policies.schemas.quick import Check, quick_check
 from policies.source import Mapping, Node, Scalar, Sequence, Source, SourceError, core_value, read
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ def read_single(text: bytes | str, path: str) -> Source:
 def issues(root: Node, data: Any, schema: str) -> list[Issue]:
     """Everything that the named schema, and the ban on duplicate keys, say against a document."""
     found = list(_duplicates(root))
-    for error in _validator(schema).iter_errors(data):
-        found.extend(_told(root, error))
+    if not _quick(schema)(data):
+        for error in _validator(schema).iter_errors(data):
+            found.extend(_told(root, error))
     return sorted(set(found))
 
 
@@ -177,8 +179,13 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 @cache
+def _quick(name: str) -> Check:
+    return quick_check(_schema(name))
+
+
+@cache
 def _validator(name: str) -> "Validator":
-    # Imported here: it costs 0.07 s, and linting files of other tools never needs it.
+    # Imported here: it costs 0.07 s, and a file without errors never needs it.
     from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - see above
 
     checker = FormatChecker(formats=())

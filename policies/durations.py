@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Final
 
 _PARTS: Final = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+#: A share cannot be more than the whole, in percent.
+_WHOLE: Final = 100
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
 
 
@@ -37,7 +39,7 @@ def parse_duration(text: str) -> Duration:
 def parse_share(text: str) -> float:
     """Read ``1%`` as 0.01; raises ValueError with what is allowed."""
     match = _SHARE.fullmatch(text)
-    if not match or float(match.group(1)) > 100:
+    if not match or float(match.group(1)) > _WHOLE:
         raise ValueError(f"{text!r} is not a share; write 1% or 0.5%, at most 100%")
     return float(match.group(1)) / 100
 

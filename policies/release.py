@@ -1,7 +1,7 @@
 """The release record: what is known about one release when a gate is asked.
 
-The shape follows ``bakegate.release/v1``. Everything here was observed, so every part carries when and
-by whom; a part that nobody reported is ``None``, which rules read as unknown, never as absent.
+The shape follows ``bakegate.release/v1``. Everything here was observed, so every part carries when
+and by whom; a part that nobody reported is ``None``, which rules read as unknown, never as absent.
 """
 
 from dataclasses import dataclass, field
@@ -147,7 +147,8 @@ class Context:
     rolled_back: tuple[str, ...] = ()
     """Digests that were rolled back in this pipeline."""
     ancestors: tuple[tuple[str, bool], ...] = ()
-    """Whether a commit is an ancestor of the artifact's, for each commit that somebody asked about."""
+    """Whether a commit is an ancestor of the artifact's, for each commit that somebody asked
+    about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ class Case:
     window: WindowState
     blocklist: tuple[BlocklistEntry, ...] | None
     params: "Mapping[str, Params]"
-    """Effective parameters of every rule, for rules that read another's (bake of the stage before)."""
+    """Effective parameters of every rule, for rules that read another's (bake of the stage
+    before)."""
 
     @property
     def before(self) -> tuple[Stage, ...]:

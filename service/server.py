@@ -1,10 +1,12 @@
-"""The whole service in one process: the one place that knows which adapter stands behind which port."""
+"""The whole service in one process; alone knows which adapter stands behind a port."""
 
+import fcntl
 import socket
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from pathlib import Path
+from typing import IO, Final
 
 import uvicorn
 
@@ -43,6 +45,7 @@ class Server:
             raise Conflict(told)
         self.settings = settings
         settings.data_folder.mkdir(parents=True, exist_ok=True)
+        self.lock = _only_one(settings.data_folder / "service.lock")
         self.engines = open_engines(settings.database)
         upgrade(self.engines.write)
         folder = settings.data_folder.absolute()
@@ -66,7 +69,7 @@ class Server:
             create_app(self.executor, actor),
             log_level="warning",
             access_log=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=1,
         )
         self.http = uvicorn.Server(config)
         self.socket = _listen(settings.host, settings.port)
@@ -97,6 +100,7 @@ class Server:
         self.executor.stop()
         self.engines.dispose()
         self.socket.close()
+        self.lock.close()
 
     def _source(self, pipeline: str) -> str:
         return self.executor.repository(pipeline)
@@ -109,6 +113,21 @@ def _as_watched(place: Place) -> Watched:
     return Watched(
         place.pipeline, place.stage, place.target, place.every or _PROBE_EVERY, place.requests
     )
+
+
+def _only_one(path: Path) -> IO[str]:
+    """Hold the folder: its hosts and, on SQLite, its unfinished effects have one owner.
+
+    The lock ends with the process, however it ends.
+    """
+    held = path.open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        told = f"another process serves {path.parent}; end it, or use another folder with --data"
+        raise Conflict(told) from error
+    return held
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,7 @@
 """Pipelines of one run that share a name: identity must be unambiguous before it is judged.
 
-Fingerprints, exemptions and reports are kept by name, so two pipelines of one name would share them.
+Fingerprints, exemptions and reports are kept by name, so two pipelines of one name would share
+them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ def _finding(pipeline: Pipeline, known: Pipeline) -> Finding:
         message=told,
         span=pipeline.span,
         fingerprint=fingerprint(PIPELINE_NAME, pipeline.name, pipeline.span.path, 0),
-        fix="Give one of them another name in bakegate.yaml: pipelines, its path, name.",
+        fix=f"Name this one in bakegate.yaml: pipelines: {{{pipeline.span.path}: {{name: ...}}}}.",
         docs=f"bakegate explain {PIPELINE_NAME}",
         related=(Related(known.span, "the first one of this name"),),
     )

@@ -6,13 +6,12 @@ Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool t
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from policies.findings import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A leaf as it is written. ``plain`` is false for quoted and block scalars."""
 
     span: Span
@@ -21,8 +20,7 @@ class Scalar:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     key: Scalar
     value: "Node"
 

@@ -36,7 +36,7 @@ class GitRepository:
         return out.decode().strip()
 
     def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]:
-        """The first-parent commits after ``base``, newest first; without a base only ``commit`` itself.
+        """First-parent commits after ``base``, newest first; without a base only ``commit`` itself.
 
         Where nothing was released before, the whole history would be no statement about a change.
         """

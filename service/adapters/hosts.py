@@ -127,21 +127,23 @@ class _Rollout:
                 state="running",
                 message="",
                 started_at=SystemClock().now().isoformat(),
-                lowest=sum(host.in_service for host in read_hosts(self.folder)),
+                lowest=len(self._serving()),
             )
         write_target(self.folder, record)
         return record
 
     def _lowered(self, record: TargetRecord, path: Path) -> TargetRecord:
         """The record once the host of ``path`` is taken out."""
-        others = (read_host(each) for each in host_paths(self.folder) if each != path)
-        left = sum(host is not None and host.in_service for host in others)
-        record = replace(record, lowest=min(record.lowest, left))
+        record = replace(record, lowest=min(record.lowest, len(self._serving() - {path})))
         write_target(self.folder, record)
         return record
 
     def _paths(self) -> list[Path]:
         return [self.folder / "hosts" / f"{number}.json" for number in range(1, self.count + 1)]
+
+    def _serving(self) -> set[Path]:
+        hosts = {path: read_host(path) for path in host_paths(self.folder)}
+        return {path for path, host in hosts.items() if host is not None and host.in_service}
 
     def _runs(self, path: Path) -> bool:
         host = read_host(path)
@@ -159,7 +161,7 @@ class _Rollout:
     def _chosen(self) -> list[Path]:
         """The hosts of this batch; those out of service come first, as they cost nobody a host."""
         waiting = [path for path in self._paths() if not self._runs(path)]
-        serving = {path for path in host_paths(self.folder) if _in_service(path)}
+        serving = self._serving()
         least = self.order.deploy.min_healthy.or_else(None) or 0
         spare = max(0, len(serving) - least)
         idle = [path for path in waiting if path not in serving]
@@ -307,7 +309,7 @@ class _Change:
         host = replace(host, starts=host.starts + 1)
         write_host(self.path, host)
         hooks = self.order.deploy.hooks
-        command = (hooks.start.or_else(None) if hooks else None) or "./start"
+        command = (hooks.start.or_else(None) if hooks else None) or "exec ./start"
         # -P: a folder ``service`` in the artifact must not stand for ours.
         wrapper = [sys.executable, "-P", "-m", host_process.__name__]
         with (self.home / "output.log").open("ab") as output:
@@ -376,11 +378,6 @@ class _Change:
 
     def _words(self, host: HostRecord, what: str) -> str:
         return f"host {host.name} {what}: {tail_of(self.home / 'output.log')}".removesuffix(": ")
-
-
-def _in_service(path: Path) -> bool:
-    host = read_host(path)
-    return host is not None and host.in_service
 
 
 def _accepts(port: int) -> bool:

@@ -1,12 +1,14 @@
 """Customers of the demonstration: a process of its own that sends requests and tells the counts.
 
-``python -m service.adapters.load PROFILE.json``. It stands outside of the service on purpose: it reads
-which hosts are in service from the deployer's records, as a load balancer would, and pushes its counts
-to ``POST /v1/data-points`` like any other system that sees traffic.
+``python -m service.adapters.load PROFILE.json PARENT``, with the process id of who started it. It
+stands outside of the service on purpose: it reads which hosts are in service from the deployer's
+records, as a load balancer would, and pushes its counts to ``POST /v1/data-points`` like any other
+system that sees traffic.
 """
 
 import itertools
 import json
+import os
 import random
 import signal
 import sys
@@ -86,8 +88,8 @@ class Customers:
             del self.counts[digest, True], self.counts[digest, False]
 
 
-def main(path: str) -> None:
-    """Send until the process is told to end."""
+def main(path: str, parent: int) -> None:
+    """Send until the process is told to end, or ``parent`` has ended."""
     profile = json.loads(Path(path).read_text(encoding="utf-8"))
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -98,9 +100,13 @@ def main(path: str) -> None:
     ]
     for thread in threads:
         thread.start()
+    while not stop.wait(_TELL_S):
+        if os.getppid() != parent:
+            # Whoever started this was killed; its successor starts customers of its own.
+            stop.set()
     for thread in threads:
         thread.join()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

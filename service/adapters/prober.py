@@ -71,7 +71,7 @@ class Prober:
             while not self._stop.wait(_TICK_S):
                 try:
                     list(pool.map(lambda each: self._round(client, each), self._ready()))
-                except Exception:  # one bad round is logged; the next target is still asked
+                except Exception:  # noqa: BLE001 - one bad round is logged; the next target is still asked
                     _log.exception("a round of probes failed")
 
     def _ready(self) -> list[Watched]:

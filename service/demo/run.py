@@ -1,7 +1,7 @@
 """The demonstration as one object: folder, repository, service, customers, and the four releases.
 
-It goes on where it was when it is started again in the same folder: commits, registrations and releases
-that are there already are not made twice, and hosts of an earlier process are found again.
+It goes on where it was when it is started again in the same folder: commits, registrations and
+releases that are there already are not made twice, and hosts of an earlier process are found again.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from policies.pipeline import Pipeline
 from service.demo import scenario
@@ -28,7 +28,8 @@ from service.settings import Settings
 
 #: Requests that customers send to each target in a second.
 _RATE: Final = 25
-#: The longest that one release may take, in seconds; after it the demonstration says what it waits for.
+#: The longest that one release may take, in seconds; after it the demonstration says what it waits
+#: for.
 _PATIENCE_S: Final = 150.0
 
 Wait = Callable[[str, Callable[[ReleaseView], bool]], None]
@@ -51,7 +52,7 @@ class Demonstration:
     def url(self) -> str:
         return self.server.url
 
-    def __enter__(self) -> "Demonstration":
+    def __enter__(self) -> Self:
         self.repository.create()
         self.server.start()
         self.server.serve_in_thread()
@@ -128,7 +129,7 @@ class Demonstration:
         profile = self.folder / "customers.json"
         profile.write_text(json.dumps(self._profile()), encoding="utf-8")
         self.customers = subprocess.Popen(  # noqa: S603 - our own module with our own file
-            [sys.executable, "-m", "service.adapters.load", str(profile)],
+            [sys.executable, "-m", "service.adapters.load", str(profile), str(os.getpid())],
             stdin=subprocess.DEVNULL,
         )
 

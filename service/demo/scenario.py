@@ -1,8 +1,8 @@
 """The four releases of the demonstration and how each must come out.
 
-Nothing here shortens or fakes anything: the scenario makes commits, submits them like anybody else and
-reads what became of them. Every step looks at what is already there, so a demonstration that was
-killed goes on where it was when it is started again in the same folder.
+Nothing here shortens or fakes anything: the scenario makes commits, submits them like anybody else
+and reads what became of them. Every step looks at what is already there, so a demonstration that
+was killed goes on where it was when it is started again in the same folder.
 """
 
 from collections.abc import Callable

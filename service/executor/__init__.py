@@ -1,1 +1,1 @@
-"""The durable shell around `decide`: transitions, effects, the sweep. The only place that imports DBOS."""
+"""The durable shell around ``decide``; the only place that imports DBOS."""

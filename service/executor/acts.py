@@ -1,10 +1,12 @@
 """Effects: one short durable workflow each, ``perform`` then ``report``.
 
-``perform`` claims the run (a fencing epoch, taken anew for each attempt and never journaled) and calls
-one port. ``report`` is one plain transaction that hands the result to ``decide``; the run's ``op`` makes
-a second report of the same effect a no-op. Results are plain JSON, because the journal keeps them.
+``perform`` claims the run (a fencing epoch, taken anew for each attempt and never journaled) and
+calls one port. ``report`` is one plain transaction that hands the result to ``decide``; the run's
+``op`` makes a second report of the same effect a no-op. Results are plain JSON, because the journal
+keeps them.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,10 +14,11 @@ from policies.pipeline import Pipeline, Stage
 from policies.plain import instant_text, parse_instant
 from policies.release import Evidence
 from service.executor.facts import sbom_text
-from service.executor.transition import advance
+from service.executor.transition import advance, plan, progress
 from service.executor.turn import Turn
 from service.executor.watch import targets
-from service.promotions.model import Built, Effect, Errored, Event, Moved, Tested
+from service.promotions.decide import targets_now
+from service.promotions.model import Built, Effect, Errored, Event, Moved, Moving, Tested
 from service.promotions.ports import BuildOrder, DeployOrder, Ports, TestOrder
 from service.store.tables import EvidenceRow, RunRow
 
@@ -33,11 +36,11 @@ class Claim:
     repository: str
     pipeline: Pipeline
     stage: Stage
-    target: str
+    targets: tuple[str, ...]
     back_to: str
 
 
-def claim(turn: Turn, run_id: int, op: str) -> Claim | None:
+def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
     """Take a new epoch for an attempt of ``op``; None when the run no longer waits for it."""
     run = turn.session.get(RunRow, run_id)
     if run is None or run.op != op:
@@ -54,7 +57,7 @@ def claim(turn: Turn, run_id: int, op: str) -> Claim | None:
         repository=turn.pipeline.repository,
         pipeline=turn.definition(release),
         stage=stage,
-        target=targets(stage)[run.target],
+        targets=targets_now(plan(turn, run), progress(run), kind),
         back_to=kept.good,
     )
 
@@ -65,9 +68,9 @@ def perform(ports: Ports, taken: Claim, kind: Effect) -> Json:
         case Effect.BUILD:
             return _build(ports, taken)
         case Effect.DEPLOY:
-            return _deploy(ports, taken, taken.digest, rollback=False)
+            return {"moved": list(_deploy(ports, taken, taken.digest, rollback=False))}
         case Effect.ROLLBACK:
-            return _deploy(ports, taken, taken.back_to, rollback=True)
+            return {"moved": list(_deploy(ports, taken, taken.back_to, rollback=True))}
         case Effect.TEST:
             return _test(ports, taken)
 
@@ -92,11 +95,10 @@ def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
         case Effect.TEST:
             return Tested(result["ok"], result["message"])
         case Effect.DEPLOY | Effect.ROLLBACK:
-            _keep_running(turn, run, kind, result)
-            _keep_validation(turn, run, kind, result)
-            return Moved(
-                result["state"], result["replaced"], result["hosts"], result.get("message", "")
-            )
+            moved = tuple(Moving(**each) for each in result["moved"])
+            _keep_running(turn, run, kind, moved)
+            _keep_validation(turn, run, kind, moved)
+            return Moved(moved)
 
 
 def _build(ports: Ports, taken: Claim) -> Json:
@@ -122,25 +124,29 @@ def _build(ports: Ports, taken: Claim) -> Json:
     return answer
 
 
-def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Json:
+def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Iterator[Json]:
+    """One batch on each target whose turn it is; the first that fails ends the round."""
     if taken.stage.deploy is None:
         raise ValueError(f"stage {taken.stage.name} deploys nothing")
-    progress = ports.deployer.advance(
-        DeployOrder(
-            key=f"{taken.release}/{taken.stage.name}/{taken.target}:"
-            f"{'rollback' if rollback else 'deploy'}",
-            epoch=taken.epoch,
-            release=taken.release,
-            pipeline=taken.pipeline.name,
-            stage=taken.stage.name,
-            target=taken.target,
-            digest=digest,
-            deploy=taken.stage.deploy,
-            rollback=rollback,
-            environment=taken.pipeline.environment,
+    for target in taken.targets:
+        done = ports.deployer.advance(
+            DeployOrder(
+                key=f"{taken.release}/{taken.stage.name}/{target}:"
+                f"{'rollback' if rollback else 'deploy'}",
+                epoch=taken.epoch,
+                release=taken.release,
+                pipeline=taken.pipeline.name,
+                stage=taken.stage.name,
+                target=target,
+                digest=digest,
+                deploy=taken.stage.deploy,
+                rollback=rollback,
+                environment=taken.pipeline.environment,
+            )
         )
-    )
-    return asdict(progress)
+        yield asdict(Moving(target, done.state, done.replaced, done.hosts, done.message))
+        if done.state == "failed":
+            return
 
 
 def _test(ports: Ports, taken: Claim) -> Json:
@@ -208,33 +214,32 @@ def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
         release.sbom = turn.keep(result["sbom"])
 
 
-def _keep_running(turn: Turn, run: RunRow, kind: Effect, result: Json) -> None:
+def _keep_running(turn: Turn, run: RunRow, kind: Effect, moved: tuple[Moving, ...]) -> None:
     """What runs on a target is what its last finished deployment or rollback put there."""
-    if result["state"] != "succeeded":
-        return
-    release = turn.release(run.release)
     kept = turn.stage(run.stage)
-    target = targets(turn.planned(release, run.stage))[run.target]
-    digest = release.digest if kind is Effect.DEPLOY else kept.good
+    digest = turn.release(run.release).digest if kind is Effect.DEPLOY else kept.good
+    done = {each.target: digest for each in moved if each.state == "succeeded"}
     # A JSON column is only seen to have changed when it is replaced.
-    kept.running = kept.running | {target: digest}
+    kept.running = kept.running | done
 
 
-def _keep_validation(turn: Turn, run: RunRow, kind: Effect, result: Json) -> None:
+def _keep_validation(turn: Turn, run: RunRow, kind: Effect, moved: tuple[Moving, ...]) -> None:
     """A validate hook asked the new version of every host something: that is a smoke test."""
-    stage = turn.planned(turn.release(run.release), run.stage)
-    hook = (
-        stage.deploy.hooks.validate.or_else(None) if stage.deploy and stage.deploy.hooks else None
-    )
-    if kind is Effect.DEPLOY and result["state"] == "succeeded" and hook:
-        evidence = EvidenceRow(
-            release=run.release,
-            kind="smoke",
-            name="validate",
-            stage=run.stage,
-            result="pass",
-            executed=result["hosts"],
-            failed=0,
-            ended_at=turn.now,
-        )
-        turn.session.add(evidence)
+    deploy = turn.planned(turn.release(run.release), run.stage).deploy
+    hook = deploy.hooks.validate.or_else(None) if deploy and deploy.hooks else None
+    if kind is not Effect.DEPLOY or not hook:
+        return
+    for each in moved:
+        if each.state == "succeeded":
+            turn.session.add(
+                EvidenceRow(
+                    release=run.release,
+                    kind="smoke",
+                    name="validate",
+                    stage=run.stage,
+                    result="pass",
+                    executed=each.hosts,
+                    failed=0,
+                    ended_at=turn.now,
+                )
+            )

@@ -14,14 +14,18 @@ from service.store.tables import AlarmRow, CountRow
 _MOST: Final = timedelta(days=1)
 
 
-def judge_alarms(turn: Turn, pipeline: Pipeline) -> None:
-    """Bring the state of every alarm in every production stage up to now."""
-    for stage in pipeline.prod:
-        for alarm in pipeline.alarms.or_else(()) or ():
-            _judge(turn, stage, alarm)
+def judge_alarms(turn: Turn, pipeline: Pipeline, only: str | None = None) -> bool:
+    """Judge every alarm in production, or those of one stage, now; True if one has changed."""
+    changed = [
+        _judge(turn, stage, alarm)
+        for stage in pipeline.prod
+        for alarm in pipeline.alarms.or_else(()) or ()
+        if only in {None, stage.name}
+    ]
+    return any(changed)
 
 
-def _judge(turn: Turn, stage: Stage, alarm: Alarm) -> None:
+def _judge(turn: Turn, stage: Stage, alarm: Alarm) -> bool:
     since = turn.now - min(alarm.period * (alarm.of + 1), _MOST)
     asked = select(CountRow).where(
         CountRow.pipeline == turn.pipeline.name,
@@ -45,6 +49,9 @@ def _judge(turn: Turn, stage: Stage, alarm: Alarm) -> None:
         turn.session.add(row)
     if counts:
         row.had_data_at = min(max(each.start for each in counts) + alarm.period, turn.now)
-    if row.level != level:
+    changed = row.level != level
+    if changed:
         turn.log("alarm.changed", None, stage.name, alarm=alarm.name, was=row.level, now=level)
         row.level, row.since = level, turn.now
+    turn.session.flush()
+    return changed

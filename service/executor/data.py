@@ -1,20 +1,19 @@
 """Data points: counted, and decided upon in the same transaction."""
 
-from sqlmodel import select
+from datetime import datetime
 
 from policies.pipeline import Stage
 from service.errors import NotFound
 from service.executor.alarms import judge_alarms
-from service.executor.definitions import definition
 from service.executor.ground import Ground
 from service.executor.transition import look, reconsider
 from service.executor.turn import Turn, found
 from service.executor.watch import period_of, targets
 from service.promotions.alarms import period_start
-from service.store.tables import AlarmRow, CountRow
+from service.store.tables import CountRow
 
 
-def record_data_points(
+def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers
     ground: Ground,
     pipeline: str,
     stage: str,
@@ -25,11 +24,10 @@ def record_data_points(
 ) -> None:
     """Count answers of one version on one target, and act at once on what they mean."""
     with ground.turn(pipeline) as turn:
-        row = turn.pipeline
-        kept = definition(turn.session, row.definition, row.path, row.name)
+        kept = turn.registered()
         planned = found(kept.stage(stage), "stage", stage)
         _known_target(planned, target)
-        start = period_start(turn.now, period_of(kept, planned))
+        start = _start(turn, stage, digest, period_start(turn.now, period_of(kept, planned)))
         count = turn.session.get(CountRow, (pipeline, stage, target, digest, start))
         if count is None:
             count = CountRow(
@@ -39,11 +37,10 @@ def record_data_points(
         count.positive += positive
         count.negative += negative
         turn.session.flush()
-        before = _levels(turn)
-        judge_alarms(turn, kept)
+        changed = judge_alarms(turn, kept, stage)
         for run in turn.runs(stage):
             look(turn, run)
-        if _levels(turn) != before:
+        if changed:
             reconsider(turn)
 
 
@@ -52,7 +49,14 @@ def _known_target(stage: Stage, target: str) -> None:
         raise NotFound(f"target of {stage.name}", target)
 
 
-def _levels(turn: Turn) -> list[tuple[str, str, str]]:
-    turn.session.flush()
-    asked = select(AlarmRow).where(AlarmRow.pipeline == turn.pipeline.name)
-    return sorted((each.stage, each.name, each.level) for each in turn.session.exec(asked))
+def _start(turn: Turn, stage: str, digest: str, period: datetime) -> datetime:
+    """Where the count begins: the period, cut at the instant when a release was fully deployed.
+
+    So a bake counts the answers since then exactly, and not those of the rest of the period.
+    """
+    ends = [
+        run.deployed_at
+        for run in turn.runs(stage)
+        if run.deployed_at and turn.release(run.release).digest == digest
+    ]
+    return max([period, *ends])

@@ -1,11 +1,12 @@
 """The durable engine: DBOS's set-up, the one workflow, and how it is ordered.
 
-DBOS keeps its functions in a registry of the process, so the workflow is defined once, at import, and
-finds what it works with through ``_works``. Its tables share our database, so that ordering an effect
-and writing the state that waits for it commit together.
+DBOS keeps its functions in a registry of the process, so the workflow is defined once, at import,
+and finds what it works with through ``_works``. Its tables share our database, so that ordering an
+effect and writing the state that waits for it commit together.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
@@ -15,12 +16,14 @@ from service.promotions.model import Effect
 from service.store.engines import Engines
 from service.store.tables import RunRow
 
-#: Pinned for good: an unpinned version is a hash of the sources, and rows of another one are orphans.
+#: Pinned for good: an unpinned version is a hash of the sources, and rows of another one are
+#: orphans.
 VERSION: Final = "bakegate-1"
 QUEUE: Final = "act"
-#: One process on SQLite recovers everything under one name; on PostgreSQL each has its own.
-EMBEDDED: Final = "embedded"
 _POLL_S: Final = 0.1
+#: How long finished effects are kept, and how many are deleted at once.
+_KEPT: Final = timedelta(days=7)
+_BATCH: Final = 1000
 
 Json = dict[str, Any]
 
@@ -49,7 +52,7 @@ _registry = _Registry()
 
 
 @DBOS.step(
-    name="perform", retries_allowed=True, max_attempts=5, interval_seconds=0.5, backoff_rate=2.0
+    name="perform", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
 )
 def _perform(op: str, run_id: int, kind: str) -> Json | None:
     return _registry.get().perform(op, run_id, Effect(kind))
@@ -75,7 +78,7 @@ def _act(op: str, run_id: int, kind: str) -> str:
 class Durable:
     """Launches and stops the engine, and orders effects inside our transactions."""
 
-    def __init__(self, engines: Engines, executor_id: str = EMBEDDED) -> None:
+    def __init__(self, engines: Engines, executor_id: str) -> None:
         self.engines = engines
         self.executor_id = executor_id
         self.client = DBOSClient(
@@ -113,6 +116,29 @@ class Durable:
         """Take no more orders, let running ones finish for so many seconds."""
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
         _registry.works = None
+
+    def take_over(self, dead: set[str]) -> None:
+        """Put what dead processes had begun back on the queue; several may do so at once."""
+        begun = self.client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        owners = sorted({each.executor_id for each in begun if each.executor_id in dead})
+        if owners:
+            # Not public, but guarded by the owners' names in the database and so safe to repeat.
+            DBOS._recover_pending_workflows(owners)  # noqa: SLF001 - the open package has no other way
+
+    def collect(self) -> None:
+        """Delete finished effects that nobody needs: the history is in our own tables."""
+        before = (datetime.now(UTC) - _KEPT).isoformat()
+        while names := [
+            each.workflow_id
+            for each in self.client.list_workflows(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before,
+                limit=_BATCH,
+                load_input=False,
+                load_output=False,
+            )
+        ]:
+            self.client.delete_workflows(names)
 
     def order(self, session: Session, run: RunRow, kind: Effect, attempt: int = 0) -> None:
         """Enqueue an effect in the transaction of ``session``; a repeated one keeps its key."""

@@ -1,4 +1,4 @@
-"""The executor as one object: what API, pages, terminal and the durable engine ask of promotions."""
+"""The executor as one object: what everybody else asks of promotions."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from service.executor import data, intake, reading, registration
 from service.executor.acts import claim, perform, report
 from service.executor.durable import Durable
 from service.executor.ground import Ground
+from service.executor.lease import Pace, open_lease
 from service.executor.sweep import Sweep
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
@@ -23,19 +24,23 @@ _LATE: Final = timedelta(seconds=30)
 class Executor:
     """Each method is one transaction of its own; errors are those of ``service.errors``."""
 
-    def __init__(self, engines: Engines, ports: Ports) -> None:
-        self.ground = Ground(engines, ports, Durable(engines))
+    def __init__(self, engines: Engines, ports: Ports, pace: Pace = Pace()) -> None:  # noqa: B008 - frozen
+        self.lease = open_lease(engines, pace)
+        self.ground = Ground(engines, ports, Durable(engines, self.lease.name))
         self.sweep = Sweep(self.ground)
 
     def start(self) -> None:
         """Go on where the last process stopped, and drive time from now on."""
+        self.lease.take()
         self.ground.durable.launch(self)
+        self.lease.keep(self.ground.durable.take_over)
         self.sweep.start()
 
     def stop(self) -> None:
         """Let running effects finish; what is ordered stays ordered for the next process."""
         self.sweep.stop()
         self.ground.durable.stop()
+        self.lease.release()
 
     def register_organization(self, files: Mapping[str, str], actor: str) -> None:
         registration.register_organization(self.ground, files, actor)
@@ -76,7 +81,7 @@ class Executor:
     ) -> None:
         intake.switch_transition(self.ground, pipeline, stage, mode, reason, actor)
 
-    def record_data_points(
+    def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers
         self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
     ) -> None:
         data.record_data_points(self.ground, pipeline, stage, target, digest, positive, negative)
@@ -84,7 +89,7 @@ class Executor:
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
         """One attempt of an effect; None when the run no longer waits for it."""
         with self.ground.turn(_pipeline_of(op)) as turn:
-            taken = claim(turn, run_id, op)
+            taken = claim(turn, run_id, op, kind)
         return perform(self.ground.ports, taken, kind) if taken else None
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from policies.pipeline import Alarm
+from policies.plain import parse_instant
 from policies.release import (
     AlarmState,
     Artifact,
@@ -18,11 +19,11 @@ from policies.release import (
     Sbom,
     StageRun,
 )
-from policies.plain import parse_instant
 from policies.rule import BlocklistEntry
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
+from service.promotions.model import Outcome
 from service.store.tables import (
     AlarmRow,
     Blob,
@@ -46,9 +47,19 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         base=release.base,
         changes=tuple(_change(each) for each in release.changes),
         evidence=_evidence(turn, release),
-        stages=tuple(_stage(turn, release, run) for run in _runs(turn, release)),
+        stages=tuple(_stage(turn, release, run) for run in turn.all_runs(release.id)),
         context=_context(turn, release),
     )
+
+
+def rolled_back(turn: Turn) -> set[str]:
+    """Digests that were rolled back in some stage of this pipeline."""
+    asked = (
+        select(ReleaseRow.digest)
+        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
+        .where(ReleaseRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
+    )
+    return set(turn.session.exec(asked))
 
 
 def blocklist(turn: Turn) -> tuple[BlocklistEntry, ...]:
@@ -117,11 +128,6 @@ def _evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
     )
 
 
-def _runs(turn: Turn, release: ReleaseRow) -> list[RunRow]:
-    asked = select(RunRow).where(RunRow.release == release.id).order_by(col(RunRow.id))
-    return list(turn.session.exec(asked))
-
-
 def _stage(turn: Turn, release: ReleaseRow, run: RunRow) -> StageRun:
     stage = turn.planned(release, run.stage)
     seen = bake(turn, run, release) if stage.is_prod and run.deployed_at else None
@@ -153,15 +159,10 @@ def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
 def _context(turn: Turn, release: ReleaseRow) -> Context:
     stages = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
     running = [(each.stage, digest) for each in stages for digest in set(each.running.values())]
-    bad = turn.session.exec(
-        select(ReleaseRow.digest).where(
-            ReleaseRow.pipeline == release.pipeline, ReleaseRow.outcome == "rolled_back"
-        )
-    )
     return Context(
         alarms=_alarms(turn, release),
         running=tuple(sorted(running)),
-        rolled_back=tuple(sorted({digest for digest in bad if digest})),
+        rolled_back=tuple(sorted(rolled_back(turn))),
     )
 
 

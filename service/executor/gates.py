@@ -1,5 +1,6 @@
 """Asking the gate of a stage for one release, and storing what it answered with all that it saw."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
@@ -10,9 +11,9 @@ from sqlmodel import col, select
 from policies.decision import Condition, Decision, Definition, GateInputs, to_message
 from policies.engine import gate
 from policies.findings import Verdict
-from policies.release import Release
+from policies.release import Release, ReleaseKind
 from service.executor.alarms import judge_alarms
-from service.executor.facts import blocklist, record
+from service.executor.facts import blocklist, record, rolled_back
 from service.executor.turn import Turn
 from service.store.tables import Blob, DecisionRow, RunRow
 
@@ -63,7 +64,7 @@ def store(turn: Turn, decision: Decision) -> Asked:
         .limit(1)
     ).first()
     if newest and _said(newest.message) == _said(message):
-        newest.checked_at = turn.now
+        newest.checked_at, newest.until = turn.now, decision.until
         return _asked(newest)
     row = DecisionRow(
         pipeline=subject["pipeline"],
@@ -90,7 +91,7 @@ def store(turn: Turn, decision: Decision) -> Asked:
     return _asked(row)
 
 
-def _conditions(turn: Turn, release: Release, stage: str) -> "list[Condition]":
+def _conditions(turn: Turn, release: Release, stage: str) -> list[Condition]:
     kept = turn.stage(stage)
     found = []
     if kept.active is not None:
@@ -104,7 +105,27 @@ def _conditions(turn: Turn, release: Release, stage: str) -> "list[Condition]":
         found.append(Condition("manual-transition", Verdict.HOLD, told))
     if turn.pipeline.paused:
         found.append(Condition("paused", Verdict.HOLD, f"paused: {turn.pipeline.paused}"))
-    return found
+    return found + list(_bound(turn, release, stage))
+
+
+def _bound(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
+    """What depends on the artifact: approvals, and that it was never rolled back."""
+    entered = turn.registered().stage(stage)
+    if entered is None:
+        return
+    digest = release.artifact.digest
+    asked = entered.approvals.or_else(None)
+    given = {
+        each.by
+        for each in release.approvals
+        if each.stage == stage and each.digest == digest and digest
+    }
+    if asked and len(given) < asked.count:
+        told = f"{len(given)} of {asked.count} approvals of this artifact were given"
+        yield Condition("approval", Verdict.HOLD, told)
+    if entered.is_prod and digest in rolled_back(turn) and release.kind is not ReleaseKind.ROLLBACK:
+        told = f"{digest[:19]} was rolled back in this pipeline; release a new artifact"
+        yield Condition("rolled-back-revision", Verdict.BLOCK, told)
 
 
 def _said(message: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""What every act of the executor stands on: engines, ports, the durable engine, and a pipeline's lock."""
+"""What every act stands on: engines, ports, the durable engine, a pipeline's lock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

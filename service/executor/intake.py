@@ -61,8 +61,8 @@ def ask_gate(
 ) -> dict[str, Any]:
     """Ask the gate about one of our releases, or about a record that was handed in.
 
-    A dry run stores nothing and may ask for another moment. Raises Conflict where the question makes
-    no sense, NotFound for what does not exist.
+    A dry run stores nothing and may ask for another moment. Raises Conflict where the question
+    makes no sense, NotFound for what does not exist.
     """
     if at and not dry_run:
         raise Conflict("another moment can only be asked for in a dry run")
@@ -79,7 +79,7 @@ def ask_gate(
         return gates.store(turn, decision).message
 
 
-def switch_transition(
+def switch_transition(  # noqa: PLR0917 - one switch with its reason, as the API names them
     ground: Ground, pipeline: str, stage: str, mode: str, reason: str, actor: str
 ) -> None:
     """Make a stage's transition manual at once, or automatic with a reason."""

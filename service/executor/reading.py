@@ -25,12 +25,13 @@ from service.store.tables import ReleaseRow, RunRow
 
 
 def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
-    def words(name: str) -> tuple[str, str]:
-        said = answer(pipeline(ground, name))
-        return str(said.kind), said.sentence
+    def told(name: str) -> tuple[PipelineView, str, str]:
+        view = pipeline(ground, name)
+        said = answer(view)
+        return view, str(said.kind), said.sentence
 
     with ground.engines.reading() as session:
-        return read.summaries(session, words)
+        return read.summaries(session, told)
 
 
 def pipeline(ground: Ground, name: str) -> PipelineView:

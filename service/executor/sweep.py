@@ -6,15 +6,16 @@ reaches it through the transaction of the event itself.
 
 import logging
 import threading
+import time
 from datetime import datetime
 from typing import Final
 
 from sqlmodel import col, select
 
 from service.executor.ground import Ground
-from service.executor.transition import WATCHDOG, enter, look
+from service.executor.transition import enter, look, patience
 from service.executor.turn import Turn
-from service.promotions.model import State
+from service.promotions.model import Effect, State
 from service.store.tables import RunRow
 
 _log: Final = logging.getLogger(__name__)
@@ -23,8 +24,11 @@ _log: Final = logging.getLogger(__name__)
 EVERY_S: Final = 0.2
 #: Most rows of one sweep; the rest is taken by the next, so that events are not starved.
 _MOST: Final = 100
-#: A pause after each row on SQLite, in seconds: writers of the durable engine wait for the same lock.
+#: A pause after each row on SQLite, in seconds: writers of the durable engine wait for the same
+#: lock.
 _PAUSE_S: Final = 0.003
+#: How often finished effects are collected, in seconds of this process.
+_COLLECT_S: Final = 3600.0
 
 
 class Sweep:
@@ -33,6 +37,7 @@ class Sweep:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.swept_at: datetime | None = None
+        self._collect_at = time.monotonic() + _COLLECT_S
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="sweep", daemon=True)
 
@@ -67,18 +72,24 @@ class Sweep:
         if run is None or run.due is None or run.due > turn.now:
             return
         if run.op:
-            run.due = turn.now + WATCHDOG
+            run.due = turn.now + patience(turn, run, Effect(run.op.rsplit(":", 2)[1]))
             self.ground.durable.watchdog(turn.session, run)
         elif run.state == State.WAITING:
             enter(turn, run.stage)
         else:
             look(turn, run)
 
+    def _collect(self) -> None:
+        if time.monotonic() >= self._collect_at:
+            self._collect_at = time.monotonic() + _COLLECT_S
+            self.ground.durable.collect()
+
     def _drive(self) -> None:
         while not self._stop.is_set():
             try:
                 full = self.once() == _MOST
-            except Exception:  # a failing sweep is logged and tried again: time must go on
+                self._collect()
+            except Exception:  # noqa: BLE001 - a failing sweep is logged and tried again: time must go on
                 _log.exception("the sweep failed")
                 full = False
             if not full:

@@ -5,22 +5,25 @@ outside of the database is touched: an effect is only ordered, by enqueuing its 
 transaction.
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
-from sqlmodel import select
-
 from policies.findings import Verdict
-from policies.pipeline import OnAlarm, StageKind
+from policies.pipeline import OnAlarm, Stage, StageKind
+from service.executor.alarms import judge_alarms
+from service.executor.ends import end, settle, supersede
 from service.executor.gates import ask
 from service.executor.turn import Turn
 from service.executor.watch import bake, targets
-from service.promotions.decide import ACTING, decide
+from service.promotions.decide import WATCHED, decide
 from service.promotions.model import (
     Alarmed,
     Baked,
+    Effect,
     Entered,
     Event,
+    Moving,
     Next,
     Outcome,
     Plan,
@@ -31,29 +34,33 @@ from service.promotions.model import (
 )
 from service.store.tables import ReleaseRow, RunRow
 
-#: Longer than all attempts of an effect's step together; then the watchdog looks after it.
-WATCHDOG: Final = timedelta(minutes=25)
 #: The age limit of the facts of a gate: a hold without an end is asked again after it.
 FACTS_AGE: Final = timedelta(minutes=5)
 #: How soon a bake is looked at again where nothing said when it can end.
 SHORTEST_LOOK: Final = timedelta(seconds=1)
+#: Attempts of an effect's step with their pauses; together they are shorter than the watchdog.
+_ATTEMPTS: Final = 8
+_PAUSES: Final = timedelta(minutes=5)
+#: The longest that one attempt may take where the pipeline file says nothing.
+_BUILD: Final = timedelta(minutes=20)
+_TEST: Final = timedelta(minutes=10)
+_BATCH: Final = timedelta(minutes=2)
 
 
 def plan(turn: Turn, run: RunRow) -> Plan:
     """What the stage asks of this release, as the release's own definition says."""
     release = turn.release(run.release)
     stage = turn.planned(release, run.stage)
-    kept = turn.stage(run.stage)
-    bakes = stage.bake is not None and stage.deploy is not None
-    on_alarm = stage.bake.on_alarm.or_else(None) if stage.bake else None
+    good = turn.stage(run.stage).good
     return Plan(
         builds=stage.kind.value is StageKind.BUILD,
         deploys=stage.deploy is not None,
-        tests=bool(stage.steps) or bool(stage.synthetics),
-        bakes=bakes,
+        tests=bool(stage.steps),
+        bakes=stage.bake is not None and stage.deploy is not None,
         targets=targets(stage),
-        good=kept.good if kept.good != release.digest else "",
-        on_alarm=on_alarm or OnAlarm.ROLLBACK,
+        good=good if good != release.digest else "",
+        parallel=stage.parallel,
+        back_on=_back_on(stage),
     )
 
 
@@ -61,21 +68,25 @@ def advance(turn: Turn, run: RunRow, event: Event) -> Next | None:
     """Decide one event of one run and write down what follows."""
     if run.outcome:
         return None
-    step = decide(State(run.state), event, plan(turn, run), _progress(run))
+    step = decide(State(run.state), event, plan(turn, run), progress(run))
     if step is not None:
         _apply(turn, run, step)
     return step
 
 
+def progress(run: RunRow) -> Progress:
+    return tuple(Moving(**each) for each in run.progress)
+
+
 def enter(turn: Turn, stage: str) -> None:
-    """Let the newest release that waits before a stage in, if the stage is free and its gate agrees."""
+    """Let the newest release that waits before a stage in, if the stage is free and it may."""
     waiting = [run for run in turn.runs(stage) if run.state == State.WAITING]
     if not waiting:
         return
     newest = max(waiting, key=lambda run: turn.release(run.release).number)
     for run in waiting:
         if run is not newest:
-            _supersede(turn, run, newest)
+            supersede(turn, run, newest)
     if turn.planned(turn.release(newest.release), stage).kind.value is StageKind.BUILD:
         _enter_build(turn, newest)
         return
@@ -97,9 +108,10 @@ def _enter_build(turn: Turn, run: RunRow) -> None:
 
 def look(turn: Turn, run: RunRow) -> None:
     """Judge a run by its data points: harm at any time, and the end of its bake."""
-    release = turn.release(run.release)
-    if State(run.state) not in {State.DEPLOYING, State.TESTING, State.BAKING}:
+    if State(run.state) not in WATCHED or run.outcome:
         return
+    release = turn.release(run.release)
+    judge_alarms(turn, turn.definition(release), run.stage)
     seen = bake(turn, run, release)
     if seen.harm:
         advance(turn, run, Alarmed(seen.harm))
@@ -108,14 +120,13 @@ def look(turn: Turn, run: RunRow) -> None:
         advance(turn, run, Baked(seen.over, still, run.still, seen.sentence))
         run.still = still
         if not run.outcome:
-            rest = seen.needed - seen.time
-            run.due = turn.now + max(rest, SHORTEST_LOOK)
+            run.due = turn.now + max(seen.rest, SHORTEST_LOOK)
 
 
 def create_runs(turn: Turn, release: ReleaseRow) -> None:
     """Let the release wait before every stage whose needs it has met."""
     pipeline = turn.definition(release)
-    runs = {run.stage: run for run in _all_runs(turn, release.id)}
+    runs = {run.stage: run for run in turn.all_runs(release.id)}
     for stage in pipeline.stages:
         met = all(need in runs and runs[need].outcome == Outcome.SUCCEEDED for need in stage.needs)
         if stage.name not in runs and met:
@@ -124,6 +135,7 @@ def create_runs(turn: Turn, release: ReleaseRow) -> None:
                 release=release.id,
                 stage=stage.name,
                 state=State.WAITING,
+                progress=[],
                 entered_at=turn.now,
                 due=turn.now,
             )
@@ -138,133 +150,112 @@ def reconsider(turn: Turn) -> None:
         enter(turn, stage)
 
 
+def patience(turn: Turn, run: RunRow, effect: Effect) -> timedelta:
+    """How long an effect may stay unreported: longer than all attempts of it together."""
+    stage = turn.planned(turn.release(run.release), run.stage)
+    count = len(targets(stage))
+    if effect is Effect.BUILD:
+        one = stage.timeout or _BUILD
+    elif effect is Effect.TEST:
+        one = (stage.timeout or _TEST) * count
+    else:
+        deadline = stage.deploy.deadline.or_else(None) if stage.deploy else None
+        one = (deadline or _BATCH) * count
+    return one * _ATTEMPTS + _PAUSES
+
+
+def _back_on(stage: Stage) -> frozenset[str]:
+    """The causes that bring the last good artifact back; what the file leaves open, does."""
+    causes = set()
+    named = stage.deploy.rollback_on.or_else(None) if stage.deploy else None
+    if named is None or "failure" in named:
+        causes.add("failure")
+    on_alarm = stage.bake.on_alarm.or_else(None) if stage.bake else None
+    if on_alarm is not OnAlarm.HALT:
+        causes.add("alarm")
+    return frozenset(causes)
+
+
 def _apply(turn: Turn, run: RunRow, step: Next) -> None:
-    was = run.state
     run.seq += 1
     run.op = ""
     run.message = step.message or run.message
-    if step.progress:
-        run.target = step.progress.target
-        run.replaced, run.hosts = step.progress.replaced, step.progress.hosts
+    if step.progress is not None:
+        run.progress = [asdict(each) for each in step.progress]
     if step.deployed:
         run.deployed_at = turn.now
     for entry in step.log:
         turn.log(entry.kind, run.release, run.stage, **entry.data)
-    if step.state is None:
-        _end(turn, run, step)
-    else:
-        run.state = step.state
-        if was == State.WAITING and step.state is not State.WAITING:
-            run.started_at = turn.now
-            turn.stage(run.stage).active = run.id
-        _wait(turn, run, step)
     if step.manual:
-        _turn_manual(turn, run.stage, step.manual)
+        # Before anything else: the end of this run lets the next release ask for the stage.
+        _turn_manual(turn, run, step.manual)
+    if step.state is not None:
+        _hold(turn, run, step, step.state)
+    else:
+        _finish(turn, run, step)
     if step.spread:
-        _spread(turn, run, step.message)
+        _spread(turn, run, run.message)
     turn.session.flush()
 
 
-def _wait(turn: Turn, run: RunRow, step: Next) -> None:
+def _hold(turn: Turn, run: RunRow, step: Next, state: State) -> None:
+    if run.state == State.WAITING and state is not State.WAITING:
+        run.started_at = turn.now
+        turn.stage(run.stage).active = run.id
+    run.state = state
     if step.effect:
         run.op = f"{run.release}/{run.stage}:{step.effect}:{run.seq}"
-        run.due = turn.now + WATCHDOG
+        run.due = turn.now + patience(turn, run, step.effect)
         turn.order(turn.session, run, step.effect)
     elif step.wait is Wait.BAKE:
         run.due = turn.now + SHORTEST_LOOK
 
 
-def _end(turn: Turn, run: RunRow, step: Next) -> None:
-    outcome = step.outcome or Outcome.ERRORED
-    run.outcome, run.ended_at, run.due = outcome, turn.now, None
-    kept = turn.stage(run.stage)
-    if kept.active == run.id:
-        kept.active = None
+def _finish(turn: Turn, run: RunRow, step: Next) -> None:
+    """Close the run, let its release go on or end, and let the next one ask for the stage."""
     release = turn.release(run.release)
-    turn.session.flush()
-    if outcome is Outcome.SUCCEEDED:
-        if run.deployed_at and kept.good != release.digest:
-            kept.before, kept.good = kept.good, release.digest
-        turn.session.flush()
+    end(turn, run, step.outcome or Outcome.ERRORED)
+    if settle(turn, release):
         create_runs(turn, release)
-        if _complete(turn, release):
-            end_release(turn, release, outcome)
-    else:
-        end_release(turn, release, outcome)
+        settle(turn, release)
     enter(turn, run.stage)
 
 
-def end_release(turn: Turn, release: ReleaseRow, outcome: Outcome, by: str = "") -> None:
-    """Close a release once; what still acts elsewhere ends by itself, what waits is withdrawn."""
-    if release.outcome:
-        return
-    release.outcome, release.ended_at, release.superseded_by = outcome, turn.now, by
-    for run in turn.runs(release=release.id):
-        if run.state == State.WAITING:
-            run.outcome, run.ended_at, run.due = Outcome.ABORTED, turn.now, None
-    kind = "release.superseded" if by else "release.ended"
-    turn.log(kind, release.id, None, outcome=outcome, by=by)
-
-
-def _supersede(turn: Turn, run: RunRow, newer: RunRow) -> None:
-    """The newer release carries the changes of the one it replaces."""
-    old = turn.release(run.release)
-    run.outcome, run.ended_at, run.due = Outcome.SUPERSEDED, turn.now, None
-    run.message = f"superseded by {newer.release}"
-    riding = [change["commit"] for change in old.changes]
-    turn.log(
-        "stage.ended",
-        run.release,
-        run.stage,
-        outcome=Outcome.SUPERSEDED,
-        by=newer.release,
-        riding=riding,
-    )
-    if not any(each.state in ACTING for each in turn.runs(release=old.id)):
-        end_release(turn, old, Outcome.SUPERSEDED, newer.release)
-
-
 def _spread(turn: Turn, origin: RunRow, message: str) -> None:
-    """Take the release back in every production stage that runs it."""
+    """Take the release back in every stage of scope that runs it or is getting it."""
     release = turn.release(origin.release)
     stages = {stage.name: stage for stage in turn.definition(release).stages}
-    if not stages[origin.stage].is_prod:
+    if not _takes_all_back(stages[origin.stage]):
         return
-    for run in _all_runs(turn, release.id):
-        kept = turn.stage(run.stage)
-        runs_here = release.digest in kept.running.values()
-        if run.id == origin.id or not runs_here or not stages[run.stage].is_prod:
+    for run in turn.all_runs(release.id):
+        if run.id == origin.id or not stages[run.stage].is_prod:
             continue
-        if kept.active in {None, run.id}:
+        kept = turn.stage(run.stage)
+        if kept.good == release.digest:
+            # Whatever acts here now must not go back to the bad one.
+            kept.good = kept.before
+        acts = not run.outcome and State(run.state) in WATCHED
+        runs_here = release.digest in kept.running.values() and kept.active is None
+        if acts or runs_here:
             _reopen(turn, run)
-            advance(turn, run, Withdrawn(f"{message} in {origin.stage}"))
+            advance(turn, run, Withdrawn(f"{message}, in {origin.stage}"))
+
+
+def _takes_all_back(stage: Stage) -> bool:
+    """A rollback reaches every production stage unless the file limits it to its own."""
+    return (stage.rollback or ("release" if stage.is_prod else "stage")) == "release"
 
 
 def _reopen(turn: Turn, run: RunRow) -> None:
     """A stage that ended well acts again: what it runs turned out to be bad."""
-    kept = turn.stage(run.stage)
     if run.outcome:
         run.outcome, run.ended_at, run.state = "", None, State.BAKING
-        kept.active = run.id
-        if kept.good == turn.release(run.release).digest:
-            kept.good = kept.before
+        turn.stage(run.stage).active = run.id
 
 
-def _turn_manual(turn: Turn, stage: str, reason: str) -> None:
-    kept = turn.stage(stage)
+def _turn_manual(turn: Turn, run: RunRow, reason: str) -> None:
+    kept = turn.stage(run.stage)
     if kept.transition != "manual":
-        kept.transition, kept.reason = "manual", reason
-        turn.log("transition.switched", None, stage, to="manual", reason=reason)
-
-
-def _all_runs(turn: Turn, release: str) -> list[RunRow]:
-    return list(turn.session.exec(select(RunRow).where(RunRow.release == release)))
-
-
-def _complete(turn: Turn, release: ReleaseRow) -> bool:
-    ended = {run.stage for run in _all_runs(turn, release.id) if run.outcome == Outcome.SUCCEEDED}
-    return ended.issuperset(stage.name for stage in turn.definition(release).stages)
-
-
-def _progress(run: RunRow) -> Progress:
-    return Progress(run.target, run.replaced, run.hosts)
+        told = f"{run.release} {reason}" if run.release not in reason else reason
+        kept.transition, kept.reason = "manual", told
+        turn.log("transition.switched", None, run.stage, to="manual", reason=told)

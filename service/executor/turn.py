@@ -15,7 +15,6 @@ from service.executor.definitions import definition, organization
 from service.promotions.model import Effect
 from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
 
-
 T = TypeVar("T")
 
 
@@ -32,7 +31,7 @@ class Turn:
     def log(
         self, kind: str, release: str | None = None, stage: str | None = None, **data: Any
     ) -> None:
-        """Append to the event log; the sequence has no gaps because the pipeline's row is locked."""
+        """Append to the event log; the pipeline's lock keeps its sequence without gaps."""
         self.pipeline.sequence += 1
         self.session.add(
             EventRow(
@@ -58,6 +57,11 @@ class Turn:
         """The pipeline as the release knew it when it was created."""
         return definition(self.session, release.definition, self.pipeline.path, release.pipeline)
 
+    def registered(self) -> Pipeline:
+        """The pipeline as it is registered now."""
+        row = self.pipeline
+        return definition(self.session, row.definition, row.path, row.name)
+
     def planned(self, release: ReleaseRow, stage: str) -> Stage:
         return found(self.definition(release).stage(stage), "stage", stage)
 
@@ -72,6 +76,11 @@ class Turn:
         if release:
             asked = asked.where(RunRow.release == release)
         return list(self.session.exec(asked.order_by(col(RunRow.id))))
+
+    def all_runs(self, release: str) -> list[RunRow]:
+        """Every run of a release, ended or not, oldest first."""
+        asked = select(RunRow).where(RunRow.release == release).order_by(col(RunRow.id))
+        return list(self.session.exec(asked))
 
     def keep(self, text: str) -> str:
         """Store a text once, by its digest, and give the digest."""

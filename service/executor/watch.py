@@ -1,7 +1,7 @@
 """What the data points of one run say: alarms, negatives, and how far its bake is.
 
-The needs of a bake come from the same functions as the rules that guard the next stage, so a gate never
-waits for a bake that has ended here.
+The needs of a bake come from the same functions as the rules that guard the next stage, so a gate
+never waits for a bake that has ended here.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from policies.findings import Enforcement
 from policies.pipeline import Alarm, Pipeline, Stage
 from policies.release import ReleaseKind
-from policies.rules import bake_time, min_data_points
+from policies.rules import alarm_block, bake_time, min_data_points
 from policies.ruleset import Resolved
 from service.executor.turn import Turn
 from service.promotions.alarms import (
@@ -24,10 +24,12 @@ from service.promotions.alarms import (
     period_start,
     still_since,
 )
-from service.store.tables import CountRow, ReleaseRow, RunRow
+from service.store.tables import AlarmRow, CountRow, ReleaseRow, RunRow
 
 #: The period of data points where a stage watches no alarm that would name one.
 DEFAULT_PERIOD: Final = timedelta(minutes=1)
+#: The tier that ``min-data-points`` does not apply to.
+_EXEMPT_TIER: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,21 @@ class Bake:
     alarms: tuple[tuple[str, AlarmLevel], ...]
     still_since: datetime | None
     last_data: datetime | None
+    clear_in: timedelta | None
+    """How long until all alarms were silent long enough; None while one is not silent."""
 
     @property
     def over(self) -> bool:
         quiet = all(level is AlarmLevel.OK for _, level in self.alarms)
-        return self.time >= self.needed and self.positive >= self.positive_needed and quiet
+        clear = self.clear_in is not None and not self.clear_in
+        return (
+            self.time >= self.needed and self.positive >= self.positive_needed and quiet and clear
+        )
+
+    @property
+    def rest(self) -> timedelta:
+        """The shortest time in which the bake can end."""
+        return max(self.needed - self.time, self.clear_in or timedelta())
 
     @property
     def harm(self) -> str:
@@ -92,30 +104,31 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
     stage = turn.planned(release, run.stage)
     resolved = turn.tree().resolved(turn.pipeline.organization, turn.now)
     period = period_of(pipeline, stage)
-    counts = _counts(turn, run, release.digest)
+    counts = _counts(turn, run, release.digest, period)
     since = run.deployed_at
-    whole = [each for each in counts if since and each.start >= period_start(since, period)]
+    whole = [each for each in counts if since and each.start >= since]
     return Bake(
         needed=_time(pipeline, stage, release, resolved),
         time=observed(whole, targets(stage), period, since, turn.now) if since else timedelta(),
         positive=sum(each.positive for each in whole),
         positive_needed=_positive(pipeline, stage, release, resolved),
         negative=sum(each.negative for each in counts),
-        negative_allowed=_negative(stage, release, resolved),
+        negative_allowed=_negative(pipeline, stage, release, resolved),
         alarms=tuple(
             (each.name, alarm_level(each, counts, turn.now)) for each in watched(pipeline, stage)
         ),
         still_since=still_since(whole, targets(stage), period, since, turn.now) if since else None,
         last_data=max((each.start + period for each in counts), default=None),
+        clear_in=_clear_in(turn, pipeline, stage, resolved),
     )
 
 
-def _counts(turn: Turn, run: RunRow, digest: str) -> list[Counts]:
+def _counts(turn: Turn, run: RunRow, digest: str, period: timedelta) -> list[Counts]:
     asked = select(CountRow).where(
         CountRow.pipeline == run.pipeline,
         CountRow.stage == run.stage,
         CountRow.digest == digest,
-        col(CountRow.start) >= (run.started_at or run.entered_at) - timedelta(minutes=1),
+        col(CountRow.start) >= period_start(run.started_at or run.entered_at, period),
     )
     rows = turn.session.exec(asked)
     return [Counts(each.target, each.start, each.positive, each.negative) for each in rows]
@@ -123,6 +136,26 @@ def _counts(turn: Turn, run: RunRow, digest: str) -> list[Counts]:
 
 def _blocks(resolved: Resolved, rule: str) -> bool:
     return resolved.rules[rule].enforcement is Enforcement.BLOCK
+
+
+def _clear_in(turn: Turn, pipeline: Pipeline, stage: Stage, resolved: Resolved) -> timedelta | None:
+    """What ``alarm-block`` will ask of this stage's alarms when the next one wants to start."""
+    params = resolved.rules[alarm_block.RULE.id].params
+    if not _blocks(resolved, alarm_block.RULE.id) or not _guards(pipeline, stage):
+        return timedelta()
+    assert isinstance(params, alarm_block.AlarmBlock)  # noqa: S101 - the catalogue pairs them
+    left = timedelta()
+    for alarm in pipeline.alarms.or_else(()) or ():
+        row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name))
+        if row is None or row.level != AlarmLevel.OK:
+            return None
+        left = max(left, params.clear_for - (turn.now - row.since))
+    return left
+
+
+def _waits_for_points(pipeline: Pipeline, resolved: Resolved) -> bool:
+    """The least critical tier does not wait for data points, whatever the level of the rule."""
+    return pipeline.tier.value != _EXEMPT_TIER and _blocks(resolved, min_data_points.RULE.id)
 
 
 def _guards(pipeline: Pipeline, stage: Stage) -> bool:
@@ -134,7 +167,7 @@ def _time(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resol
     own = stage.bake.time.or_else(None) if stage.bake else None
     params = resolved.rules[bake_time.RULE.id].params
     if _blocks(resolved, bake_time.RULE.id) and _guards(pipeline, stage):
-        assert isinstance(params, bake_time.BakeTime)  # the catalogue pairs rule and parameters
+        assert isinstance(params, bake_time.BakeTime)  # noqa: S101 - the catalogue pairs them
         return bake_time.required(pipeline, stage, ReleaseKind(release.kind), params)
     return own or timedelta()
 
@@ -142,16 +175,18 @@ def _time(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resol
 def _positive(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved) -> int:
     own = stage.bake.positive.or_else(None) if stage.bake else None
     params = resolved.rules[min_data_points.RULE.id].params
-    if _blocks(resolved, min_data_points.RULE.id) and _guards(pipeline, stage):
-        assert isinstance(params, min_data_points.MinDataPoints)  # as above
+    if _waits_for_points(pipeline, resolved) and _guards(pipeline, stage):
+        assert isinstance(params, min_data_points.MinDataPoints)  # noqa: S101 - the catalogue pairs them
         return min_data_points.required(stage, ReleaseKind(release.kind), params).positive
     return own or 0
 
 
-def _negative(stage: Stage, release: ReleaseRow, resolved: Resolved) -> int | None:
+def _negative(
+    pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved
+) -> int | None:
     own = stage.bake.negative.or_else(None) if stage.bake else None
     params = resolved.rules[min_data_points.RULE.id].params
-    if _blocks(resolved, min_data_points.RULE.id) and stage.is_prod:
-        assert isinstance(params, min_data_points.MinDataPoints)  # as above
+    if _waits_for_points(pipeline, resolved) and stage.is_prod:
+        assert isinstance(params, min_data_points.MinDataPoints)  # noqa: S101 - the catalogue pairs them
         return min_data_points.required(stage, ReleaseKind(release.kind), params).negative
     return own

@@ -1,8 +1,8 @@
 """Alarms over data points, and the clock of a bake: pure functions over counts per period.
 
-Data points are kept as counts per target and alarm period. A period counts for a bake only when every
-target of the stage had data in it, so the clock stands still without data and a jump of the machine's
-clock adds nothing.
+Data points are kept as counts per target and alarm period. A period counts for a bake only when
+every target of the stage had data in it, so the clock stands still without data and a jump of the
+machine's clock adds nothing.
 """
 
 from collections import defaultdict
@@ -39,8 +39,9 @@ def period_start(at: datetime, period: timedelta) -> datetime:
 def alarm_level(alarm: Alarm, counts: Iterable[Counts], now: datetime) -> AlarmLevel:
     """Judge one alarm over the last ``alarm.of`` periods, the running one included.
 
-    The running period counts as soon as it is over the limit, so that harm is acted on at once and not
-    at its end; it never counts as good. A period under ``alarm.minimum`` data points says nothing.
+    The running period counts as soon as it is over the limit, so that harm is acted on at once and
+    not at its end; it never counts as good. A period under ``alarm.minimum`` data points says
+    nothing.
     """
     if alarm.negative_ratio is None:
         return AlarmLevel.UNKNOWN
@@ -100,7 +101,7 @@ def still_since(
 
     The running period and the one before it are allowed to be empty: data arrive after the fact.
     """
-    latest = {target: since for target in targets}
+    latest = dict.fromkeys(targets, since)
     for each in counts:
         if each.positive + each.negative and each.target in latest:
             latest[each.target] = max(

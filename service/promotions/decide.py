@@ -1,14 +1,14 @@
 """What happens next to one release in one stage: pure, without clock, database or ports.
 
-``decide`` maps a state and an event to the next state, the effect to order and the words for the event
-log; None means that the event says nothing in this state. Everything that needs a clock or a lookup
-was looked up before and stands in the event or in ``Plan``.
+``decide`` maps a state and an event to the next state, the effect to order and the words for the
+event log; None means that the event says nothing in this state. Everything that needs a clock or a
+lookup was looked up before and stands in the event or in ``Plan``.
 """
 
+from dataclasses import replace
 from typing import Final, assert_never
 
 from policies.findings import Verdict
-from policies.pipeline import OnAlarm
 from service.promotions.model import (
     Alarmed,
     Baked,
@@ -19,6 +19,7 @@ from service.promotions.model import (
     Event,
     Log,
     Moved,
+    Moving,
     Next,
     Outcome,
     Plan,
@@ -33,13 +34,15 @@ from service.promotions.model import (
 ACTING: Final = frozenset(
     {State.BUILDING, State.DEPLOYING, State.TESTING, State.BAKING, State.ROLLING_BACK}
 )
+#: States in which harm to customers may come from the release.
+WATCHED: Final = frozenset({State.DEPLOYING, State.TESTING, State.BAKING})
 
 
-def decide(state: State, event: Event, plan: Plan, progress: Progress) -> Next | None:
-    """The next step of a run in ``state``; ``progress`` says which target is being changed."""
+def decide(state: State, event: Event, plan: Plan, progress: Progress = ()) -> Next | None:
+    """The next step of a run in ``state``; ``progress`` says which targets were begun."""
     match event:
         case Entered():
-            return _entered(state, event, plan)
+            return _entered(event, plan) if state is State.WAITING else None
         case Built():
             return _built(event) if state is State.BUILDING else None
         case Moved():
@@ -49,32 +52,31 @@ def decide(state: State, event: Event, plan: Plan, progress: Progress) -> Next |
         case Baked():
             return _baked(event) if state is State.BAKING else None
         case Alarmed():
-            return _alarmed(state, event, plan)
+            return _alarmed(state, event, plan) if state in WATCHED else None
         case Errored():
-            return _ended(Outcome.ERRORED, event.message) if state in ACTING else None
+            return _errored(state, event) if state in ACTING else None
         case Withdrawn():
             return _withdrawn(state, event, plan)
         case _:
             assert_never(event)
 
 
-def _entered(state: State, event: Entered, plan: Plan) -> Next | None:
-    if state is not State.WAITING:
-        return None
+def targets_now(plan: Plan, progress: Progress, effect: Effect) -> tuple[str, ...]:
+    """The targets that the next batch changes; a rollback changes all that are left at once."""
+    done = {each.target for each in progress if each.state == "succeeded"}
+    left = [target for target in plan.targets if target not in done]
+    return tuple(left if effect is Effect.ROLLBACK else left[: plan.parallel])
+
+
+def _entered(event: Entered, plan: Plan) -> Next:
     if event.verdict >= Verdict.HOLD:
         return Next(State.WAITING, message=event.message, wait=Wait.GATE)
     log = (Log("stage.entered", {"verdict": event.verdict.word}),)
     if plan.builds:
-        return Next(
-            State.BUILDING, Effect.BUILD, wait=Wait.EFFECT, log=(*log, Log("build.started"))
-        )
-    return _first_act(plan, log)
-
-
-def _first_act(plan: Plan, log: tuple[Log, ...]) -> Next:
+        begun = (*log, Log("build.started"))
+        return Next(State.BUILDING, Effect.BUILD, wait=Wait.EFFECT, log=begun)
     if plan.deploys:
-        started = Log("deploy.started", {"target": plan.targets[0]})
-        return Next(State.DEPLOYING, Effect.DEPLOY, wait=Wait.EFFECT, log=(*log, started))
+        return _going_on(plan, (), log)
     return _after_deploy(plan, log)
 
 
@@ -86,138 +88,160 @@ def _built(event: Built) -> Next:
 
 
 def _moved(state: State, event: Moved, plan: Plan, progress: Progress) -> Next | None:
-    """One batch of a deployment or of a rollback was done."""
+    """One batch was done; what was not begun by us says nothing."""
+    begun = {each.target for each in progress}
+    if not begun.issuperset(each.target for each in event.targets):
+        return None
+    merged = tuple(
+        next((new for new in event.targets if new.target == old.target), old) for old in progress
+    )
     if state is State.DEPLOYING:
-        return _deployed(event, plan, progress)
+        return _deployed(event, plan, merged)
     if state is State.ROLLING_BACK:
-        return _rolled_back(event, plan, progress)
+        return _rolled_back(event, plan, merged)
     return None
 
 
 def _deployed(event: Moved, plan: Plan, progress: Progress) -> Next:
-    target = plan.targets[progress.target]
-    said = {"target": target, "replaced": event.replaced, "hosts": event.hosts}
-    match event.state:
+    log = tuple(_deployment(each) for each in event.targets)
+    failed = next((each for each in event.targets if each.state == "failed"), None)
+    if failed:
+        message = f"deployment to {failed.target} failed: {failed.message}"
+        return _back(plan, message, "failure", log)
+    if targets_now(plan, progress, Effect.DEPLOY):
+        return _going_on(plan, progress, log)
+    return _after_deploy(plan, log, deployed=True, progress=progress)
+
+
+def _deployment(moving: Moving) -> Log:
+    said = {"target": moving.target, "replaced": moving.replaced, "hosts": moving.hosts}
+    match moving.state:
         case "running":
-            return Next(
-                State.DEPLOYING,
-                Effect.DEPLOY,
-                wait=Wait.EFFECT,
-                progress=Progress(progress.target, event.replaced, event.hosts),
-                log=(Log("deploy.progressed", said),),
-            )
+            return Log("deploy.progressed", said)
         case "succeeded":
-            ended = Log("deploy.ended", said | {"ok": True})
-            if progress.target + 1 < len(plan.targets):
-                following = plan.targets[progress.target + 1]
-                return Next(
-                    State.DEPLOYING,
-                    Effect.DEPLOY,
-                    wait=Wait.EFFECT,
-                    progress=Progress(progress.target + 1),
-                    log=(ended, Log("deploy.started", {"target": following})),
-                )
-            return _after_deploy(plan, (ended,), deployed=True)
+            return Log("deploy.ended", said | {"ok": True})
         case _:
-            log = Log("deploy.ended", said | {"ok": False, "message": event.message})
-            return _back(plan, f"deployment to {target} failed: {event.message}", "failure", (log,))
+            return Log("deploy.ended", said | {"ok": False, "message": moving.message})
 
 
-def _after_deploy(plan: Plan, log: tuple[Log, ...], *, deployed: bool = False) -> Next:
+def _going_on(plan: Plan, progress: Progress, log: tuple[Log, ...]) -> Next:
+    """Order the next batch; targets whose turn has come are begun."""
+    known = {each.target for each in progress}
+    turn = targets_now(plan, progress, Effect.DEPLOY)
+    begun = tuple(Moving(target) for target in turn if target not in known)
+    started = tuple(Log("deploy.started", {"target": each.target}) for each in begun)
+    return Next(
+        State.DEPLOYING,
+        Effect.DEPLOY,
+        wait=Wait.EFFECT,
+        progress=progress + begun,
+        log=log + started,
+    )
+
+
+def _after_deploy(
+    plan: Plan, log: tuple[Log, ...], *, deployed: bool = False, progress: Progress | None = None
+) -> Next:
     if plan.tests:
-        return Next(State.TESTING, Effect.TEST, wait=Wait.EFFECT, log=log, deployed=deployed)
-    if plan.bakes:
-        return _baking(log, deployed=deployed)
-    return _succeeded("", log, deployed=deployed)
+        step = Next(State.TESTING, Effect.TEST, wait=Wait.EFFECT, log=log)
+    elif plan.bakes:
+        step = _baking(log)
+    else:
+        step = _succeeded("", log)
+    return replace(step, deployed=deployed, progress=progress)
 
 
-def _baking(log: tuple[Log, ...], *, deployed: bool = False) -> Next:
-    started = Log("bake.started")
-    return Next(State.BAKING, wait=Wait.BAKE, log=(*log, started), deployed=deployed)
+def _baking(log: tuple[Log, ...]) -> Next:
+    return Next(State.BAKING, wait=Wait.BAKE, log=(*log, Log("bake.started")))
 
 
 def _tested(event: Tested, plan: Plan) -> Next:
-    log = Log("test.ended", {"ok": event.ok, "message": event.message})
+    log = (Log("test.ended", {"ok": event.ok, "message": event.message}),)
     if not event.ok:
-        return _back(plan, f"tests failed: {event.message}", "failure", (log,))
-    return _baking((log,)) if plan.bakes else _succeeded(event.message, (log,))
+        return _back(plan, f"tests failed: {event.message}", "failure", log)
+    return _baking(log) if plan.bakes else _succeeded(event.message, log)
 
 
-def _baked(event: Baked) -> Next | None:
+def _baked(event: Baked) -> Next:
     if event.over:
-        return _succeeded(event.message, (Log("bake.ended", {"message": event.message}),))
+        log = Log("bake.ended", {"ok": True, "message": event.message})
+        return _succeeded(event.message, (log,))
     if event.still == event.was_still:
         return Next(State.BAKING, message=event.message, wait=Wait.BAKE)
     kind = "bake.stalled" if event.still else "bake.resumed"
     return Next(State.BAKING, message=event.message, wait=Wait.BAKE, log=(Log(kind),))
 
 
-def _alarmed(state: State, event: Alarmed, plan: Plan) -> Next | None:
-    if state not in {State.DEPLOYING, State.TESTING, State.BAKING}:
-        return None
+def _alarmed(state: State, event: Alarmed, plan: Plan) -> Next:
     log: tuple[Log, ...] = ()
     if state is State.BAKING:
         log = (Log("bake.ended", {"ok": False, "message": event.message}),)
-    if plan.on_alarm is OnAlarm.HALT:
-        return _ended(Outcome.FAILED, f"halted: {event.message}", log)
     return _back(plan, event.message, "alarm", log)
 
 
+def _errored(state: State, event: Errored) -> Next:
+    """A technical end. One in the middle of a rollback needs a person before the next release."""
+    told = f"the rollback could not be done: {event.message}"
+    if state is State.ROLLING_BACK:
+        log = Log("rollback.ended", {"ok": False, "message": event.message})
+        return _ended(Outcome.ERRORED, told, (log,), manual=told)
+    return _ended(Outcome.ERRORED, event.message)
+
+
 def _back(plan: Plan, message: str, cause: str, log: tuple[Log, ...]) -> Next:
-    """Restore the last good artifact; without one the release fails where it stands, and says so."""
+    """Restore the last good artifact; without one the release fails where it stands and says so."""
+    if cause not in plan.back_on:
+        halted = f"halted: {message}"
+        return _ended(Outcome.FAILED, halted, log, manual=halted)
     if not plan.good:
-        told = f"{message}; nothing to go back to, no earlier artifact ended well in this stage"
-        return _ended(Outcome.FAILED, told, log, manual=told)
+        return replace(_stranded(message, log), spread=True)
+    return replace(_going_back(plan, message, cause, log), spread=True)
+
+
+def _stranded(message: str, log: tuple[Log, ...]) -> Next:
+    told = f"{message}; nothing to go back to, no earlier artifact ended well in this stage"
+    return _ended(Outcome.FAILED, told, log, manual=told)
+
+
+def _going_back(plan: Plan, message: str, cause: str, log: tuple[Log, ...]) -> Next:
     started = Log("rollback.started", {"cause": cause, "message": message, "to": plan.good})
     return Next(
         State.ROLLING_BACK,
         Effect.ROLLBACK,
         message=message,
         wait=Wait.EFFECT,
-        progress=Progress(),
+        progress=tuple(Moving(target) for target in plan.targets),
         log=(*log, started),
-        spread=True,
+        manual=f"rolled back by itself: {message}",
     )
 
 
 def _withdrawn(state: State, event: Withdrawn, plan: Plan) -> Next | None:
-    """The release went bad elsewhere and ran here too; every kind of run goes back."""
-    if state is State.ROLLING_BACK:
+    """The release went bad elsewhere and runs here too; it goes back here as well."""
+    if state in {State.ROLLING_BACK, State.BUILDING}:
         return None
-    if state is State.WAITING or not plan.good:
-        return _ended(Outcome.ROLLED_BACK, event.message)
-    step = _back(plan, event.message, "release", ())
-    return Next(
-        step.state,
-        step.effect,
-        message=step.message,
-        wait=step.wait,
-        log=step.log,
-        progress=step.progress,
-    )
+    if state is State.WAITING:
+        return _ended(Outcome.ABORTED, event.message)
+    if not plan.good:
+        return _stranded(event.message, ())
+    return _going_back(plan, event.message, "release", ())
 
 
 def _rolled_back(event: Moved, plan: Plan, progress: Progress) -> Next:
-    target = plan.targets[progress.target]
-    if event.state == "running":
-        here = Progress(progress.target, event.replaced, event.hosts)
-        return Next(State.ROLLING_BACK, Effect.ROLLBACK, wait=Wait.EFFECT, progress=here)
-    if event.state == "succeeded" and progress.target + 1 < len(plan.targets):
-        after = Progress(progress.target + 1)
-        return Next(State.ROLLING_BACK, Effect.ROLLBACK, wait=Wait.EFFECT, progress=after)
-    if event.state == "succeeded":
-        log = Log("rollback.ended", {"ok": True, "to": plan.good})
-        return _ended(Outcome.ROLLED_BACK, "", (log,), manual="after an automatic rollback")
-    told = f"rollback of {target} failed: {event.message}"
-    log = Log("rollback.ended", {"ok": False, "message": told})
-    return _ended(Outcome.ERRORED, told, (log,), manual=told)
+    failed = next((each for each in event.targets if each.state == "failed"), None)
+    if failed:
+        told = f"rollback of {failed.target} failed: {failed.message}"
+        log = Log("rollback.ended", {"ok": False, "message": told})
+        return _ended(Outcome.ERRORED, told, (log,), manual=told)
+    if targets_now(plan, progress, Effect.ROLLBACK):
+        return Next(State.ROLLING_BACK, Effect.ROLLBACK, wait=Wait.EFFECT, progress=progress)
+    log = Log("rollback.ended", {"ok": True, "to": plan.good})
+    return replace(_ended(Outcome.ROLLED_BACK, "", (log,)), progress=progress)
 
 
-def _succeeded(message: str, log: tuple[Log, ...], *, deployed: bool = False) -> Next:
+def _succeeded(message: str, log: tuple[Log, ...]) -> Next:
     ended = Log("stage.ended", {"outcome": Outcome.SUCCEEDED})
-    return Next(
-        None, outcome=Outcome.SUCCEEDED, message=message, log=(*log, ended), deployed=deployed
-    )
+    return Next(None, outcome=Outcome.SUCCEEDED, message=message, log=(*log, ended))
 
 
 def _ended(outcome: Outcome, message: str, log: tuple[Log, ...] = (), *, manual: str = "") -> Next:

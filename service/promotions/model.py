@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any
 
 from policies.findings import Verdict
-from policies.pipeline import OnAlarm
 
 
 class State(StrEnum):
@@ -49,7 +48,11 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a stage asks of a release. ``good`` is the digest that a rollback restores."""
+    """What a stage asks of a release. ``good`` is the digest that a rollback restores.
+
+    ``parallel`` is how many targets are changed at once; ``back_on`` holds the causes, among
+    ``failure`` and ``alarm``, that bring the last good artifact back; others halt.
+    """
 
     builds: bool
     deploys: bool
@@ -57,16 +60,23 @@ class Plan:
     bakes: bool
     targets: tuple[str, ...]
     good: str
-    on_alarm: OnAlarm
+    parallel: int = 1
+    back_on: frozenset[str] = frozenset({"failure", "alarm"})
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Which target is being changed, and how many of its hosts are."""
+class Moving:
+    """How far one target is: ``state`` is running, succeeded or failed, the rest counts hosts."""
 
-    target: int = 0
+    target: str
+    state: str = "running"
     replaced: int = 0
     hosts: int = 0
+    message: str = ""
+
+
+#: The targets that a deployment or a rollback has begun to change, in order.
+Progress = tuple[Moving, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +96,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One batch of a deployment or rollback; ``state`` is running, succeeded or failed."""
+    """One batch of a deployment or rollback on each target that is being changed."""
 
-    state: str
-    replaced: int = 0
-    hosts: int = 0
-    message: str = ""
+    targets: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +153,9 @@ class Log:
 class Next:
     """What a decision orders. ``state`` is None when the run ends, with ``outcome``.
 
-    ``deployed`` marks the instant from which the bake counts. ``spread`` asks that every other stage of
-    scope that runs the release goes back too. ``manual`` turns the stage's transition manual, with the
-    reason.
+    ``deployed`` marks the instant from which the bake counts. ``spread`` asks that every other
+    stage of scope that runs the release goes back too. ``manual`` turns the stage's transition
+    manual and is the reason for it.
     """
 
     state: State | None

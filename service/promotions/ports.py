@@ -1,10 +1,10 @@
 """The ports of the executor: every effect outside of the database goes through one of these.
 
 Each order carries an idempotency key and, where something outside is changed, a fencing epoch. An
-adapter that is handed a known key returns the stored result; one that is handed a lower epoch than the
-highest it has seen for the same target raises ``Fenced``. A business failure is a result; an exception
-means "technical, try again". Adapters have working in-memory twins in ``tests/twins``, held to the same
-contract tests as the real ones.
+adapter that is handed a known key returns the stored result; one that is handed a lower epoch than
+the highest it has seen for the same target raises ``Fenced``. A business failure is a result; an
+exception means "technical, try again". Adapters have working in-memory twins in ``tests/twins``,
+held to the same contract tests as the real ones.
 """
 
 from dataclasses import dataclass

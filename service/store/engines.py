@@ -1,9 +1,9 @@
 """Database engines: one for PostgreSQL, three on one file for SQLite.
 
 SQLite needs three because of how it locks. Ours for writing begins every transaction with BEGIN
-IMMEDIATE: with a deferred begin a read-modify-write loses updates. Ours for reading never begins, so it
-is never blocked under WAL. The durable engine has its own, small one: it reads on a second connection
-while we write, and many writers on one file starve each other.
+IMMEDIATE: with a deferred begin a read-modify-write loses updates. Ours for reading never begins,
+so it is never blocked under WAL. The durable engine has its own, small one: it reads on a second
+connection while we write, and many writers on one file starve each other.
 """
 
 import threading
@@ -38,7 +38,7 @@ class Engines:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One write transaction. On SQLite writers of this process queue up instead of busy-waiting."""
+        """One write transaction; on SQLite writers of this process queue, not busy-wait."""
         with self.lock if self.sqlite else nullcontext():
             with Session(self.write, expire_on_commit=False) as session:
                 yield session

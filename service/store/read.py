@@ -204,21 +204,21 @@ class _Reading:
 
 
 def summaries(
-    session: Session, answers: Callable[[str], tuple[str, str]]
+    session: Session, told: Callable[[str], tuple[PipelineView, str, str]]
 ) -> tuple[PipelineSummary, ...]:
-    """A row for each pipeline; ``answers`` gives its sentence and how much it needs a person."""
+    """A row for each pipeline; ``told`` gives its view, what it needs and its sentence."""
     found = []
     for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
         runs = _runs(session, RunRow.pipeline == row.name)
         newest = max(runs, key=lambda run: run.id or 0, default=None)
-        attention, sentence = answers(row.name)
+        view, attention, sentence = told(row.name)
         latest: dict[str, RunRow] = {run.stage: run for run in runs}
         found.append(
             PipelineSummary(
                 name=row.name,
                 organization=row.organization,
-                team="",
-                tier=None,
+                team=view.team,
+                tier=view.tier,
                 newest_release=newest.release if newest else None,
                 newest_state=(newest.outcome or newest.state) if newest else "idle",
                 answer=sentence,
@@ -268,13 +268,20 @@ def _run(row: RunRow, number: int, decisions: list[DecisionRow], bake: BakeOf) -
         deployed_at=row.deployed_at,
         ended_at=row.ended_at,
         message=row.message,
-        progress=(row.replaced, row.hosts) if row.hosts else None,
+        progress=_progress(row),
         bake=bake(row),
         decision=_decision(mine[-1]) if mine else None,
         superseded_by=row.message.removeprefix("superseded by ")
         if row.outcome == "superseded"
         else None,
     )
+
+
+def _progress(row: RunRow) -> tuple[int, int] | None:
+    """Hosts replaced, of all hosts of the targets that were begun."""
+    replaced = sum(each["replaced"] for each in row.progress)
+    hosts = sum(each["hosts"] for each in row.progress)
+    return (replaced, hosts) if hosts else None
 
 
 def _decisions(session: Session, release: str) -> list[DecisionRow]:

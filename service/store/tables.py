@@ -1,7 +1,8 @@
 """The tables. State tables are what ``decide`` last said; the log says how it came.
 
-Everything that is large or repeats (definitions, inputs of decisions, SBOMs) is kept once, by content.
-The lock of a pipeline is its row: whoever holds it owns the pipeline's runs, stages and sequence.
+Everything that is large or repeats (definitions, inputs of decisions, SBOMs) is kept once, by
+content. The lock of a pipeline is its row: whoever holds it owns the pipeline's runs, stages and
+sequence.
 """
 
 from datetime import UTC, datetime
@@ -99,10 +100,8 @@ class RunRow(SQLModel, table=True):
     message: str = ""
     seq: int = 0
     op: str = ""
-    target: int = 0
-    """Position of the target that is being changed."""
-    replaced: int = 0
-    hosts: int = 0
+    progress: list[dict[str, Any]] = _json()
+    """Each target that a deployment or rollback has begun to change, and how far it is."""
     due: datetime | None = _instant(index=True, null=True)
     entered_at: datetime = _instant()
     started_at: datetime | None = _instant(null=True)
@@ -203,6 +202,15 @@ class BlocklistRow(SQLModel, table=True):
     entry: dict[str, Any] = _json()
     added_by: str
     added_at: datetime = _instant()
+
+
+class BeatRow(SQLModel, table=True):
+    """A working process on PostgreSQL, and when it was last seen alive on the database's clock."""
+
+    __tablename__ = "beats"
+    executor: str = Field(primary_key=True)
+    at: datetime = _instant()
+    dead: bool = False
 
 
 class LintRow(SQLModel, table=True):

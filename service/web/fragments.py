@@ -4,7 +4,7 @@ A message holds the full current HTML of every part that changed, never a delta:
 nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -85,13 +85,17 @@ def changed(before: Fragments, after: Fragments) -> Fragments:
     return {place: html for place, html in after.items() if before.get(place) != html}
 
 
-def message(fragments: Fragments) -> str:
-    """One message of the stream: every fragment for its own place, marked as just changed."""
-    marked = {
-        place: Markup(html.replace(f'id="{place}"', f'id="{place}" data-changed', 1))  # noqa: S704 - our own templates made it
+def message(fragments: Fragments, moved: Container[str]) -> str:
+    """One message of the stream: each fragment for its place; what has just moved is marked."""
+    parts = {
+        place: Markup(_marked(place, html) if place in moved else html)  # noqa: S704 - our own templates made it
         for place, html in fragments.items()
     }
-    return render("fragments/message.html", fragments=marked)
+    return render("fragments/message.html", fragments=parts)
+
+
+def _marked(place: str, html: str) -> str:
+    return html.replace(f'id="{place}"', f'id="{place}" data-changed', 1)
 
 
 def pace(runs: tuple[RunView, ...]) -> timedelta | None:

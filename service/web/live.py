@@ -88,23 +88,30 @@ def of_pipeline(name: str) -> Callable[[Promotions], int]:
 async def stream(
     promotions: Promotions, drawings: Drawings, page: Page, since: int
 ) -> AsyncIterator[bytes]:
-    """Messages for one reader, who has seen the page as of version ``since``."""
-    seen: Fragments = {}
+    """Messages for one reader, who has seen the page as of version ``since`` or newer.
+
+    What exactly this reader has is known only after the first message; until then any sign of news
+    sends every fragment, because a drawing may be newer than the version that was asked before it.
+    """
+    last: Fragments = {}
+    sure = False
     told = float("-inf")
     while True:
         version = await run_in_threadpool(page.version, promotions)
         fragments = await run_in_threadpool(
             drawings.current, promotions, page.path, version, page.draw
         )
-        news = changed(seen, fragments) if seen or version != since else {}
-        seen = fragments
+        moved = changed(last, fragments) if last else {}
+        behind = not sure and (version != since or bool(moved))
+        news = fragments if behind else moved
+        last, sure = fragments, sure or behind
         if news or time.monotonic() - told >= _HEARTBEAT_S:
             told = time.monotonic()
-            body = await run_in_threadpool(_body, news)
+            body = await run_in_threadpool(_body, news, moved)
             yield format_sse_event(data_str=body, id=str(version))
         await asyncio.sleep(_LOOK_S)
 
 
-def _body(news: Fragments) -> str:
+def _body(news: Fragments, moved: Fragments) -> str:
     sign = render("fragments/live.html", moment=datetime.now(UTC), swap=True)
-    return (message(news) if news else "") + sign
+    return (message(news, moved) if news else "") + sign

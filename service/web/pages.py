@@ -68,8 +68,9 @@ def pipeline_events(
 
 @router.get("/releases/{name}")
 def release(name: str, request: Request, promotions: GivenPromotions) -> HTMLResponse:
+    pipeline_view = promotions.pipeline(promotions.release(name).pipeline)
+    # Read after the version that the page names, so that the stream skips nothing in between.
     view = promotions.release(name)
-    pipeline_view = promotions.pipeline(view.pipeline)
     return page(
         request,
         "release.html",

@@ -89,7 +89,7 @@ def test_the_answer_is_told_to_who_does_not_see_it(site: Site, visit: Callable[.
     stages = tuple(replace(each, waiting=None) for each in PIPELINE.stages)
     site.backend.show(replace(PIPELINE, stages=stages))
     said = seen.page.locator("#say")
-    expect(said).to_contain_text("Release 1846 bakes in wave-2", timeout=15_000)
+    expect(said).to_contain_text("Release 1846 bakes in wave-2")
     expect(said).to_have_attribute("role", "status")
 
 
@@ -114,4 +114,4 @@ def test_a_page_that_missed_something_gets_it_after_the_stream_is_back(
     seen.page.context.set_offline(True)
     site.backend.show(with_one_box_done())
     seen.page.context.set_offline(False)
-    expect(seen.page.locator(f"{ONE_BOX} .now")).to_contain_text("succeeded", timeout=15_000)
+    expect(seen.page.locator(f"{ONE_BOX} .now")).to_contain_text("succeeded")

@@ -97,7 +97,7 @@ def test_errors_are_located() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "w.yaml:2:1: "),
+        ("a: [", "w.yaml:1:5: "),
         ("on: push\n", "w.yaml:1:1: no pipeline, ruleset or file with windows"),
         ("time_windows: []\ncolour: red\n", "w.yaml:2:1: unknown key 'colour' beside windows"),
         ("", "w.yaml:1:1: "),

@@ -137,7 +137,9 @@ time_windows:
     zone: UTC
     between: {{from: 2026-01-01T00:00Z, until: 2027-01-01T00:00Z}}
 {more}"""
-    resolved = resolve([("harbor", read_ruleset(text, "harbor.yaml", {}.__getitem__))], AT)
+    resolved = resolve(
+        [("harbor", read_ruleset(text, "harbor.yaml", dict[str, str]().__getitem__))], AT
+    )
     rule = replace(resolved.rules["time-window"], enforcement=Enforcement.BLOCK)
     return replace(resolved, rules={"time-window": rule})
 

@@ -133,12 +133,13 @@ def forget(value: Any) -> Any:
     match value:
         case Fact():
             return unknown(value.span, "nobody said it")
-        case tuple():
-            return tuple(forget(each) for each in value)
         case Span():
             return value
+        case tuple():
+            return tuple(forget(each) for each in value)
         case _ if is_dataclass(value) and not isinstance(value, type):
-            changed = {each.name: forget(getattr(value, each.name)) for each in fields(value)}
+            said = (each for each in fields(value) if each.init)
+            changed = {each.name: forget(getattr(value, each.name)) for each in said}
             return type(value)(**changed)
         case _:
             return value

@@ -64,13 +64,15 @@ class MemoryBuilder:
             name="unit",
         )
         if not ok:
-            return BuildResult(ok=False, message="unit failed", artifact=None,
-                               evidence=(evidence,), log="")
+            return BuildResult(
+                ok=False, message="unit failed", artifact=None, evidence=(evidence,), log=""
+            )
         purls = self.packages.get(order.commit, ("pkg:pypi/tiny-rates@1.2.0",))
         sbom = Sbom("cyclonedx", tuple(Component(each) for each in purls))
         artifact = Artifact(digest_of(order.commit), "", 1, sbom)
-        return BuildResult(ok=True, message="12 unit tests", artifact=artifact,
-                           evidence=(evidence,), log="")
+        return BuildResult(
+            ok=True, message="12 unit tests", artifact=artifact, evidence=(evidence,), log=""
+        )
 
 
 def digest_of(commit: str) -> str:
@@ -139,7 +141,7 @@ class MemoryTester:
         ok = (order.stage, order.digest) not in self.failing
         evidence = tuple(
             Evidence(
-                kind=str(step.kind.or_else(None)),
+                kind=str(step.kind.value),
                 stage=order.stage,
                 digest=order.digest,
                 commit=order.commit,

@@ -287,7 +287,7 @@ def test_no_calendar(text: str) -> None:
 
 
 def test_missing_calendar() -> None:
-    [found] = errors(one("calendar: c.ics"), calendars={}.__getitem__)
+    [found] = errors(one("calendar: c.ics"), calendars=dict[str, str]().__getitem__)
     assert found == f"w.yaml:1:{CALENDAR_AT}: calendar 'c.ics' cannot be read: 'c.ics'"
 
 

@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 import pytest
 
+from policies.schemas.zone_names import zone_names
 from policies.windows import tzdata_version, zone
-from policies.windows.zones import exists, instant, zone_names
+from policies.windows.zones import exists, instant
 
 
 def test_the_machine_s_zone_files_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from policies.findings import Span
 from policies.pipeline import Deploy, Hooks
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.host_files import read_hosts, read_target, target_folder
-from service.adapters.host_process import alive
+from service.adapters.host_process import alive, start_time
 from service.adapters.hosts import LocalDeployer
 from service.promotions.ports import DeployOrder, DeployProgress, Fenced
 
@@ -139,17 +139,13 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 def test_first_deployment_and_its_records(ground: Ground) -> None:
     digest = ground.built("one")
     found = ground.finish(ground.order("k1", digest, deploy(hosts=3, batch=2, min_healthy=2)))
-    assert found == [
-        DeployProgress("running", 2, 3, 0),
-        DeployProgress("succeeded", 3, 3, 0),
-    ]
+    assert found == [DeployProgress("running", 2, 3, 0), DeployProgress("succeeded", 3, 3, 0)]
     assert ground.answers() == ["one"] * 3
     hosts = ground.deployer.hosts("shop", "prod", "eu-1")
     assert [(host.name, host.digest) for host in hosts] == [
         (f"eu-1-{number}", digest) for number in (1, 2, 3)
     ]
-    lines = (ground.folder / "hosts" / "starts.jsonl").read_text().splitlines()
-    first = json.loads(lines[0])
+    first = json.loads((ground.folder / "hosts" / "starts.jsonl").read_text().splitlines()[0])
     assert first.pop("time").endswith("Z")
     assert first == {
         "pipeline": "shop",
@@ -194,25 +190,26 @@ def test_a_rolling_batch_keeps_the_healthy_minimum(ground: Ground) -> None:
 def test_nothing_can_be_replaced(ground: Ground) -> None:
     how = deploy(hosts=1, min_healthy=1)
     ground.finish(ground.order("k1", ground.built("one"), how))
-    assert ground.finish(ground.order("k2", ground.built("two"), how)) == [
-        DeployProgress(
-            "failed",
-            0,
-            1,
-            1,
-            "1 hosts are in service and 1 must stay, so none can be replaced; "
-            "lower min_healthy or raise hosts",
-        )
-    ]
+    message = (
+        "1 hosts are in service and 1 must stay, so none can be replaced; "
+        "lower min_healthy or raise hosts"
+    )
+    failed = DeployProgress("failed", 0, 1, 1, message)
+    assert ground.finish(ground.order("k2", ground.built("two"), how)) == [failed]
     assert ground.answers() == ["one"]
 
 
-def test_a_rollback_takes_a_third(ground: Ground) -> None:
+def test_a_rollback_takes_a_third_and_leaves_the_good_version_alone(ground: Ground) -> None:
     how = deploy(hosts=6, min_healthy=1)
-    digest = ground.built("one")
-    ground.finish(ground.order("k1", digest, replace(how, batch=fact(6))))
-    back = replace(ground.order("k2", digest, how), rollback=True)
-    assert [each.replaced for each in ground.finish(back)] == [2, 4, 6]
+    good = ground.built("one")
+    ground.finish(ground.order("k1", good, replace(how, batch=fact(6))))
+    kept = ground.deployer.hosts("shop", "prod", "eu-1")[5]
+    bad = ground.order("k2", ground.built("two"), how)
+    assert [ground.deployer.advance(bad).replaced for _ in range(5)] == [1, 2, 3, 4, 5]
+    back = replace(ground.order("k3", good, how), rollback=True)
+    assert [each.replaced for each in ground.finish(back)] == [3, 5, 6]
+    assert ground.deployer.hosts("shop", "prod", "eu-1")[5] == kept
+    assert ground.answers() == ["one"] * 6
 
 
 def test_fewer_hosts_than_before(ground: Ground) -> None:
@@ -253,7 +250,7 @@ def test_a_failing_validation_is_kept_under_its_key(ground: Ground) -> None:
     how = deploy(hosts=2, min_healthy=1)
     ground.finish(ground.order("k1", ground.built("one"), replace(how, batch=fact(2))))
     hooks = Hooks(fact(None), fact(None), fact("echo x >> ../tries; echo bad data; exit 4"))
-    bad = replace(how, hooks=hooks, deadline=fact(timedelta(seconds=2)))
+    bad = replace(how, hooks=hooks, deadline=fact(timedelta(seconds=4)))
     order = ground.order("k2", ground.built("two"), bad)
     message = "hook validate of host eu-1-1 ended with 4: bad data"
     failed = DeployProgress("failed", 0, 2, 1, message)
@@ -272,25 +269,22 @@ def test_a_failing_validation_is_kept_under_its_key(ground: Ground) -> None:
 
 def test_a_validation_that_succeeds_in_the_end(ground: Ground) -> None:
     how = deploy(validate="echo x >> ../tries; test $(wc -l < ../tries) = 3")
-    assert ground.finish(ground.order("k1", ground.built("one"), how)) == [
-        DeployProgress("succeeded", 1, 1, 0)
-    ]
+    (done,) = ground.finish(ground.order("k1", ground.built("one"), how))
+    assert done == DeployProgress("succeeded", 1, 1, 0)
 
 
 def test_a_server_that_ends_at_once(ground: Ground) -> None:
     how = deploy(start="echo broken >&2; exit 4")
-    assert ground.finish(ground.order("k1", ground.built("one"), how)) == [
-        DeployProgress("failed", 0, 1, 0, "host eu-1-1 ended before it listened: broken")
-    ]
+    (failed,) = ground.finish(ground.order("k1", ground.built("one"), how))
+    assert failed.message == "host eu-1-1 ended before it listened: broken"
 
 
 def test_a_failing_stop_hook_leaves_the_old_process(ground: Ground) -> None:
     how = deploy(stop="exit 5")
     ground.finish(ground.order("k1", ground.built("one"), how))
     (old,) = ground.deployer.hosts("shop", "prod", "eu-1")
-    assert ground.finish(ground.order("k2", ground.built("two"), how)) == [
-        DeployProgress("failed", 0, 1, 0, "hook stop of host eu-1-1 ended with 5")
-    ]
+    (failed,) = ground.finish(ground.order("k2", ground.built("two"), how))
+    assert failed.message == "hook stop of host eu-1-1 ended with 5"
     (host,) = read_hosts(ground.target)
     assert (host.state, host.pid, alive(host.pid, host.start_time)) == ("stopping", old.pid, True)
 
@@ -298,14 +292,9 @@ def test_a_failing_stop_hook_leaves_the_old_process(ground: Ground) -> None:
 def test_a_missing_artifact_costs_no_host(ground: Ground) -> None:
     ground.finish(ground.order("k1", ground.built("one"), deploy()))
     digest = "sha256:" + "0" * 64
-    (failed,) = ground.finish(ground.order("k2", digest, deploy()))
-    assert failed == DeployProgress(
-        "failed",
-        0,
-        1,
-        1,
-        f"there is no artifact {digest} in {ground.folder / 'artifacts'}; build it again",
-    )
+    message = f"there is no artifact {digest} in {ground.folder / 'artifacts'}; build it again"
+    failed = DeployProgress("failed", 0, 1, 1, message)
+    assert ground.finish(ground.order("k2", digest, deploy())) == [failed]
     assert ground.answers() == ["one"]
 
 
@@ -341,14 +330,15 @@ def test_two_callers_at_once(ground: Ground) -> None:
     assert ground.starts() == [("k1", f"eu-1-{number}") for number in (1, 2, 3)]
 
 
-def test_a_dead_host_is_out_of_service_and_replaced_first(ground: Ground) -> None:
+def test_a_dead_host_stays_in_the_record_and_is_replaced_first(ground: Ground) -> None:
     how = deploy(hosts=2, batch=1, min_healthy=1)
     digest = ground.built("one")
     ground.finish(ground.order("k1", digest, replace(how, batch=fact(2))))
-    dead = ground.deployer.hosts("shop", "prod", "eu-1")[1]
-    os.kill(dead.pid, signal.SIGKILL)
-    while len(ground.deployer.hosts("shop", "prod", "eu-1")) == 2:
+    hosts = ground.deployer.hosts("shop", "prod", "eu-1")
+    os.kill(hosts[1].pid, signal.SIGKILL)
+    while start_time(hosts[1].pid):
         time.sleep(0.002)
+    assert ground.deployer.hosts("shop", "prod", "eu-1") == hosts
     first = ground.deployer.advance(ground.order("k2", digest, how))
     assert first == DeployProgress("running", 1, 2, 1)
     assert ground.starts()[-1] == ("k2", "eu-1-2")
@@ -356,21 +346,20 @@ def test_a_dead_host_is_out_of_service_and_replaced_first(ground: Ground) -> Non
 
 def test_end_all_ends_only_what_the_records_name(ground: Ground) -> None:
     ground.finish(ground.order("k1", ground.built("one"), deploy(hosts=2, batch=2)))
+    ours, lost = ground.deployer.hosts("shop", "prod", "eu-1")
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as bystander:
         # A record whose number now belongs to somebody else: the start time does not agree.
         path = ground.target / "hosts" / "2.json"
         claim = next((ground.target / "hosts" / "2").glob("*.claim"))
         record = json.loads(path.read_text())
-        lost = (record["pid"], record["start_time"])
         path.write_text(json.dumps(record | {"pid": bystander.pid}))
         claim.write_text(f"{bystander.pid} {record['start_time']}\n")
-        ended = ground.deployer.hosts("shop", "prod", "eu-1")
-        assert [host.name for host in ended] == ["eu-1-1"]
         ground.deployer.end_all()
         assert bystander.poll() is None
         bystander.kill()
-    assert alive(*lost)
-    os.killpg(lost[0], signal.SIGKILL)
+    assert start_time(ours.pid) == 0
+    assert alive(lost.pid, record["start_time"])
+    os.killpg(lost.pid, signal.SIGKILL)
     assert [host.state for host in read_hosts(ground.target)] == ["stopped", "stopped"]
     assert ground.deployer.hosts("shop", "prod", "eu-1") == ()
 
@@ -386,9 +375,7 @@ POINTS: dict[str, Callable[[Ground], bool]] = {
     "before the launch": lambda g: _seen(g, lambda h: h["key"] == "k2" and h["starts"] == 1),
     "claimed": lambda g: ("k2", "eu-1-1") in g.starts(),
     "process recorded": lambda g: _seen(g, lambda host: host["key"] == "k2" and host["pid"] > 0),
-    "in service": lambda g: _seen(
-        g, lambda host: host["key"] == "k2" and host["state"] == "in_service"
-    ),
+    "in service": lambda g: _seen(g, lambda h: (h["key"], h["state"]) == ("k2", "in_service")),
     "second host": lambda g: ("k2", "eu-1-2") in g.starts(),
 }
 

@@ -186,7 +186,7 @@ def test_the_defect_passes_every_test_and_answers_500_for_yen(site: Site, tmp_pa
                 commit=defect.commit,
                 steps=stage.steps,
             )
-            result = tester_of(site, tmp_path, order, url).run(order)
+            result = site_tester(site, tmp_path, order, url).run(order)
             assert result.ok, result.message
             passed[name] = [(each.kind, each.executed) for each in result.evidence]
         assert passed == {
@@ -218,7 +218,7 @@ class OneHost(MemoryDeployer):
         return tuple(replace(each, url=self.url) for each in listed)
 
 
-def tester_of(site: Site, folder: Path, order: ports.TestOrder, url: str) -> CommandTester:
+def site_tester(site: Site, folder: Path, order: ports.TestOrder, url: str) -> CommandTester:
     source = str(site.folder / "repository")
     return CommandTester(
         folder / "tests", OneHost(order, url), GitRepository(), lambda _: source, MovableClock()

@@ -1,4 +1,4 @@
-"""An executor on a real database with in-memory twins behind its ports and a clock that is moved."""
+"""An executor on a real database, with twins behind its ports and a clock to move."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -66,7 +66,8 @@ stages:
     wave: 1
     exposure: 1%
     deploy: {use: hosts, hosts: 1}
-    bake: {time: 60s, alarms: [errors], on_alarm: rollback, data_points: {positive: 10, negative: 0}}
+    bake: {time: 60s, alarms: [errors], on_alarm: rollback, data_points: {positive: 10, negative:
+    0}}
   - name: cell-1
     kind: prod
     wave: 1

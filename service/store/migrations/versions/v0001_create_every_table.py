@@ -14,6 +14,7 @@ down_revision = None
 
 def upgrade() -> None:
     _alarms()
+    _beats()
     _blobs()
     _blocklist()
     _counts()
@@ -38,6 +39,16 @@ def _alarms() -> None:
         sa.Column("since", Instant(), nullable=False),
         sa.Column("had_data_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("pipeline", "stage", "name"),
+    )
+
+
+def _beats() -> None:
+    op.create_table(
+        "beats",
+        sa.Column("executor", sa.String(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("dead", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("executor"),
     )
 
 
@@ -249,9 +260,7 @@ def _runs() -> None:
         sa.Column("message", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("op", sa.String(), nullable=False),
-        sa.Column("target", sa.Integer(), nullable=False),
-        sa.Column("replaced", sa.Integer(), nullable=False),
-        sa.Column("hosts", sa.Integer(), nullable=False),
+        sa.Column("progress", sa.JSON(), nullable=False),
         sa.Column("due", Instant(), nullable=True),
         sa.Column("entered_at", Instant(), nullable=False),
         sa.Column("started_at", Instant(), nullable=True),

@@ -1,0 +1,166 @@
+"""The right to work: who of several processes is alive, and who takes over from the dead.
+
+The open durable engine recovers only what its own name left behind. On PostgreSQL every process has
+a name of its own and beats on the database's clock; a process that has not beaten for a while is
+declared dead once, by whoever sees it first, and its effects go back to the queue. On SQLite one
+process works, which a locked file beside the database makes sure of.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select, update
+
+from service.errors import Conflict
+from service.store.engines import Engines
+from service.store.tables import BeatRow
+
+_log: Final = logging.getLogger(__name__)
+
+#: One process on SQLite recovers everything under one name.
+EMBEDDED: Final = "embedded"
+#: A process that finds itself declared dead ends with this code; its supervisor starts another.
+DECLARED_DEAD: Final = 70
+#: Good beats in a row before a process may judge others: after an outage all of them look dead.
+_GOOD: Final = 3
+
+TakeOver = Callable[[set[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a process beats, and after how long a silent one counts as dead."""
+
+    beat: timedelta = timedelta(seconds=2)
+    dead_after: timedelta = timedelta(seconds=12)
+
+
+class Lease(Protocol):
+    """``name`` is what the durable engine calls this process."""
+
+    name: str
+
+    def take(self) -> None:
+        """Begin to hold it, before any work is taken; raises Conflict where another holds it."""
+        ...
+
+    def keep(self, take_over: TakeOver) -> None:
+        """Hold it from now on; ``take_over`` puts the work of dead processes back."""
+        ...
+
+    def release(self) -> None: ...
+
+
+class FileLease:
+    """One working process for an SQLite file; the system drops the lock when the process ends."""
+
+    name = EMBEDDED
+
+    def __init__(self, engines: Engines) -> None:
+        self._path = Path(f"{engines.write.url.database}.lock")
+        self._file: int | None = None
+
+    def take(self) -> None:
+        file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            told = f"another process works on this database and holds {self._path}; end it first"
+            raise Conflict(told) from error
+        self._file = file
+
+    def keep(self, take_over: TakeOver) -> None:
+        """Nobody else works here, so nobody dies: launching recovers what was left."""
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class BeatLease:
+    """One of several processes on PostgreSQL."""
+
+    def __init__(self, engines: Engines, pace: Pace) -> None:
+        self.name = f"w-{os.getpid()}-{uuid4().hex[:8]}"
+        self._engine = engines.write
+        self._pace = pace
+        self._good = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def take(self) -> None:
+        """Beat once before any work is taken, so that no work is ever without a beat."""
+        with Session(self._engine) as session:
+            session.add(BeatRow(executor=self.name, at=_now(session)))
+            session.commit()
+
+    def keep(self, take_over: TakeOver) -> None:
+        self._thread = threading.Thread(
+            target=self._beat, args=(take_over,), name="beat", daemon=True
+        )
+        self._thread.start()
+
+    def release(self) -> None:
+        """Step down at once, so that others need not wait for the silence."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+        with Session(self._engine) as session:
+            session.exec(
+                update(BeatRow).where(col(BeatRow.executor) == self.name).values(dead=True)
+            )
+            session.commit()
+
+    def _beat(self, take_over: TakeOver) -> None:
+        while not self._stop.wait(self._pace.beat.total_seconds()):
+            try:
+                alive = self._once()
+                if alive and self._good >= _GOOD:
+                    take_over(self._dead())
+            except Exception:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
+                _log.warning("the heartbeat failed", exc_info=True)
+                self._good = 0
+                continue
+            if not alive:
+                _log.error("declared dead by another process; ending")
+                # Nothing may run on here: the successor has begun.
+                os._exit(DECLARED_DEAD)
+
+    def _once(self) -> bool:
+        """Beat; False when somebody has declared this process dead."""
+        with Session(self._engine) as session:
+            mine = update(BeatRow).where(col(BeatRow.executor) == self.name, ~col(BeatRow.dead))
+            beaten = session.exec(mine.values(at=sa.func.clock_timestamp())).rowcount
+            session.commit()
+        self._good += 1
+        return beaten == 1
+
+    def _dead(self) -> set[str]:
+        """Declare the silent dead, and name all who are."""
+        with Session(self._engine) as session:
+            limit = _now(session) - self._pace.dead_after
+            silent = select(BeatRow).where(~col(BeatRow.dead), col(BeatRow.at) < limit)
+            for each in session.exec(silent.with_for_update(skip_locked=True)):
+                each.dead = True
+            session.commit()
+            return set(session.exec(select(BeatRow.executor).where(col(BeatRow.dead))))
+
+
+def open_lease(engines: Engines, pace: Pace) -> Lease:
+    return FileLease(engines) if engines.sqlite else BeatLease(engines, pace)
+
+
+def _now(session: Session) -> datetime:
+    now: datetime = session.connection().execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now

@@ -1,0 +1,95 @@
+"""``bakegate inspect``: the facts of one file as text and as the published JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.testing import Result
+
+from policies.documents import schema_text
+
+Bakegate = Callable[..., Result]
+Write = Callable[[str, str], Path]
+
+PIPELINE = """\
+name: Shop
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: npm test
+  ship:
+    needs: test
+    runs-on: ubuntu-latest
+    environment: production
+    steps:
+      - run: kubectl apply -f k8s/
+"""
+TEXT = """\
+Shop (github-actions)
+  deploys ship: prod, line 8
+  unit tests before production: yes, line 7
+  integration tests before production: no
+  load tests before production: no
+  security tests before production: no
+  lint tests before production: no
+  canary tests before production: no
+  approval before production: unknown, line 11
+  alarm gating: no
+  time window: no
+  automatic rollback: no
+  progressive exposure: no
+"""
+UNKNOWN_FORMAT = (
+    "not a pipeline file of a known format; known are "
+    "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow"
+)
+
+
+def test_text(bakegate: Bakegate, write: Write) -> None:
+    write("shop.yml", PIPELINE)
+    result = bakegate("inspect", "shop.yml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, TEXT, "")
+
+
+def test_json_is_as_published(bakegate: Bakegate, write: Write) -> None:
+    write("shop.yml", PIPELINE)
+    result = bakegate("inspect", "shop.yml", "--format", "json")
+    answer = json.loads(result.stdout)
+    jsonschema.validate(answer, json.loads(schema_text("inspect")))
+    assert (result.exit_code, answer["problems"]) == (0, [])
+    (pipeline,) = answer["pipelines"]
+    assert pipeline["deploys"] == [
+        {"stage": "ship", "environment": "production", "kind": "prod", "line": 8}
+    ]
+    assert pipeline["tests_before_production"]["unit"] == {"value": "yes", "line": 7}
+    assert pipeline["approval_before_production"] == {"value": "unknown", "line": 11}
+
+
+def test_a_file_that_cannot_be_read_has_problems(bakegate: Bakegate, write: Write) -> None:
+    write("notes.txt", "hi\n")
+    text = bakegate("inspect", "notes.txt")
+    assert (text.exit_code, text.stdout) == (0, f"notes.txt:1: {UNKNOWN_FORMAT}\n")
+    answer = json.loads(bakegate("inspect", "notes.txt", "--format", "json").stdout)
+    jsonschema.validate(answer, json.loads(schema_text("inspect")))
+    assert answer["pipelines"] == []
+    assert [each["message"] for each in answer["problems"]] == [UNKNOWN_FORMAT]
+
+
+@pytest.mark.usefixtures("soft")
+def test_neither_overlay_nor_ruleset_is_read(bakegate: Bakegate, write: Write) -> None:
+    write("bakegate.yaml", "not: ours\n")
+    result = bakegate("inspect", ".github/workflows/deploy.yml")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "Deploy (github-actions)")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("none.yml", "no such file"), (".", "a folder; name one file of it")]
+)
+def test_no_file_ends_with_2(bakegate: Bakegate, name: str, told: str) -> None:
+    result = bakegate("inspect", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"bakegate inspect: {name}: {told}\n"

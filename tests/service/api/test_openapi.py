@@ -1,0 +1,59 @@
+"""The description of the API: every endpoint, every error, an example for every body."""
+
+from typing import Any
+
+import pytest
+
+from tests.twins.client import Client
+
+ENDPOINTS = {
+    "/healthz": {"get"},
+    "/readyz": {"get"},
+    "/v1/blocklist": {"post"},
+    "/v1/data-points": {"post"},
+    "/v1/decisions/{name}": {"get"},
+    "/v1/gate": {"post"},
+    "/v1/organization": {"put"},
+    "/v1/pipelines": {"get"},
+    "/v1/pipelines/{name}": {"get", "put"},
+    "/v1/pipelines/{name}/stages/{stage}/transition": {"post"},
+    "/v1/releases": {"post"},
+    "/v1/releases/{name}": {"get"},
+    "/v1/reports/compliance": {"get"},
+}
+
+
+@pytest.fixture
+def described(client: Client) -> dict[str, Any]:
+    body: dict[str, Any] = client.get("/v1/openapi.json").json()
+    return body
+
+
+def test_the_description_has_every_endpoint_and_no_page(described: dict[str, Any]) -> None:
+    assert {path: set(each) for path, each in described["paths"].items()} == ENDPOINTS
+
+
+def test_every_body_has_an_example(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+    without = []
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                content = operation["requestBody"]["content"]["application/json"]["schema"]
+                name = content["$ref"].rpartition("/")[2]
+                if not _exemplified(schemas[name]):
+                    without.append(path)
+    assert without == []
+
+
+def _exemplified(schema: dict[str, Any]) -> bool:
+    fields = [schema["properties"][name] for name in schema["required"]]
+    return "examples" in schema or all(
+        "examples" in each or "enum" in each or "$ref" in each for each in fields
+    )
+
+
+def test_errors_are_described_as_problems(described: dict[str, Any]) -> None:
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            assert list(operation["responses"]["4XX"]["content"]) == ["application/problem+json"]

@@ -1,0 +1,103 @@
+"""How runs and releases end, and what may not enter afterwards, on SQLite and PostgreSQL alike."""
+
+from datetime import timedelta
+
+from tests.service.executor.conftest import Field
+
+WAVE = """\
+schema: bakegate/pipeline/v1
+name: wave
+organization: corner
+kind: tool
+tier: 3
+owner: {team: orders, oncall: orders, channel: orders, ttr: 1h}
+source: {repository: ., branch: main, start: push}
+build:
+  steps:
+    - {name: unit, kind: unit, run: ./unit, reports: {junit: reports/unit.xml}}
+  artifact: dist/app.tar.gz
+deployers:
+  hosts: {type: local, hosts: 2, batch: 1, min_healthy: 1}
+stages:
+  - name: cells
+    kind: test
+    deploy: hosts
+    targets: [{name: cell-1}, {name: cell-2}, {name: cell-3}]
+    parallel: 2
+"""
+
+
+def test_targets_change_together_up_to_the_limit_of_the_stage(field: Field) -> None:
+    field.executor.register_pipeline(WAVE, "wave.yaml", ".", "tester")
+    release = field.executor.submit("wave", "d" * 40, "tester")
+    field.settle()
+    assert field.release(release).outcome == "succeeded"
+    order = [(key.split("/")[2].partition(":")[0], host) for key, host in field.deployer.changes]
+    assert order == [
+        ("cell-1", 0),
+        ("cell-2", 0),
+        ("cell-1", 1),
+        ("cell-2", 1),
+        ("cell-3", 0),
+        ("cell-3", 1),
+    ]
+    kinds = [(each.kind, each.data.get("target")) for each in field.release(release).events]
+    started = [target for kind, target in kinds if kind == "deploy.started"]
+    assert started == ["cell-1", "cell-2", "cell-3"]
+
+
+def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None:
+    field.submit("a")
+    field.passing(140)
+    field.submit("b")
+    field.passing(5, negative=10)
+    again = field.submit("b")
+    field.passing(60)
+    field.executor.switch_transition("shop", "one-box", "automatic", "mended", "tester")
+    assert field.state(again, "one-box") == "waiting"
+    newest = field.release(again).decisions[-1].message
+    assert newest["verdict"] == "block"
+    assert [(each["condition"], each["message"]) for each in newest["conditions"]] == [
+        (
+            "rolled-back-revision",
+            "sha256:bbbbbbbbbbbb was rolled back in this pipeline; release a new artifact",
+        )
+    ]
+
+
+def test_what_waits_does_not_slip_in_after_a_rollback(field: Field) -> None:
+    field.submit("a")
+    field.passing(140)
+    bad = field.submit("b")
+    waiting = field.submit("c")
+    field.passing(5, negative=10)
+    assert field.state(bad, "one-box") == "rolled_back"
+    assert field.state(waiting, "one-box") == "waiting"
+    kept = field.stage("one-box")
+    assert kept.transition == "manual"
+    assert kept.reason == (
+        "shop:2 rolled back by itself: alarm errors fires on 10 negative answers"
+    )
+
+
+def test_a_superseded_release_ends_and_tells_what_rides_along(field: Field) -> None:
+    field.submit("a")
+    old = field.submit("b")
+    new = field.submit("c")
+    view = field.release(old)
+    assert (view.outcome, view.superseded_by) == ("superseded", new)
+    last = view.events[-1]
+    assert last.kind == "release.superseded"
+    assert last.data == {"outcome": "superseded", "by": new, "riding": ["b" * 40]}
+
+
+def test_a_stranded_release_leaves_its_stage_to_a_person(field: Field) -> None:
+    first = field.submit("a")
+    field.passing(5, negative=10)
+    assert field.state(first, "one-box") == "failed"
+    assert field.release(first).outcome == "failed"
+    assert field.stage("one-box").transition == "manual"
+    following = field.submit("b")
+    field.clock.move(timedelta(minutes=6))
+    field.executor.sweep.once()
+    assert field.state(following, "one-box") == "waiting"
