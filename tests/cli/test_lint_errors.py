@@ -75,7 +75,7 @@ def test_every_error_of_a_ruleset_at_once(bakegate: Bakegate, write: Write) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "Error: Missing argument 'PATH'."),
+        ([], "Error: Missing argument 'PATH...'."),
         ([".", "--loud"], "Error: No such option: --loud"),
         ([".", "--format", "xml"], "Error: Invalid value for '--format': "),
     ],

@@ -38,8 +38,11 @@ OLDER_WORDS = {
     "PSFL": "PSF-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
+# What the licence text in the package says where its metadata say nothing.
+UNSAID = {"axe-playwright-python": {"MIT", "MPL-2.0"}}
 # Each of these is named in NOTICE.
 WITH_CONDITIONS = {
+    "axe-playwright-python": "MPL-2.0",
     "certifi": "MPL-2.0",
     "hypothesis": "MPL-2.0",
     "pathspec": "MPL-2.0",
@@ -103,4 +106,5 @@ def licences(package: Distribution) -> set[str]:
     if not any(texts):
         texts = [metadata.get("License", "")]
     words = {word for text in texts if text for word in re.split(r" (?:AND|OR) ", text)}
-    return {OLDER_WORDS.get(word, word) for word in words}
+    said = {OLDER_WORDS.get(word, word) for word in words}
+    return said or UNSAID.get(package.name, set())
