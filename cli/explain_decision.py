@@ -9,7 +9,7 @@ from cli.database import reading
 from cli.exits import Exit
 from cli.problems import Unusable
 from policies.decision import difference, to_message
-from policies.engine import recompute
+from policies.engine.gate import recompute
 from service.errors import NotFound
 from service.store.read import decision, decision_inputs
 

@@ -19,7 +19,7 @@ from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
 from policies.canonical import digest
 from policies.documents import DocumentError
-from policies.engine import FileReport, lint
+from policies.engine.lint import FileReport, lint
 from policies.engine.names import shared_names
 from policies.engine.report import Report
 from policies.findings import Finding

@@ -4,6 +4,7 @@ Loading on demand is what lets ``bakegate lint`` start without the service: impo
 would cost more than linting a file.
 """
 
+import gc
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -41,7 +42,13 @@ class OnDemandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command = typer.main.get_command(import_module(module).app)
+        # Modules live as long as the process: looking for garbage among them only delays the start.
+        gc.disable()
+        try:
+            command = typer.main.get_command(import_module(module).app)
+        finally:
+            gc.freeze()
+            gc.enable()
         command.name = cmd_name
         return command
 

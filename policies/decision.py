@@ -16,11 +16,10 @@ from policies.record import release_from_json, release_to_json
 from policies.release import Release
 from policies.rule import BlocklistEntry, Used
 from policies.ruleset import Resolved, from_json, to_json
+from policies.version import ENGINE
 from policies.waivers import NO_EXCEPTIONS, Exceptions, Exemption, OptOut
 
 TYPE: Final = "bakegate.gate/v1"
-#: The version that decisions and reports carry; a test compares it with the project's.
-ENGINE: Final = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
-from policies.decision import ENGINE
+from policies.version import ENGINE
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api import reads, writes

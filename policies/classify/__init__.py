@@ -42,9 +42,13 @@ _REFINABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the command table; ``match`` is asked about the words after the command."""
+    """One line of the command table; ``match`` is asked about the words after the command.
 
-    match: re.Pattern[str] | None
+    It is a pattern as text: compiling all of them costs more than classifying a file, so each is
+    compiled when a command first asks for it, and kept by ``re``.
+    """
+
+    match: str | None
     kind: StepKind
     confidence: float
 
@@ -85,7 +89,7 @@ def tables() -> Tables:
 def _rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return tuple(
         Row(
-            re.compile(row["match"]) if "match" in row else None,
+            row.get("match"),
             StepKind(row["kind"]),
             row["confidence"],
         )
@@ -159,7 +163,7 @@ def _skipped(word: str, prefixes: frozenset[str]) -> bool:
 def _command(word: str, rest: str) -> tuple[StepKind, float]:
     known = tables()
     for row in known.commands.get(word, ()):
-        if row.match is None or row.match.search(rest):
+        if row.match is None or re.search(row.match, rest):
             return row.kind, row.confidence
     if word in known.plain or word in known.commands:
         return StepKind.OTHER, 0.9

@@ -3,11 +3,11 @@
 from json import dumps
 from typing import Final, Literal, TypedDict
 
-from policies.decision import ENGINE
 from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Enforcement, Finding
 from policies.plain import instant_text
+from policies.version import ENGINE
 
 TYPE: Final = "bakegate.lint/v1"
 

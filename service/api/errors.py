@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from policies.documents import Issue
-from policies.engine import FileReport
+from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.output.json_v1 import to_v1

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from policies.decision import Condition, Decision, Definition, GateInputs, to_message
-from policies.engine import gate
+from policies.engine.gate import gate
 from policies.findings import Verdict
 from policies.release import Release, ReleaseKind
 from service.executor.alarms import judge_alarms

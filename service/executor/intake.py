@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from policies.decision import to_message
-from policies.engine import GateError
+from policies.engine.gate import GateError
 from policies.plain import DataError, instant_text
 from policies.record import release_from_json
 from policies.release import Release

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from policies.documents import DocumentError, Issue
-from policies.engine import FileReport, lint
+from policies.engine.lint import FileReport, lint
 from policies.formats import Read, read_pipelines
 from policies.pipeline import Pipeline
 from policies.plain import instant_text

@@ -12,7 +12,8 @@ from statistics import median, quantiles
 from time import process_time
 
 from policies.decision import Definition, GateInputs
-from policies.engine import gate, lint
+from policies.engine.gate import gate
+from policies.engine.lint import lint
 from policies.formats import read_pipelines
 from policies.release import Artifact, Release, ReleaseKind
 from policies.ruleset import Resolved, builtin, resolve

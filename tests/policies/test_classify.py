@@ -1,8 +1,10 @@
 """What steps and environments are, from names, commands and actions."""
 
+import re
+
 import pytest
 
-from policies.classify import classify, commands, environment, words
+from policies.classify import classify, commands, environment, tables, words
 from policies.pipeline import StageKind, StepKind
 
 
@@ -74,3 +76,9 @@ def test_commands_of_a_script() -> None:
         ("npm", "ci"),
         ("tee", "log"),
     ]
+
+
+def test_every_pattern_of_the_command_table_compiles() -> None:
+    patterns = [row.match for listed in tables().commands.values() for row in listed if row.match]
+    assert len(patterns) > 10
+    assert [re.compile(each).pattern for each in patterns] == patterns

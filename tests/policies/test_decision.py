@@ -12,7 +12,6 @@ import pytest
 
 from policies.canonical import canonical, digest
 from policies.decision import (
-    ENGINE,
     Condition,
     Decision,
     Definition,
@@ -24,12 +23,13 @@ from policies.decision import (
     to_message,
 )
 from policies.documents import issues
-from policies.engine import gate, recompute
+from policies.engine.gate import gate, recompute
 from policies.findings import Verdict
 from policies.release import Artifact, DataPoints, Release, ReleaseKind, StageRun
 from policies.rule import BlocklistEntry
 from policies.ruleset import builtin, resolve
 from policies.source import read
+from policies.version import ENGINE
 from policies.waivers import Exceptions, Exemption, OptOut
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from policies.engine import FileReport, fingerprint, lint
+from policies.engine.lint import FileReport, fingerprint, lint
 from policies.findings import Enforcement, Problem, Result
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policies.decision import Condition, Definition, GateInputs, GateResult
-from policies.engine import GateError, gate
+from policies.engine.gate import GateError, gate
 from policies.findings import Enforcement, Result, Verdict
 from policies.plain import instant_text
 from policies.release import Artifact, Override, Release, ReleaseKind

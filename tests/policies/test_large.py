@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from policies.engine import FileReport, lint
+from policies.engine.lint import FileReport, lint
 from policies.findings import Span
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline

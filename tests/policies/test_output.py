@@ -8,7 +8,7 @@ import pytest
 from click import unstyle
 
 from policies.documents import issues
-from policies.engine import lint
+from policies.engine.lint import lint
 from policies.engine.report import Report
 from policies.formats import read_pipelines
 from policies.output import RENDERERS

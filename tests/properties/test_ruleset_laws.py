@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from policies.canonical import canonical
 from policies.decision import Definition, GateInputs
 from policies.documents import DocumentError
-from policies.engine import gate, lint, recompute
+from policies.engine.gate import gate, recompute
+from policies.engine.lint import lint
 from policies.findings import Enforcement, Result
 from policies.formats import read_pipelines
 from policies.release import Artifact, DataPoints, Release, ReleaseKind, StageRun
