@@ -1,7 +1,7 @@
-"""Finding files for commands: pipeline files of a folder, their overlay, the organization file."""
+"""Files of commands: pipeline files of a folder, the overlay, the organization file."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -68,3 +68,12 @@ def shown(path: Path) -> str:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     here = Path.cwd()
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
+
+
+def beside(folder: Path) -> Callable[[str], str]:
+    """Gives the text of a file that another one names, relative to that one's folder."""
+
+    def load(reference: str) -> str:
+        return (folder / reference).read_text(encoding="utf-8")
+
+    return load

@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from cli.files import ORGANIZATION, found_upwards, shown
+from cli.files import ORGANIZATION, beside, found_upwards, shown
 from cli.problems import Unusable
-from cli.reading import beside
 from policies.pipeline import Pipeline
 from policies.plain import nearest
 from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve

@@ -1,12 +1,11 @@
 """Reading pipeline files with their overlay, as every command does it."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from cli.files import OVERLAY, found_upwards, repository, shown
+from cli.files import OVERLAY, beside, found_upwards, repository, shown
 from policies.findings import Span
 from policies.formats import Read, Unreadable, read_pipelines
 from policies.overlay import Overlay, read_overlay
@@ -21,15 +20,6 @@ def read_file(path: Path, overlay: Overlay | None) -> Read:
         problem = Unreadable(Span(name, 1, 1, 1, 1), f"the file cannot be opened: {error.strerror}")
         return Read(name, "", (), None, (problem,))
     return read_pipelines(text, name, overlay, calendars=beside(path.parent))
-
-
-def beside(folder: Path) -> Callable[[str], str]:
-    """Gives the text of a file that another one names, relative to that one's folder."""
-
-    def load(reference: str) -> str:
-        return (folder / reference).read_text(encoding="utf-8")
-
-    return load
 
 
 def overlay_of(path: Path, given: Path | None) -> Overlay | None:

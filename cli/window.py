@@ -1,7 +1,7 @@
 """``bakegate window``: when time is open, by the windows of a file or of an organization."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.exits import Exit
-from cli.files import ORGANIZATION, found_upwards, shown
+from cli.files import ORGANIZATION, beside, found_upwards, shown
 from cli.formats import Format
 from policies.documents import DocumentError, Issue, nearest
 from policies.findings import Span
@@ -151,13 +151,8 @@ def _of_node(node: str, at: datetime) -> _Asked:
     found = found_upwards(Path.cwd(), ORGANIZATION)
     if found is None:
         _refuse([f"--org {node}: no {ORGANIZATION} here or above; write one or name a FILE"])
-    resolved = read_tree(found.read_bytes(), shown(found), _beside(found.parent)).resolved(node, at)
+    resolved = read_tree(found.read_bytes(), shown(found), beside(found.parent)).resolved(node, at)
     return _Asked(f"organization {node}", resolved.windows, resolved.zone)
-
-
-def _beside(folder: Path) -> Callable[[str], str]:
-    """Gives the text of a calendar or ruleset file that another file of the folder names."""
-    return lambda reference: (folder / reference).read_text(encoding="utf-8")
 
 
 def _of_file(file: Path, stage: str | None) -> _Asked:
@@ -217,7 +212,7 @@ def _of_pipeline(root: Mapping, file: Path, stage: str | None) -> _Asked:
 def _set(place: str, node: Node | None, file: Path, default_zone: str | None) -> WindowSet:
     if node is None:
         return WindowSet(place, ())
-    return WindowSet(place, parse_windows(node, default_zone, calendars=_beside(file.parent)))
+    return WindowSet(place, parse_windows(node, default_zone, calendars=beside(file.parent)))
 
 
 def _zone_of(sets: Sequence[WindowSet]) -> str:
