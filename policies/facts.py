@@ -7,7 +7,7 @@ A rule may fail on absence but never on ``UNKNOWN``.
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from policies.findings import Span
 
@@ -67,6 +67,17 @@ class Fact(Generic[T]):
         return replace(
             self, value=value, span=span, provenance=Provenance.OVERLAY, confidence=1.0, note=""
         )
+
+
+#: What no reader has spoken of, with no place of its own: the default of what few formats say.
+UNSAID: Final[Fact[Any]] = Fact(
+    UNKNOWN, Span("", 0, 0, 0, 0), Provenance.INFERRED, note="nothing in the file says it"
+)
+
+
+def placed(fact: Fact[T], span: Span) -> Fact[T]:
+    """The fact, at ``span`` where it has no place of its own."""
+    return fact if fact.span.path else replace(fact, span=span)
 
 
 def unknown(span: Span, note: str) -> Fact[T]:

@@ -5,14 +5,19 @@ place. A reader that cannot know the stages at all (they are generated, or inclu
 says so in ``Pipeline.complete``, so that no rule mistakes what it cannot see for something absent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from policies.facts import Fact
+from policies.facts import UNSAID, Fact
 from policies.findings import Span
+from policies.graphs import Order, decoded
+from policies.guards import Analysis, Mutex, Permissions
+from policies.history import History
+from policies.neighbours import ConfigSource, Writer
+from policies.references import Reference
 
 if TYPE_CHECKING:
     from policies.windows import Window
@@ -108,6 +113,10 @@ class Step:
     """Report kinds and their paths, for example ``("junit", "reports/unit.xml")``."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that the step may read."""
+    references: tuple[Reference, ...] = ()
+    """What it uses from elsewhere: actions, images, included files."""
+    untrusted: Fact[str | None] = UNSAID
+    """The construct by which unreviewed content runs here with rights or secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,10 @@ class Hooks:
     stop: Fact[str | None]
     start: Fact[str | None]
     validate: Fact[str | None]
+
+
+#: How an engine replaces what runs, from all at once to a slice at a time.
+STRATEGIES: Final = ("recreate", "rolling", "blue-green", "linear", "canary", "one-box")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,25 @@ class Deploy:
     checks: Fact[tuple[str, ...] | None]
     hooks: Hooks | None = None
     name: str = ""
+    strategy: Fact[str | None] = UNSAID
+    """One of ``STRATEGIES``."""
+    max_unavailable: Fact[float | None] = UNSAID
+    """The share of the capacity that may be out at once, after the engine's rounding."""
+    surge: Fact[float | None] = UNSAID
+    """The share of capacity that is added while a deployment runs."""
+    on_deadline: Fact[str | None] = UNSAID
+    """``abort`` or ``report``."""
+    drain: Fact[timedelta | None] = UNSAID
+    retained: Fact[int | None] = UNSAID
+    """How many earlier versions can be deployed again."""
+    rollback_batch: Fact[float | None] = UNSAID
+    artifact: Fact[Reference | None] = UNSAID
+    availability: Fact[str | None] = UNSAID
+    """``single`` where the service is declared to run once only."""
+    forward_only: Fact[bool | None] = UNSAID
+    """True where going back is declared impossible."""
+    exposures: Fact[tuple[float, ...] | None] = UNSAID
+    """Shares of traffic that the engine itself moves, in order; the last is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +185,13 @@ class Bake:
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """A cell, zone or region. ``traffic`` is its share of all requests, None where untold."""
+
     name: str
     region: str = ""
     zone: str = ""
+    cell: str = ""
+    traffic: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +209,11 @@ class Synthetic:
     span: Span
     every: Fact[timedelta | None]
     requests: tuple[Request, ...] = ()
+    outside: Fact[bool | None] = UNSAID
+    """Whether it asks from outside of the service's own network."""
+    operations: tuple[str, ...] = ()
+    """Public operations that it exercises, as the pipeline's ``operations`` name them."""
+    dependencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +257,16 @@ class Stage:
     """How far an automatic rollback reaches: ``stage``, ``release``; empty: its kind's default."""
     timeout: timedelta | None = None
     """For all steps of the stage together."""
+    mutex: Fact[Mutex | None] = UNSAID
+    branches: Fact[tuple[str, ...] | None] = UNSAID
+    """Branches and tags that the stage is limited to; None where any may enter it."""
+    analyses: Fact[tuple[Analysis, ...] | None] = UNSAID
+    """Metric checks by which the engine itself decides whether to go on."""
+    permissions: Fact[Permissions | None] = UNSAID
+    variables: Fact[Mapping[str, str] | None] = UNSAID
+    """The rendered configuration that the stage hands to what it deploys."""
+    callers: Fact[tuple[str, ...] | None] = UNSAID
+    """Who may call what runs here."""
 
     @property
     def is_prod(self) -> bool:
@@ -240,89 +291,8 @@ class Alarm:
     period: timedelta
     missing: str
     scope: str
-
-
-class _Order:
-    """Which stage waits for which, computed when first asked; sets of stages are bits of an int.
-
-    A chain of ten thousand jobs would take minutes with a walk for every question.
-    """
-
-    __slots__ = ("_above", "_below", "first", "index", "prod", "stages")
-
-    def __init__(self, stages: tuple[Stage, ...]) -> None:
-        self.stages = stages
-        self.index: dict[str, int] = {}
-        for number, stage in enumerate(stages):
-            self.index.setdefault(stage.name, number)
-        self.prod = tuple(stage for stage in stages if stage.is_prod)
-        lowest = min((stage.wave.or_else(1) or 1 for stage in self.prod), default=1)
-        self.first = tuple(each for each in self.prod if (each.wave.or_else(1) or 1) == lowest)
-        self._above: list[int] | None = None
-        self._below: list[int] | None = None
-
-    def needs(self) -> list[list[int]]:
-        index = self.index
-        return [[index[name] for name in each.needs if name in index] for each in self.stages]
-
-    def above(self) -> list[int]:
-        if self._above is None:
-            self._above = _reachable(self.needs())
-        return self._above
-
-    def below(self) -> list[int]:
-        if self._below is None:
-            self._below = _reachable(_turned(self.needs()))
-        return self._below
-
-    def decoded(self, bits: int) -> tuple[Stage, ...]:
-        found = []
-        while bits:
-            last = bits & -bits
-            found.append(self.stages[last.bit_length() - 1])
-            bits ^= last
-        return tuple(found)
-
-
-def _turned(edges: list[list[int]]) -> list[list[int]]:
-    back: list[list[int]] = [[] for _ in edges]
-    for number, targets in enumerate(edges):
-        for target in targets:
-            back[target].append(number)
-    return back
-
-
-def _reachable(edges: list[list[int]]) -> list[int]:
-    """For each node the bits of all nodes that its edges lead to, circles included."""
-    found = [0] * len(edges)
-    order = _deepest_first(edges)
-    changed = True
-    while changed:  # Once, and once more to see that nothing changed; circles take a few turns.
-        changed = False
-        for node in order:
-            bits = found[node]
-            for target in edges[node]:
-                bits |= found[target] | (1 << target)
-            if bits != found[node]:
-                found[node], changed = bits, True
-    return found
-
-
-def _deepest_first(edges: list[list[int]]) -> list[int]:
-    """Every node after those that its edges lead to, where no circle forbids it."""
-    order: list[int] = []
-    seen: set[int] = set()
-    for start in range(len(edges)):
-        todo = [(start, False)]
-        while todo:
-            node, left = todo.pop()
-            if left:
-                order.append(node)
-            elif node not in seen:
-                seen.add(node)
-                todo.append((node, True))
-                todo.extend((each, False) for each in edges[node] if each not in seen)
-    return order
+    signals: tuple[str, ...] = ()
+    """Which signs of harm it watches (``fault_rate``, ``latency_p99`` and so on)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,24 +320,45 @@ class Pipeline:
     """Names of environment variables that steps may inherit."""
     ruled_windows: bool | None = None
     """Whether a ruleset of the organization has time windows; None until that is resolved."""
-    _order: _Order = field(init=False, repr=False, compare=False)
+    maturity: Fact[str | None] = UNSAID
+    """``new`` for a young system that may still be promoted by hand."""
+    has_ui: Fact[bool | None] = UNSAID
+    has_consumers: Fact[bool | None] = UNSAID
+    preprod: Fact[str | None] = UNSAID
+    """``dark-cell`` where a first prod cell without customers stands for pre-production."""
+    operations: Fact[tuple[str, ...] | None] = UNSAID
+    """Public operations of the service, without deprecated ones."""
+    dependencies: Fact[tuple[str, ...] | None] = UNSAID
+    config_sources: Fact[tuple[ConfigSource, ...] | None] = UNSAID
+    notifies: Fact[tuple[str, ...] | None] = UNSAID
+    """Who is told when a stage fails or is held: ``author``, ``team_channel``, other addresses."""
+    permissions: Fact[Permissions | None] = UNSAID
+    """What a job may do that does not say it itself."""
+    references: tuple[Reference, ...] = ()
+    """What the file as a whole takes from elsewhere: includes, templates, common images."""
+    owned_path: Fact[bool | None] = UNSAID
+    """Whether somebody owns the path of this file (CODEOWNERS)."""
+    writers: Fact[tuple[Writer, ...] | None] = UNSAID
+    """Other pipelines of the same run that deploy to a production environment of this one."""
+    history: Fact[History | None] = UNSAID
+    """What the service knows of earlier runs; unknown without a service."""
+    prod: tuple[Stage, ...] = field(init=False, repr=False, compare=False)
+    first: tuple[Stage, ...] = field(init=False, repr=False, compare=False)
+    """The prod stages of the lowest wave; a prod stage without a wave counts as wave 1."""
+    _order: Order = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_order", _Order(self.stages))
+        prod = tuple(stage for stage in self.stages if stage.is_prod)
+        lowest = min((_wave(stage) for stage in prod), default=1)
+        order = Order([stage.name for stage in self.stages], [each.needs for each in self.stages])
+        object.__setattr__(self, "prod", prod)
+        object.__setattr__(self, "first", tuple(each for each in prod if _wave(each) == lowest))
+        object.__setattr__(self, "_order", order)
 
     def stage(self, name: str) -> Stage | None:
         """The stage of this name, of equal names the first."""
         number = self._order.index.get(name)
         return None if number is None else self.stages[number]
-
-    @property
-    def prod(self) -> tuple[Stage, ...]:
-        return self._order.prod
-
-    @property
-    def first(self) -> tuple[Stage, ...]:
-        """The prod stages of the lowest wave; a prod stage without a wave counts as wave 1."""
-        return self._order.first
 
     def bits(self, stages: Iterable[Stage]) -> int:
         """A set of stages of this pipeline, to be combined with ``above`` and ``below``."""
@@ -386,7 +377,7 @@ class Pipeline:
 
     def of_bits(self, bits: int) -> tuple[Stage, ...]:
         """The stages of a set, in file order."""
-        return self._order.decoded(bits)
+        return tuple(self.stages[number] for number in decoded(bits))
 
     def upstream(self, stage: Stage) -> tuple[Stage, ...]:
         """All stages that ``stage`` depends on, directly or not, in file order."""
@@ -396,3 +387,7 @@ class Pipeline:
         """Those of the stages that depend on none of the others."""
         among = self.bits(stages)
         return tuple(stage for stage in stages if not self.above(stage) & among)
+
+
+def _wave(stage: Stage) -> int:
+    return stage.wave.or_else(1) or 1

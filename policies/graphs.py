@@ -1,0 +1,86 @@
+"""Who is reached from where, in graphs of ten thousand nodes; sets of nodes are bits of an int.
+
+A chain of ten thousand jobs would take minutes with a walk for every question.
+"""
+
+from collections.abc import Iterator, Sequence
+
+
+class Order:
+    """Which node waits for which, computed when first asked; of equal names the first counts."""
+
+    __slots__ = ("_above", "_below", "_needs", "index")
+
+    def __init__(self, names: Sequence[str], needs: Sequence[Sequence[str]]) -> None:
+        self.index: dict[str, int] = {}
+        for number, name in enumerate(names):
+            self.index.setdefault(name, number)
+        self._needs = needs
+        self._above: list[int] | None = None
+        self._below: list[int] | None = None
+
+    def needs(self) -> list[list[int]]:
+        index = self.index
+        return [[index[name] for name in each if name in index] for each in self._needs]
+
+    def above(self) -> list[int]:
+        """For each node all that it waits for, directly or not."""
+        if self._above is None:
+            self._above = reachable(self.needs())
+        return self._above
+
+    def below(self) -> list[int]:
+        """For each node all that wait for it, directly or not."""
+        if self._below is None:
+            self._below = reachable(turned(self.needs()))
+        return self._below
+
+
+def decoded(bits: int) -> Iterator[int]:
+    """The numbers of a set, smallest first."""
+    while bits:
+        last = bits & -bits
+        yield last.bit_length() - 1
+        bits ^= last
+
+
+def turned(edges: list[list[int]]) -> list[list[int]]:
+    """The same graph with every edge the other way round."""
+    back: list[list[int]] = [[] for _ in edges]
+    for number, targets in enumerate(edges):
+        for target in targets:
+            back[target].append(number)
+    return back
+
+
+def reachable(edges: list[list[int]]) -> list[int]:
+    """For each node the bits of all nodes that its edges lead to, circles included."""
+    found = [0] * len(edges)
+    order = _deepest_first(edges)
+    changed = True
+    while changed:  # Once, and once more to see that nothing changed; circles take a few turns.
+        changed = False
+        for node in order:
+            bits = found[node]
+            for target in edges[node]:
+                bits |= found[target] | (1 << target)
+            if bits != found[node]:
+                found[node], changed = bits, True
+    return found
+
+
+def _deepest_first(edges: list[list[int]]) -> list[int]:
+    """Every node after those that its edges lead to, where no circle forbids it."""
+    order: list[int] = []
+    seen: set[int] = set()
+    for start in range(len(edges)):
+        todo = [(start, False)]
+        while todo:
+            node, left = todo.pop()
+            if left:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                todo.append((node, True))
+                todo.extend((each, False) for each in edges[node] if each not in seen)
+    return order
