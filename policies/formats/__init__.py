@@ -6,12 +6,12 @@ from policies.documents import DocumentError
 from policies.fields import Calendars
 from policies.findings import Span
 from policies.formats import bakegate, github_actions
-from policies.formats.model import Format, Read, Unreadable
+from policies.formats.model import Beside, Format, Read, Unreadable
 from policies.overlay import Overlay, apply
 from policies.pipeline import Pipeline
 from policies.source import Source, SourceError, read
 
-__all__ = ["FORMATS", "Format", "Read", "Unreadable", "read_pipelines"]
+__all__ = ["FORMATS", "Beside", "Format", "Read", "Unreadable", "read_pipelines"]
 
 FORMATS: Final[tuple[Format, ...]] = (bakegate.FORMAT, github_actions.FORMAT)
 
@@ -31,6 +31,7 @@ def read_pipelines(
         sources = read(text, path)
     except SourceError as error:
         return Read(path, "", (), None, (Unreadable(error.span, error.message, error.templated),))
+    beside = Beside(tuple(sources), calendars)
     pipelines: list[Pipeline] = []
     problems: list[Unreadable] = []
     name = ""
@@ -40,9 +41,9 @@ def read_pipelines(
             continue
         name = name or known.name
         try:
-            pipeline, found = known.read(source, calendars)
+            read_here, found = known.read(source, beside)
             problems.extend(found)
-            pipelines.append(apply(overlay, pipeline, path) if overlay else pipeline)
+            pipelines.extend(apply(overlay, each, path) if overlay else each for each in read_here)
         except DocumentError as error:
             problems.extend(Unreadable(issue.span, issue.message) for issue in error.issues)
     if not name:

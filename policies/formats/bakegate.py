@@ -13,7 +13,7 @@ from policies.facts import Fact
 from policies.fields import Calendars, Fields, texts, windows_of
 from policies.formats import bakegate_checks
 from policies.formats.bakegate_stages import Stages
-from policies.formats.model import Format, Unreadable
+from policies.formats.model import Beside, Format, Unreadable
 from policies.pipeline import Alarm, Origin, Owner, Pipeline, PipelineKind
 from policies.source import Mapping, Node, Scalar, Source, core_value
 
@@ -26,10 +26,10 @@ def detect(source: Source) -> bool:
     return isinstance(schema, Scalar) and schema.text.startswith(_SCHEMA)
 
 
-def read(source: Source, calendars: Calendars) -> tuple[Pipeline, tuple[Unreadable, ...]]:
+def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
     """Read one pipeline; raises DocumentError with everything that is wrong in the file."""
     root = source.root
-    told = list(_window_issues(root, calendars))
+    told = list(_window_issues(root, beside.calendars))
     formal = issues(root, core_value(root), "pipeline")
     # The parser of windows says more about them than the schema can.
     found = [issue for issue in formal if not _in_windows(root, issue)]
@@ -38,7 +38,7 @@ def read(source: Source, calendars: Calendars) -> tuple[Pipeline, tuple[Unreadab
     if found or not isinstance(root, Mapping):
         raise DocumentError(found)
     top = Fields(root, root.entries["name"].key.span)
-    return _pipeline(top, calendars, source.text.split("\n")), ()
+    return (_pipeline(top, beside.calendars, source.text.split("\n")),), ()
 
 
 def _places(root: Node) -> list[Fields]:

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from policies.classify import commands, named
 from policies.facts import SURE, Fact, Provenance, unknown
-from policies.fields import Calendars, texts
+from policies.fields import texts
 from policies.findings import Span
 from policies.formats.github_environments import Environment, of_job
 from policies.formats.github_environments import kind as environment_kind
 from policies.formats.github_steps import steps_of
-from policies.formats.model import Format, Unreadable
+from policies.formats.model import Beside, Format, Unreadable
 from policies.pipeline import (
     Bake,
     Deploy,
@@ -57,7 +57,7 @@ def detect(source: Source) -> bool:
     return "on" in root.entries or _FOLDER in source.path.replace("__", "/")
 
 
-def read(source: Source, _calendars: Calendars) -> tuple[Pipeline, tuple[Unreadable, ...]]:
+def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
     root = source.root
     if not isinstance(root, Mapping):
         raise TypeError("detect lets mappings pass only")
@@ -74,7 +74,7 @@ def read(source: Source, _calendars: Calendars) -> tuple[Pipeline, tuple[Unreada
         if isinstance(entry.value, Mapping)
     )
     name = title.text if isinstance(title, Scalar) and title.text else _slug(source.path)
-    return _pipeline(root, name, visible, stages), tuple(_duplicates(root))
+    return (_pipeline(root, name, visible, stages),), tuple(_duplicates(root))
 
 
 def _pipeline(root: Mapping, name: str, span: Span, stages: tuple[Stage, ...]) -> Pipeline:

@@ -30,10 +30,25 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a reader may look at beside its own document.
+
+    ``documents`` are all documents of the file, the own one included.
+    """
+
+    documents: tuple[Source, ...]
+    calendars: Calendars = None
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of pipeline file. ``read`` may raise DocumentError with all errors of the file."""
+    """A kind of pipeline file.
+
+    ``read`` gives every pipeline of one document, and what it could not read of it; it may raise
+    DocumentError with all errors of the document.
+    """
 
     name: str
     title: str
     detect: Callable[[Source], bool]
-    read: Callable[[Source, Calendars], tuple[Pipeline, tuple[Unreadable, ...]]]
+    read: Callable[[Source, Beside], tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]]
