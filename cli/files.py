@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from policies.formats import File, Files, Refused
+from policies.source import MAX_BYTES
+
 OVERLAY: Final = "bakegate.yaml"
 ORGANIZATION: Final = "organization.yaml"
 _ENDINGS: Final = (".yml", ".yaml", ".json")
@@ -60,7 +63,39 @@ def _found_upwards(folder: Path, name: str) -> Path | None:
 
 def repository(path: Path) -> Path:
     """The root of the repository that ``path`` lies in; outside of one, the working folder."""
-    return next((each for each in path.absolute().parents if (each / ".git").exists()), Path.cwd())
+    return _root(path) or Path.cwd()
+
+
+def _root(path: Path) -> Path | None:
+    return next((each for each in path.absolute().parents if (each / ".git").exists()), None)
+
+
+def files_around(path: Path) -> Files:
+    """The repository of a pipeline file; without ``.git``, the working folder or the file's own.
+
+    Nothing outside is ever read, whatever links say.
+    """
+    found = _root(path)
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    root = found or (Path.cwd() if file.is_relative_to(Path.cwd()) else file.parent)
+    return Files(file.relative_to(root).as_posix(), _loader(root), rooted=found is not None)
+
+
+def _loader(root: Path) -> Callable[[str], File | None]:
+    def load(name: str) -> File | None:
+        path = root / name
+        try:
+            if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+                raise Refused("a link leads out of the repository")
+            if not path.is_file():
+                return None
+            with path.open("rb") as file:
+                return File(shown(path), file.read(MAX_BYTES + 1))
+        except (OSError, ValueError) as error:
+            # A name may hold what no path can: a zero character, too many characters.
+            raise Refused(getattr(error, "strerror", None) or str(error)) from error
+
+    return load
 
 
 def shown(path: Path) -> str:

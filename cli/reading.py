@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from cli.files import OVERLAY, beside, found_upwards, repository, shown
+from cli.files import OVERLAY, beside, files_around, found_upwards, repository, shown
 from policies.findings import Span
 from policies.formats import Read, Unreadable, read_pipelines
 from policies.overlay import Overlay, read_overlay
@@ -19,7 +19,9 @@ def read_file(path: Path, overlay: Overlay | None) -> Read:
     except OSError as error:
         problem = Unreadable(Span(name, 1, 1, 1, 1), f"the file cannot be opened: {error.strerror}")
         return Read(name, "", (), None, (problem,))
-    return read_pipelines(text, name, overlay, calendars=beside(path.parent))
+    return read_pipelines(
+        text, name, overlay, calendars=beside(path.parent), files=files_around(path)
+    )
 
 
 def overlay_of(path: Path, given: Path | None) -> Overlay | None:

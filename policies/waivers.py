@@ -156,13 +156,20 @@ class Ignores:
             yield ignore.span, told, "remove the comment, or move it to the line of the finding"
 
 
-def read_ignores(source: Source | None) -> Ignores:
-    """The ignores in the comments of a file; one alone on its line speaks of the line below."""
-    if source is None:
-        return Ignores(())
+def read_ignores(*sources: Source | None) -> Ignores:
+    """The ignores in the comments of a file and of those that it brings in.
+
+    One alone on its line speaks of the line below.
+    """
+    return Ignores(tuple(each for source in sources if source for each in _ignores(source)))
+
+
+def _ignores(source: Source) -> Iterator[Ignore]:
     alone = {each.line for each in source.comments if each.alone}
-    found = (_ignore(source.path, each, alone) for each in source.comments)
-    return Ignores(tuple(each for each in found if each))
+    for comment in source.comments:
+        found = _ignore(source.path, comment, alone)
+        if found:
+            yield found
 
 
 def _ignore(path: str, comment: Comment, alone: set[int]) -> Ignore | None:

@@ -7,7 +7,7 @@ and ``ignore-valid`` for ignores that do nothing.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -39,13 +39,21 @@ class PipelineReport:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file that was read. ``text`` is what excerpts are cut from."""
+    """One file that was read. ``text`` is what excerpts are cut from.
+
+    ``parts`` are the texts of other files that it brings in, by their paths: findings point there.
+    """
 
     path: str
     format: str
     pipelines: tuple[PipelineReport, ...]
     findings: tuple[Finding, ...]
     text: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def text_of(self, path: str) -> str:
+        """The text that a place in ``path`` lies in; empty where it was not read."""
+        return self.text if path == self.path else self.parts.get(path, "")
 
     @property
     def crashed(self) -> bool:
@@ -66,7 +74,7 @@ def lint(
     exceptions: Exceptions = NO_EXCEPTIONS,
 ) -> FileReport:
     """Judge one file. ``rulesets`` gives what holds for a pipeline at ``at``."""
-    ignores = read_ignores(read.source)
+    ignores = read_ignores(read.source, *read.parts)
     findings = [
         _unreadable(each.span, each.message, templated=each.templated) for each in read.problems
     ]
@@ -83,13 +91,15 @@ def lint(
                 results[effective.rule.id], found = run.rule(effective)
                 findings.extend(found)
         reports.append(PipelineReport(pipeline.name, resolved.organization, results))
-    findings.extend(_complaints(ignores, forbidden))
+    # Whether an ignore of another file does something is told where that file is judged itself.
+    findings.extend(each for each in _complaints(ignores, forbidden) if each.span.path == read.path)
     return FileReport(
         path=read.path,
         format=read.format,
         pipelines=tuple(reports),
         findings=tuple(sorted(findings, key=_order)),
         text=read.source.text if read.source else "",
+        parts={each.path: each.text for each in read.parts},
     )
 
 

@@ -6,12 +6,24 @@ from policies.documents import DocumentError
 from policies.fields import Calendars
 from policies.findings import Span
 from policies.formats import bakegate, github_actions
+from policies.formats.files import File, Files, Refused
+from policies.formats.follower import Follower
 from policies.formats.model import Beside, Format, Read, Unreadable
 from policies.overlay import Overlay, apply
 from policies.pipeline import Pipeline
 from policies.source import Source, SourceError, read
 
-__all__ = ["FORMATS", "Beside", "Format", "Read", "Unreadable", "read_pipelines"]
+__all__ = [
+    "FORMATS",
+    "Beside",
+    "File",
+    "Files",
+    "Format",
+    "Read",
+    "Refused",
+    "Unreadable",
+    "read_pipelines",
+]
 
 FORMATS: Final[tuple[Format, ...]] = (bakegate.FORMAT, github_actions.FORMAT)
 
@@ -22,16 +34,19 @@ def read_pipelines(
     overlay: Overlay | None = None,
     *,
     calendars: Calendars = None,
+    files: Files | None = None,
 ) -> Read:
     """Read all pipelines of a file; whatever the bytes, what is wrong is a problem, never an error.
 
-    ``path`` is as the overlay writes it: relative to the repository's root, with ``/``.
+    ``path`` is as the overlay writes it: relative to the repository's root, with ``/``. ``files``
+    gives the other files of the repository; without it what they would bring in is unknown.
     """
     try:
         sources = read(text, path)
     except SourceError as error:
-        return Read(path, "", (), None, (Unreadable(error.span, error.message, error.templated),))
-    beside = Beside(tuple(sources), calendars)
+        return Read(path, "", (), None, (_unreadable(error),))
+    follower = Follower(files)
+    beside = Beside(tuple(sources), calendars, follower)
     pipelines: list[Pipeline] = []
     problems: list[Unreadable] = []
     name = ""
@@ -48,7 +63,13 @@ def read_pipelines(
             problems.extend(Unreadable(issue.span, issue.message) for issue in error.issues)
     if not name:
         problems.append(_unknown(sources[0]))
-    return Read(path, name, tuple(pipelines), sources[0], tuple(problems))
+    problems.extend(_unreadable(each) for each in follower.problems)
+    parts = tuple(follower.parts.values())
+    return Read(path, name, tuple(pipelines), sources[0], tuple(problems), parts)
+
+
+def _unreadable(error: SourceError) -> Unreadable:
+    return Unreadable(error.span, error.message, error.templated)
 
 
 def _unknown(source: Source) -> Unreadable:

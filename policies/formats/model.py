@@ -1,10 +1,11 @@
 """What a reader of a format gives, whatever the format."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policies.fields import Calendars
 from policies.findings import Span
+from policies.formats.follower import Follower
 from policies.pipeline import Pipeline
 from policies.source import Source
 
@@ -20,24 +21,30 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Everything that was found in one file; ``source`` is its first readable document."""
+    """Everything that was found in one file; ``source`` is its first readable document.
+
+    ``parts`` are the documents of other files that it brings in.
+    """
 
     path: str
     format: str
     pipelines: tuple[Pipeline, ...]
     source: Source | None
     problems: tuple[Unreadable, ...] = ()
+    parts: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What a reader may look at beside its own document.
 
-    ``documents`` are all documents of the file, the own one included.
+    ``documents`` are all documents of the file, the own one included; ``follower`` leads to other
+    files of the repository.
     """
 
     documents: tuple[Source, ...]
     calendars: Calendars = None
+    follower: Follower = field(default_factory=Follower)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,13 @@ def render_text(report: Report, *, color: bool = False) -> str:
     paint = _paint if color else _plain
     lines: list[str] = []
     for file in sorted(report.files, key=lambda each: each.path):
-        source = file.text.splitlines()
+        sources: dict[str, list[str]] = {}
         for finding in file.findings:
             if finding.result is not Result.WAIVED and finding.enforcement > Enforcement.OBSERVE:
-                lines.extend((*_finding(finding, source, paint), ""))
+                path = finding.span.path
+                if path not in sources:
+                    sources[path] = file.text_of(path).splitlines()
+                lines.extend((*_finding(finding, sources[path], paint), ""))
     lines.extend(_summary(report, paint))
     return "\n".join(lines) + "\n"
 

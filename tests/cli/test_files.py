@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.files import found_upwards, pipeline_files, repository, shown
+from cli.files import files_around, found_upwards, pipeline_files, repository, shown
+from policies.formats import File, Refused
 
 Write = Callable[[str, str], Path]
 
@@ -33,3 +34,36 @@ def test_a_path_is_shown_relative_to_here(tmp_path: Path, monkeypatch: pytest.Mo
     assert shown(Path("./x/../deploy.yml")) == "deploy.yml"
     assert shown(tmp_path / "a" / "deploy.yml") == "a/deploy.yml"
     assert shown(Path("../deploy.yml")) == "../deploy.yml"
+
+
+def test_files_around_a_pipeline_end_at_its_repository(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("secret.yml", "password: x")
+    write("repo/.git/HEAD", "")
+    here = write("repo/ci/deploy.yml", "")
+    write("repo/parts/a.yml", "a: 1")
+    (tmp_path / "repo/parts/out.yml").symlink_to(tmp_path / "secret.yml")
+    (tmp_path / "repo/parts/in.yml").symlink_to("a.yml")
+    (tmp_path / "repo/parts/round.yml").symlink_to("round.yml")
+    files = files_around(here)
+    assert (files.home, files.rooted) == ("ci/deploy.yml", True)
+    assert files.load("parts/a.yml") == File("repo/parts/a.yml", b"a: 1")
+    assert files.load("parts/in.yml") == File("repo/parts/in.yml", b"a: 1")
+    assert files.load("parts/b.yml") is None
+    assert files.load("parts") is None
+    assert files.load("parts/round.yml") is None
+    for odd in ("../secret.yml", "parts/out.yml", "a\0b", "x" * 5000):
+        with pytest.raises(Refused):
+            files.load(odd)
+
+
+def test_without_a_repository_nothing_is_surely_missing(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write("plain/ci.yml", "")
+    assert files_around(file).home == "ci.yml"
+    monkeypatch.chdir(tmp_path)
+    files = files_around(file)
+    assert (files.home, files.rooted) == ("plain/ci.yml", False)

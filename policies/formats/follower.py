@@ -1,0 +1,93 @@
+"""Following the references of a pipeline file: within its repository, counted, no circles."""
+
+import posixpath
+from dataclasses import dataclass, field
+from typing import Final
+
+from policies.findings import Span
+from policies.formats.files import Files, Refused
+from policies.source import Source, SourceError, read
+
+#: Most files that one pipeline may bring in; GitLab allows 150 includes, Azure Pipelines 100.
+MAX_FILES: Final = 150
+#: Deepest chain of files that name one another, as Azure Pipelines and GitLab have it.
+MAX_CHAIN: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that another one brings in. ``chain`` are the paths that lead to it, its own last."""
+
+    chain: tuple[str, ...]
+    source: Source
+
+    @property
+    def path(self) -> str:
+        """From the root of the repository."""
+        return self.chain[-1]
+
+
+class NotFollowed(Exception):
+    """A reference that leads to nothing readable; ``note`` says why what it brings is unknown."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__(note)
+        self.note = note
+
+
+@dataclass(slots=True)
+class Follower:
+    """Follows references of one file and keeps what it read and what was wrong with it."""
+
+    files: Files | None = None
+    parts: dict[str, Source] = field(default_factory=dict)
+    problems: list[SourceError] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Where following starts."""
+        return (self.files.home,) if self.files else ()
+
+    def follow(self, reference: str, place: Span, chain: tuple[str, ...]) -> Part:
+        """The file at ``reference``, a path from the root, named at ``place`` by the last of chain.
+
+        Raises NotFollowed, and keeps a located problem where the reference itself is wrong.
+        """
+        if self.files is None:
+            raise NotFollowed(f"{reference} is not read here")
+        path = posixpath.normpath(reference.lstrip("/") or ".")
+        if path == ".." or path.startswith("../"):
+            raise self._wrong(place, f"{reference} leads out of the repository; name a file in it")
+        if path in chain:
+            circle = " -> ".join((*chain[chain.index(path) :], path))
+            raise self._wrong(place, f"files name one another in a circle: {circle}; break it")
+        if len(chain) >= MAX_CHAIN:
+            raise self._wrong(place, f"more than {MAX_CHAIN} files name one another; flatten them")
+        self.count += 1
+        if self.count > MAX_FILES:
+            raise self._wrong(place, f"more than {MAX_FILES} files are brought in; use fewer")
+        if path not in self.parts:
+            self.parts[path] = self._read(path, place, self.files)
+        return Part((*chain, path), self.parts[path])
+
+    def _read(self, path: str, place: Span, files: Files) -> Source:
+        try:
+            file = files.load(path)
+        except Refused as error:
+            raise self._wrong(place, f"{path} cannot be read: {error}") from error
+        if file is None and files.rooted:
+            raise self._wrong(place, f"there is no file {path} in this repository; correct it")
+        if file is None:
+            raise NotFollowed(f"{path} is not beside this file")
+        try:
+            return read(file.text, file.path)[0]
+        except SourceError as error:
+            self.problems.append(error)
+            raise NotFollowed(f"{path} cannot be read") from error
+
+    def _wrong(self, place: Span, message: str) -> NotFollowed:
+        """A problem, told once although one file may be named by many."""
+        if not any((each.span, each.message) == (place, message) for each in self.problems):
+            self.problems.append(SourceError(place, message))
+        return NotFollowed(message.partition(";")[0])

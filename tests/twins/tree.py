@@ -1,0 +1,13 @@
+"""A repository in memory: the files of a dictionary, by their paths from its root."""
+
+from policies.formats import File, Files
+
+
+def tree(home: str, texts: dict[str, str], *, rooted: bool = True) -> Files:
+    """The files around ``home``; each is shown by its path from the root."""
+
+    def load(path: str) -> File | None:
+        text = texts.get(path)
+        return None if text is None else File(path, text.encode())
+
+    return Files(home, load, rooted=rooted)
