@@ -24,6 +24,8 @@ from policies.pipeline import (
 )
 from policies.source import Mapping
 from policies.stage_parts import read_approvals, read_bake, read_synthetics
+from policies.traits import DEPLOYMENT, PIPELINE, STAGE, read_targets
+from policies.traits import said as declared
 
 T = TypeVar("T")
 
@@ -72,6 +74,7 @@ def apply(overlay: Overlay, pipeline: Pipeline, file_path: str) -> Pipeline:
         windows=pipeline.windows.overlaid(windows_of(fields, None), fields.place("time_windows"))
         if windows
         else pipeline.windows,
+        **declared(fields, PIPELINE, Provenance.OVERLAY),
     )
 
 
@@ -157,7 +160,10 @@ def _stage(fields: Fields, stage: Stage) -> Stage:
         transition=_laid(fields, "transition", stage.transition, str),
         configuration=_laid(fields, "configuration", stage.configuration, str),
         deploy=_deploy(fields, stage.deploy),
+        **declared(fields, STAGE, Provenance.OVERLAY),
     )
+    if fields.node.get("targets"):
+        laid = replace(laid, targets=read_targets(fields))
     if fields.group("approvals"):
         laid = replace(laid, approvals=_as_overlay(approvals))
     if fields.node.get("synthetics"):
@@ -195,7 +201,8 @@ def _deploy(fields: Fields, deploy: Deploy | None) -> Deploy | None:
         words = frozenset(texts(events))
         said = deploy.rollback_on.overlaid(words, fields.place("rollback_on"))
         deploy = replace(deploy, rollback_on=said)
-    return deploy
+    inside = fields.group("deploy")
+    return replace(deploy, **declared(inside, DEPLOYMENT, Provenance.OVERLAY)) if inside else deploy
 
 
 def _as_overlay(fact: Fact[T]) -> Fact[T]:

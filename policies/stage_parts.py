@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from policies.durations import parse_duration
-from policies.facts import Fact
+from policies.facts import UNSAID, Fact
 from policies.fields import Fields, texts
 from policies.pipeline import Approvals, Bake, OnAlarm, Request, Synthetic
 from policies.source import Mapping
@@ -51,9 +51,18 @@ def read_synthetics(fields: Fields) -> tuple[Synthetic, ...]:
             span=each.span,
             every=each.fact("every", duration),
             requests=tuple(_request(request) for request in each.listed("requests")),
+            outside=_outside(each),
+            operations=texts(each.node.get("operations")),
+            dependencies=texts(each.node.get("dependencies")),
         )
         for each in fields.listed("synthetics")
     )
+
+
+def _outside(fields: Fields) -> Fact[bool | None]:
+    """Whether a prober stands outside is nowhere to be seen unless it is declared."""
+    found = fields.scalar("outside")
+    return Fact(fields.flag("outside"), found.span) if found else UNSAID
 
 
 def _request(fields: Fields) -> Request:

@@ -16,6 +16,7 @@ from policies.formats.bakegate_stages import Stages
 from policies.formats.model import Beside, Format, Unreadable
 from policies.pipeline import Alarm, Origin, Owner, Pipeline, PipelineKind
 from policies.source import Mapping, Node, Scalar, Source, core_value
+from policies.traits import PIPELINE, all_of
 
 _SCHEMA: Final = "bakegate/pipeline/"
 
@@ -84,6 +85,7 @@ def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
         artifact=artifact,
         deployers=stages.deployers,
         environment=texts(top.node.get("environment")),
+        **all_of(top, PIPELINE),
     )
 
 
@@ -118,6 +120,7 @@ def _alarm(fields: Fields) -> Alarm:
         period=parse_duration(fields.text("period", "1m")).exact,
         missing=fields.text("missing", "unknown"),
         scope=fields.text("scope", "stage"),
+        signals=texts(fields.node.get("signals")),
     )
 
 

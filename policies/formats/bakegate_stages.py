@@ -9,6 +9,7 @@ from policies.facts import Fact, Provenance
 from policies.fields import Calendars, Fields, texts, windows_of
 from policies.findings import Span
 from policies.formats.softeners import softener
+from policies.guards import Mutex, Queue
 from policies.pipeline import (
     Bake,
     Deploy,
@@ -18,8 +19,8 @@ from policies.pipeline import (
     StageKind,
     Step,
     StepKind,
-    Target,
 )
+from policies.references import Pin, Reference, ReferenceKind
 from policies.source import Mapping, Scalar
 from policies.stage_parts import (
     duration,
@@ -28,6 +29,7 @@ from policies.stage_parts import (
     read_synthetics,
     read_transition,
 )
+from policies.traits import DEPLOYMENT, STAGE, all_of, read_targets
 
 
 class Stages:
@@ -39,6 +41,8 @@ class Stages:
         self.top = top
         self.lines = lines
         self.calendars = calendars
+        source = top.group("source")
+        self.branches = source.names("branch") if source else Fact(None, top.span)
         self.deployers = tuple(_deployer(each, alarms) for each in top.named("deployers"))
 
     def read(self) -> tuple[Stage, ...]:
@@ -68,13 +72,23 @@ class Stages:
             transition=read_transition(fields),
             approvals=read_approvals(fields),
             configuration=fields.fact("configuration", str),
-            targets=tuple(_target(each) for each in fields.listed("targets")),
+            targets=read_targets(fields),
             parallel=int(fields.text("parallel", "1")),
             checklist=texts(fields.node.get("checklist")),
             synthetics=read_synthetics(fields),
             windows=windows_of(fields, self.calendars),
             rollback=fields.text("rollback"),
+            **self._guarded(fields),
         )
+
+    def _guarded(self, fields: Fields) -> dict[str, Any]:
+        """What holds of every stage because our own executor runs it, and what is declared."""
+        place = fields.span
+        return all_of(fields, STAGE) | {
+            "mutex": Fact(Mutex(fields.name, Queue.LATEST, place), place),
+            "branches": self.branches,
+            "analyses": Fact(None, place),
+        }
 
     def _deploy(self, fields: Fields) -> Deploy | None:
         node = fields.node.get("deploy")
@@ -127,13 +141,30 @@ def _deployer(fields: Fields, alarms: tuple[str, ...]) -> Deploy:
         hosts=fields.fact("hosts", int),
         batch=fields.fact("batch", int),
         min_healthy=fields.fact("min_healthy", int),
-        deadline=fields.fact("deadline", duration),
         rollback_on=Fact(rollback, events.span),
         rollback_alarms=named,
         checks=Fact(("validate",) if validates else None, checks),
         hooks=_hooks(hooks) if hooks else None,
         name=fields.name,
+        **_conduct(fields),
     )
+
+
+def _conduct(fields: Fields) -> dict[str, Any]:
+    """How the deployment works inside: what is declared, and what our own deployers always do."""
+    place = fields.span
+    always: dict[str, Fact[Any]] = {
+        "strategy": Fact("rolling", place),
+        "on_deadline": Fact("abort", place),
+        "artifact": Fact(Reference("", ReferenceKind.ARTIFACT, Pin.DIGEST, place), place),
+        "exposures": Fact(None, place),
+    }
+    declared = all_of(fields, DEPLOYMENT)
+    return always | {
+        name: fact
+        for name, fact in declared.items()
+        if fact.value is not None or name not in always
+    }
 
 
 def _hooks(fields: Fields) -> Hooks:
@@ -198,7 +229,3 @@ def _soft(fields: Fields, lines: list[str]) -> Fact[str | None] | None:
         return Fact("soft_fail", fields.place("soft_fail"))
     run = fields.scalar("run")
     return softener(run, lines) if run else None
-
-
-def _target(fields: Fields) -> Target:
-    return Target(fields.name, fields.text("region"), fields.text("zone"))

@@ -9,8 +9,9 @@ from policies.documents import DocumentError
 from policies.facts import Fact, Provenance
 from policies.findings import Span
 from policies.formats import Read, read_pipelines
+from policies.guards import Mutex, Queue
 from policies.overlay import read_overlay
-from policies.pipeline import OnAlarm, StageKind, StepKind
+from policies.pipeline import OnAlarm, StageKind, StepKind, Target
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "pipelines" / "shop.workflow.yml"
 OVERLAY = """\
@@ -113,3 +114,31 @@ def test_a_broken_overlay() -> None:
         read_overlay(
             "schema: bakegate/overlay/v1\npipelines: {a.yml: {teir: 0}}\n", "bakegate.yaml"
         )
+
+
+def test_what_no_tool_can_say_of_a_deployment_and_a_stage() -> None:
+    overlay = (
+        "schema: bakegate/overlay/v1\n"
+        "pipelines:\n"
+        "  .github/workflows/shop.yml:\n"
+        "    has_ui: true\n"
+        "    notify: [author]\n"
+        "    stages:\n"
+        "      deploy-prod:\n"
+        "        deploy: {strategy: canary, max_unavailable: 10%, drain: 30s}\n"
+        "        mutex: {key: prod, queue: fifo}\n"
+        "        targets: [{name: eu, region: eu, traffic: 40%}]\n"
+        "        variables: {MODE: live}\n"
+    )
+    pipeline = shop(overlay).pipelines[0]
+    assert (pipeline.has_ui.value, pipeline.has_ui.provenance) == (True, Provenance.OVERLAY)
+    assert pipeline.notifies.value == ("author",)
+    stage = pipeline.stage("deploy-prod")
+    assert stage is not None
+    assert stage.deploy is not None
+    assert (stage.deploy.strategy.value, stage.deploy.max_unavailable.value) == ("canary", 0.1)
+    mutex = stage.mutex.value
+    assert isinstance(mutex, Mutex)
+    assert (mutex.key, mutex.queue, mutex.span.line) == ("prod", Queue.FIFO, 9)
+    assert stage.targets == (Target("eu", "eu", traffic=0.4),)
+    assert stage.variables.value == {"MODE": "live"}

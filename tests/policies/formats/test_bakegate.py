@@ -8,6 +8,7 @@ import pytest
 from policies.facts import Fact, Provenance
 from policies.findings import Span
 from policies.formats import Read, read_pipelines
+from policies.guards import Mutex, Queue
 from policies.pipeline import (
     Approvals,
     OnAlarm,
@@ -18,6 +19,7 @@ from policies.pipeline import (
     StepKind,
     Target,
 )
+from policies.references import Pin, Reference
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pipelines" / "every-key.yaml"
 
@@ -112,7 +114,7 @@ def test_preprod(pipeline: Pipeline) -> None:
 def test_bake(pipeline: Pipeline) -> None:
     stage = pipeline.stages[3]
     assert stage.bake is not None
-    assert stage.bake.time == Fact(timedelta(hours=1), Span("p.yaml", 40, 18, 40, 21))
+    assert stage.bake.time == Fact(timedelta(hours=1), Span("p.yaml", 51, 18, 51, 21))
     assert (stage.bake.positive.value, stage.bake.negative.value) == (3000, 0)
     assert stage.bake.alarms.value == ("errors",)
     assert stage.bake.on_alarm.value is OnAlarm.ROLLBACK
@@ -172,7 +174,10 @@ def test_scripts_that_let_a_failure_pass_are_named_at_their_place() -> None:
 
 def test_last_wave(pipeline: Pipeline) -> None:
     wave = pipeline.stages[5]
-    assert wave.targets == (Target("cell-2", "eu", "a"), Target("cell-3", "eu", "b"))
+    assert wave.targets == (
+        Target("cell-2", "eu", "a", "two", 0.05),
+        Target("cell-3", "eu", "b"),
+    )
     assert wave.parallel == 2
     assert wave.transition.value == "manual"
     assert wave.approvals.value == Approvals(2, ("lead",), forbid_author=True)
@@ -181,6 +186,59 @@ def test_last_wave(pipeline: Pipeline) -> None:
     assert pipeline.windows.value is None
 
 
+def test_what_an_author_declares_of_the_service(pipeline: Pipeline) -> None:
+    assert (pipeline.maturity.value, pipeline.preprod.value) == ("new", "dark-cell")
+    assert (pipeline.has_ui.value, pipeline.has_consumers.value) == (True, True)
+    assert pipeline.operations.value == ("GET /tickets", "POST /tickets")
+    assert pipeline.dependencies.value == ("payments",)
+    assert pipeline.notifies.value == ("author", "team_channel")
+    sources = pipeline.config_sources.or_else(()) or ()
+    assert [(each.name, each.kind, each.pipeline) for each in sources] == [
+        ("flags", "flags", "tickets-flags")
+    ]
+    alarms = pipeline.alarms.or_else(()) or ()
+    assert alarms[0].signals == ("fault_rate",)
+
+
+def test_what_an_author_declares_of_a_deployment(pipeline: Pipeline) -> None:
+    deploy = pipeline.stages[1].deploy
+    assert deploy is not None
+    assert (deploy.strategy.value, deploy.on_deadline.value) == ("rolling", "abort")
+    assert (deploy.max_unavailable.value, deploy.surge.value) == (0.33, 0.1)
+    assert (deploy.drain.value, deploy.retained.value) == (timedelta(seconds=30), 5)
+    assert (deploy.rollback_batch.value, deploy.availability.value) == (0.33, "single")
+    assert deploy.forward_only.value is False
+
+
+def test_what_our_executor_always_does() -> None:
+    found = read(SMALL).pipelines[0].stages[0]
+    assert found.deploy is not None
+    assert (found.deploy.strategy.value, found.deploy.on_deadline.value) == ("rolling", "abort")
+    artifact = found.deploy.artifact.value
+    assert isinstance(artifact, Reference)
+    assert artifact.pin is Pin.DIGEST
+    mutex = found.mutex.value
+    assert isinstance(mutex, Mutex)
+    assert (mutex.key, mutex.queue) == ("beta", Queue.LATEST)
+    assert (found.deploy.drain.value, found.callers.value) == (None, None)
+
+
+def test_what_an_author_declares_of_a_stage(pipeline: Pipeline) -> None:
+    gamma = pipeline.stages[2]
+    assert gamma.callers.value == ("owner", "synthetics")
+    assert gamma.variables.value == {"PAYMENTS_URL": "https://pay.example"}
+    assert gamma.branches.value == ("main",)
+    (buy,) = gamma.synthetics
+    assert buy.outside.value is True
+    assert (buy.operations, buy.dependencies) == (("POST /tickets",), ("payments",))
+
+
+SMALL = """\
+schema: bakegate/pipeline/v1
+name: x
+deployers: {hosts: {type: local, hosts: 1}}
+stages: [{name: beta, kind: test, deploy: hosts}]
+"""
 BROKEN = """\
 schema: bakegate/pipeline/v1
 name: x
