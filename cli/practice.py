@@ -55,7 +55,7 @@ def _same(resolved: Resolved) -> Practice:
 def _of_pipeline(tree: Tree, pipeline: Pipeline, at: datetime) -> Resolved | None:
     """None for a pipeline that names no node of the tree."""
     named = pipeline.organization.or_else("")
-    return tree.resolved(named, at) if named and tree.root.path_to(named) else None
+    return tree.resolved(named, at) if named and tree.has(named) else None
 
 
 def _from_ruleset(name: str, at: datetime) -> Resolved:

@@ -1,29 +1,39 @@
 """Rulesets: files to what holds for one organization at one instant."""
 
 from policies.ruleset.builtin import BUILTIN
+from policies.ruleset.chain import NOT_READY, Asked, Chain, Ready, resolve, root_chain
 from policies.ruleset.codec import from_json
 from policies.ruleset.model import (
+    DEFAULT,
     Effective,
     ExceptionPolicy,
+    Origin,
     Resolved,
     Ruleset,
+    StepKey,
     Upcoming,
     to_json,
 )
 from policies.ruleset.reading import builtin, read_ruleset
-from policies.ruleset.resolve import breaches, resolve
 
 __all__ = [
     "BUILTIN",
+    "DEFAULT",
+    "NOT_READY",
+    "Asked",
+    "Chain",
     "Effective",
     "ExceptionPolicy",
+    "Origin",
+    "Ready",
     "Resolved",
     "Ruleset",
+    "StepKey",
     "Upcoming",
-    "breaches",
     "builtin",
     "from_json",
     "read_ruleset",
     "resolve",
+    "root_chain",
     "to_json",
 ]

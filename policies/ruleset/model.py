@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from policies.canonical import digest
 from policies.findings import Enforcement, Span
@@ -15,6 +15,8 @@ from policies.source import read
 from policies.windows import Window, WindowSet, parse_windows
 from policies.windows import zone as zone_of
 
+#: Who set a value that no file sets.
+DEFAULT: Final = "built-in default"
 #: What unknown means in a lint; waiting is nothing that a file under review can do.
 ON_UNKNOWN_LINT: Final = ("ignore", "warn", "block")
 #: What unknown means at a gate, from the loosest to the strictest.
@@ -39,6 +41,19 @@ class Step:
     def starts_at(self, zone: str) -> datetime:
         start = datetime(self.start.year, self.start.month, self.start.day, tzinfo=zone_of(zone))
         return start.astimezone(UTC)
+
+
+class StepKey(NamedTuple):
+    """Which step of which ruleset: the node that has the ruleset, the rule, the day, for whom."""
+
+    node: str
+    rule: str
+    day: date
+    organizations: tuple[str, ...]
+
+    @classmethod
+    def of(cls, node: str, rule: str, step: Step) -> "StepKey":
+        return cls(node, rule, step.start, step.organizations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +154,21 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who set a value, where its own file says it, and which node above locked it."""
+
+    by: str = DEFAULT
+    span: Span | None = None
+    locked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
     """What holds for one rule in one organization at one instant.
 
     ``set_by`` names the place that set the level. ``locked`` holds the names of locked parameters,
-    and ``enforcement`` where the level itself is locked.
+    and ``enforcement`` where the level itself is locked. ``origins`` tells the same of each value
+    by its name; it explains and is no part of what was decided, so it is not stored.
     """
 
     rule: AnyRule
@@ -153,9 +178,10 @@ class Effective:
     on_unknown_gate: str
     reason: str = ""
     debate: str = ""
-    set_by: str = "built-in default"
+    set_by: str = DEFAULT
     locked: frozenset[str] = frozenset()
     next: Upcoming | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +190,11 @@ class PlacedWindows:
 
     place: str
     sources: tuple[WindowText, ...]
+
+    def set(self, zone: str) -> WindowSet:
+        """The windows of the files of a node are a union."""
+        windows = (window for source in self.sources for window in source.windows(zone))
+        return WindowSet(self.place, tuple(windows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +210,8 @@ class Resolved:
 
     @property
     def windows(self) -> tuple[WindowSet, ...]:
-        """One set for each node: the windows of the files of a node are a union."""
-        return tuple(
-            WindowSet(
-                each.place,
-                tuple(window for source in each.sources for window in source.windows(self.zone)),
-            )
-            for each in self.placed
-        )
+        """One set for each node."""
+        return tuple(each.set(self.zone) for each in self.placed)
 
     @property
     def digest(self) -> str:

@@ -1,12 +1,13 @@
 """The tree of organizations: every lock that a node breaks, now or later, told when it is read."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from policies.documents import DocumentError
 from policies.findings import Enforcement
+from policies.ruleset import StepKey
 from policies.tree import Tree, read_tree
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -78,3 +79,53 @@ def test_a_node_without_a_ruleset_holds_what_its_parent_says() -> None:
     resolved = tree(LATER, "orders\n").resolved("retail/carts", AT)
     assert resolved.rules["unit-tests"].enforcement is Enforcement.WARN
     assert (resolved.organization, resolved.zone) == ("retail/carts", "Europe/Berlin")
+
+
+def test_an_unknown_node_is_told_with_all_that_there_are() -> None:
+    with pytest.raises(DocumentError) as caught:
+        tree(LATER, "orders\n").resolved("retail/order", AT)
+    assert str(caught.value) == (
+        "organization.yaml:2:7: there is no organization 'retail/order'; there are retail,"
+        " retail/orders, retail/carts"
+    )
+
+
+def test_what_is_said_of_unknown_in_general_cannot_loosen_what_is_locked() -> None:
+    retail = "retail\nrules: {unit-tests: {on_unknown: {gate: block}, locked: true}}\n"
+    strict = tree(retail, "orders\non_unknown: {gate: ignore}\n").resolved("retail/orders", AT)
+    assert strict.rules["unit-tests"].on_unknown_gate == "block"
+    assert strict.rules["bake-time"].on_unknown_gate == "ignore"
+    locked = "retail\nrules: {unit-tests: {locked: true}}\n"
+    assert refused(locked, "orders\non_unknown: {gate: ignore}\n") == [
+        (
+            "orders.yaml:1:1: unit-tests: on_unknown.gate 'ignore' is looser than on_unknown.gate"
+            " 'hold', locked by retail; only a stricter answer is allowed"
+        )
+    ]
+
+
+STEP = "schedule: {announced: 2026-10-01, steps: [{from: 2026-12-24, enforcement: block}]}"
+FREEZE = """time_windows:
+  - {name: peak, effect: deny, between: {from: 2026-12-20, until: 2027-01-04}, owner: retail}
+"""
+
+
+def test_a_step_that_falls_into_a_freeze_waits_for_its_end() -> None:
+    retail = f"retail\nrules: {{unit-tests: {{enforcement: warn, {STEP}}}}}\n"
+    frozen = tree(retail + FREEZE, "orders\n")
+    thaw = datetime(2027, 1, 3, 23, tzinfo=UTC)
+    held = frozen.resolved("retail", datetime(2026, 12, 28, tzinfo=UTC)).rules["unit-tests"]
+    assert (held.enforcement, held.next and held.next.at) == (Enforcement.WARN, thaw)
+    assert frozen.resolved("retail", thaw).rules["unit-tests"].enforcement is Enforcement.BLOCK
+    free = tree(retail, "orders\n" + FREEZE)
+    day = datetime(2026, 12, 28, tzinfo=UTC)
+    assert free.resolved("retail", day).rules["unit-tests"].enforcement is Enforcement.BLOCK
+    assert free.resolved("retail/orders", day).rules["unit-tests"].enforcement is Enforcement.WARN
+
+
+def test_a_step_that_enough_pipelines_are_ready_for_comes_early() -> None:
+    steps = tree(f"retail\nrules: {{unit-tests: {{enforcement: warn, {STEP}}}}}\n", "orders\n")
+    key = StepKey("retail", "unit-tests", date(2026, 12, 24), ())
+    early = steps.when({key: AT})
+    assert early.resolved("retail/carts", AT).rules["unit-tests"].enforcement is Enforcement.BLOCK
+    assert steps.resolved("retail/carts", AT).rules["unit-tests"].enforcement is Enforcement.WARN
