@@ -1,67 +1,154 @@
 """A release that is killed at any boundary ends as it would have, and nothing is done twice."""
 
+import io
+import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
+from service.adapters.artifacts import ArtifactStore
+from service.adapters.hosts import LocalDeployer
+
+pytestmark = pytest.mark.recovery
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
-#: Everything that one release does outside, once each, in this order.
-EFFECTS = [
-    "shop:1:build",
-    "shop:1/beta/beta:deploy 0",
-    "shop:1/beta/beta:deploy 1",
-    "shop:1/beta/beta:test",
-    "shop:1/cell/cell:deploy 0",
+SERVER = """\
+import os, socket
+listening = socket.create_server(("127.0.0.1", int(os.environ["BAKEGATE_PORT"])))
+while True:
+    listening.accept()[0].close()
+"""
+#: What one release does outside, once each, in this order.
+EFFECTS = ["shop:1:build", "shop:1/beta/beta:test"]
+#: The hosts that it starts, by what their own processes wrote.
+STARTS = [
+    ("shop:1/beta/beta:deploy", "beta-1"),
+    ("shop:1/beta/beta:deploy", "beta-2"),
+    ("shop:1/cell/cell:deploy", "cell-1"),
 ]
-#: Boundaries for the short form: commits of decisions, claims and reports, and calls between them.
-SHORT = (5, 11, 18, 25)
-LONG = range(1, 1000)
+#: The submission's commit, then for each of five effects six commits (claimed by queue and run,
+#: journaled, reported, journaled, ended) and one call of a port; each has two sides.
+BOUNDARIES = 2 * (1 + 5 * (6 + 1))
+#: How many releases are promoted beside each other; they mostly wait.
+_BESIDE = 6
+#: On PostgreSQL the short form takes one boundary of so many.
+_SPARSE = 16
 
 
-def boundaries() -> range | tuple[int, ...]:
-    return LONG if os.environ.get("BAKEGATE_RECOVERY") == "long" else SHORT
+@dataclass(frozen=True, slots=True)
+class Nursery:
+    """Processes that fork one worker after the other, so that imports are paid for once."""
+
+    folder: Path
+    free: SimpleQueue[subprocess.Popen[str]]
+
+    def work(self, url: str, folder: Path, kill_at: int) -> tuple[int, str]:
+        """The exit status of a worker and what it said."""
+        nurse = self.free.get()
+        try:
+            assert nurse.stdin
+            assert nurse.stdout
+            nurse.stdin.write(f"{url} {folder} {kill_at}\n")
+            nurse.stdin.flush()
+            status, _, said = nurse.stdout.readline().partition(" ")
+        finally:
+            self.free.put(nurse)
+        return int(status), said.strip()
+
+    def undisturbed(self, url: str) -> int:
+        """Promote a release without a kill; gives how many boundaries it has."""
+        folder = self._fresh("undisturbed")
+        status, said = self.work(url, folder, 0)
+        outcome, _, passed = said.partition(" ")
+        assert (status, outcome) == (0, "succeeded"), said
+        self._judge(folder)
+        return int(passed)
+
+    def killed_at(self, kill_at: int, url: str) -> None:
+        """Kill a release at one boundary, let a second process finish it, and count outside."""
+        folder = self._fresh(str(kill_at))
+        assert self.work(url, folder, kill_at) == (-9, "")
+        status, said = self.work(url, folder, 0)
+        assert (status, said.partition(" ")[0]) == (0, "succeeded"), said
+        self._judge(folder)
+
+    def _fresh(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir()
+        shutil.copy(self.folder / "app.tar.gz", folder)
+        return folder
+
+    @staticmethod
+    def _judge(folder: Path) -> None:
+        """Everything was done once, by what builder, tester and hosts themselves wrote down."""
+        LocalDeployer(folder / "hosts", ArtifactStore(folder / "artifacts")).end_all()
+        starts = map(json.loads, (folder / "hosts" / "starts.jsonl").read_text().splitlines())
+        assert [(each["key"], each["host"]) for each in starts] == STARTS
+        assert (folder / "done").read_text().splitlines() == EFFECTS
 
 
-def work(url: str, file: Path, kill_at: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(WORKER), url, str(file), str(kill_at)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[Nursery]:
+    with tarfile.open(tmp_path / "app.tar.gz", "w:gz") as archive:
+        start = f"#!/bin/sh\nexec {sys.executable} -I -S -E server.py\n"
+        for name, text in {"start": start, "server.py": SERVER}.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(text), 0o755
+            archive.addfile(info, io.BytesIO(text.encode()))
+    free: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+    nurses = [_nurse() for _ in range(_BESIDE)]
+    for nurse in nurses:
+        free.put(nurse)
+    yield Nursery(tmp_path, free)
+    for nurse in nurses:
+        nurse.communicate(timeout=60)
+
+
+def _nurse() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(WORKER)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
-def kill_and_finish(fresh: Callable[[], str], folder: Path) -> int:
-    """Kill one release after the other, each at a later boundary; gives how many were killed."""
-    killed = 0
-    for kill_at in boundaries():
-        url, file = fresh(), folder / f"{kill_at}.log"
-        first = work(url, file, kill_at)
-        if first.returncode == 0:
-            break
-        assert first.returncode == -9, first.stderr
-        second = work(url, file, 0)
-        assert second.returncode == 0, second.stderr
-        assert second.stdout.split()[0] == "succeeded"
-        assert file.read_text().splitlines() == EFFECTS, f"killed at boundary {kill_at}"
-        killed += 1
-    return killed
+def kill_each(nursery: Nursery, boundaries: range, url: Callable[[int], str]) -> None:
+    """Kill a release of its own at each of the boundaries; ``url`` gives the database of one."""
+    with ThreadPoolExecutor(_BESIDE) as pool:
+        started = {at: pool.submit(nursery.killed_at, at, url(at)) for at in boundaries}
+        failed = {at: error for at, each in started.items() if (error := each.exception())}
+    assert failed == {}
 
 
-@pytest.mark.recovery
-def test_a_killed_process_on_sqlite_goes_on_where_it_was(tmp_path: Path) -> None:
-    numbers = iter(range(1000))
-    killed = kill_and_finish(lambda: f"sqlite:///{tmp_path / f'{next(numbers)}.db'}", tmp_path)
-    assert killed >= len(SHORT)
+def test_killed_at_every_boundary_on_sqlite(nursery: Nursery, tmp_path: Path) -> None:
+    made = tmp_path / "made.db"
+    assert nursery.work(f"sqlite:///{made}", tmp_path, -1) == (0, "made")
+
+    def copied(number: int) -> str:
+        return f"sqlite:///{shutil.copy(made, tmp_path / f'{number}.db')}"
+
+    passed = nursery.undisturbed(copied(0))
+    assert passed == BOUNDARIES
+    kill_each(nursery, range(1, passed + 1), copied)
 
 
-@pytest.mark.recovery
 @pytest.mark.postgres
-def test_a_successor_on_postgresql_takes_over(
-    tmp_path: Path, postgres_url: Callable[[], str]
+def test_killed_at_boundaries_on_postgresql(
+    nursery: Nursery, postgres_url: Callable[[], str]
 ) -> None:
-    assert kill_and_finish(postgres_url, tmp_path) >= len(SHORT)
+    """Every boundary in the long form; on the way the successor finds its predecessor dead."""
+    passed = nursery.undisturbed(postgres_url())
+    step = 1 if os.environ.get("BAKEGATE_RECOVERY") == "long" else _SPARSE
+    kill_each(nursery, range(1, passed + 1, step), lambda _: postgres_url())

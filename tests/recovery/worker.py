@@ -1,21 +1,30 @@
-"""A process that promotes one release and is killed by SIGKILL at a boundary that the test names.
+"""Processes that promote one release and are killed by SIGKILL at a boundary that the test names.
 
-Its ports write what they did to an append-only file, which survives every kill and is the only
-memory of the outside world: what happened is counted there, never in our own tables.
+A boundary is the instant before and after every commit that wrote something (of our own
+transactions and of the durable engine's) and before and after every call of a port. The hosts are
+real processes behind the real local deployer; builds and tests are lines in an append-only file.
+Both outlive every kill and are the only memory of what was done: nothing is counted in our tables.
+
+``python worker.py`` reads lines ``URL FOLDER KILL_AT`` and forks a process for each, so that the
+imports are paid once. It answers with a line: the exit status, then what the process printed.
 """
 
 import os
 import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import event
-from sqlmodel import Session
 
 from policies.release import Evidence
+from service.adapters.artifacts import ArtifactStore
 from service.adapters.clock import SystemClock
+from service.adapters.hosts import LocalDeployer
 from service.executor.executor import Executor
 from service.executor.lease import Pace
 from service.promotions.ports import (
@@ -48,7 +57,6 @@ stages:
   - {name: cell, kind: prod, wave: 1, deploy: {use: hosts, hosts: 1}}
 """
 COMMIT = "a" * 40
-DIGEST = f"sha256:{'a' * 64}"
 
 
 class Boundaries:
@@ -65,41 +73,61 @@ class Boundaries:
             if self.passed == self.kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def watch(self, engine: sa.Engine) -> None:
+        """Pass a boundary before and after each commit that belongs to a step."""
+        commit = engine.dialect.do_commit
+
+        def committed(connection: Any) -> None:
+            wrote = connection.info.pop("wrote", False)
+            if wrote:
+                self.pass_by()
+            commit(connection)
+            if wrote:
+                self.pass_by()
+
+        event.listen(engine, "after_cursor_execute", _mark)
+        # SQLAlchemy's event of that name comes before a commit only.
+        vars(engine.dialect)["do_commit"] = committed
+
+
+def _mark(connection: sa.Connection, _: Any, statement: str, *_others: Any) -> None:
+    """What comes by the clock is left out, as it is no step of a release: beats, idle chores."""
+    idle = threading.current_thread().name == "dbos-background-jobs" or "beats" in statement
+    if statement.startswith(("INSERT", "UPDATE", "DELETE")) and not idle:
+        connection.info["wrote"] = True
+
 
 class Outside:
-    """Builder, deployer and tester over one append-only file of what was done."""
+    """Builder and tester over one append-only file, and the real deployer, between boundaries."""
 
-    def __init__(self, file: Path, boundaries: Boundaries) -> None:
-        self.file = file
+    def __init__(self, folder: Path, boundaries: Boundaries) -> None:
+        self.file = folder / "done"
         self.boundaries = boundaries
-
-    def done(self) -> list[str]:
-        return self.file.read_text().splitlines() if self.file.exists() else []
+        self.artifacts = ArtifactStore(folder / "artifacts")
+        self.deployer = LocalDeployer(folder / "hosts", self.artifacts)
+        self.package = folder / "app.tar.gz"
 
     def once(self, effect: str) -> None:
         """Do an effect unless it was done; the process may die before it and after it."""
         self.boundaries.pass_by()
-        if effect not in self.done():
+        if not self.file.exists() or effect not in self.file.read_text().splitlines():
             with self.file.open("a") as file:
                 file.write(f"{effect}\n")
         self.boundaries.pass_by()
 
     def build(self, order: BuildOrder) -> BuildResult:
         self.once(order.key)
-        artifact = Artifact(DIGEST, "", 1, None)
+        artifact = Artifact(self.artifacts.put(self.package), "", 1, None)
         return BuildResult(ok=True, message="", artifact=artifact, evidence=(), log="")
 
     def advance(self, order: DeployOrder) -> DeployProgress:
-        """One host a call, so that a deployment has several steps to die between."""
-        count = order.deploy.hosts.or_else(None) or 1
-        before = sum(line.startswith(f"{order.key} ") for line in self.done())
-        if before < count:
-            self.once(f"{order.key} {before}")
-        done = min(before + 1, count)
-        return DeployProgress("succeeded" if done == count else "running", done, count, count)
+        self.boundaries.pass_by()
+        progress = self.deployer.advance(order)
+        self.boundaries.pass_by()
+        return progress
 
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
-        raise NotImplementedError(f"nobody asks for hosts of {pipeline}/{stage}/{target}")
+        return self.deployer.hosts(pipeline, stage, target)
 
     def run(self, order: TestOrder) -> TestResult:
         self.once(order.key)
@@ -131,29 +159,71 @@ class OneCommit:
         raise NotImplementedError(f"nobody asks {repository} for {ancestor} and {commit}")
 
 
-def main(url: str, file: str, kill_at: str) -> None:
-    """Promote the release to its end; prints its outcome and how many boundaries were passed."""
-    boundaries = Boundaries(int(kill_at))
-    for moment in ("before_commit", "after_commit"):
-        event.listen(Session, moment, lambda _: boundaries.pass_by())
+def opened(url: str, folder: Path, boundaries: Boundaries) -> Executor:
+    """An executor that knows the pipeline and has taken up work."""
     engines = open_engines(url)
     upgrade(engines.write)
-    outside = Outside(Path(file), boundaries)
+    outside = Outside(folder, boundaries)
     ports = Ports(outside, outside, outside, OneCommit(), SystemClock())
     pace = Pace(beat=timedelta(seconds=0.2), dead_after=timedelta(seconds=1.5))
     executor = Executor(engines, ports, pace)
     executor.register_organization(ORGANIZATION, "tester")
     executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
     executor.start()
+    return executor
+
+
+def promote(url: str, folder: Path, kill_at: int) -> str:
+    """Promote the release to its end; gives its outcome and how many boundaries were passed.
+
+    With ``kill_at`` below zero nothing is promoted: the database is only made.
+    """
+    boundaries = Boundaries(kill_at)
+    executor = opened(url, folder, boundaries)
+    if kill_at < 0:
+        executor.stop()
+        return "made"
+    for engine in {executor.ground.engines.write, executor.ground.engines.durable}:
+        boundaries.watch(engine)
     boundaries.armed = True
     release = executor.release_of("shop", COMMIT) or executor.submit("shop", COMMIT, "tester")
     end = time.monotonic() + 60
-    while executor.release(release).outcome is None and time.monotonic() < end:
-        time.sleep(0.05)
+    while (_unfinished(executor) or not executor.release(release).outcome) and (
+        time.monotonic() < end
+    ):
+        time.sleep(0.02)
     boundaries.armed = False
-    print(executor.release(release).outcome, boundaries.passed)
-    executor.stop()
+    return f"{executor.release(release).outcome} {boundaries.passed}"
+
+
+def _unfinished(executor: Executor) -> bool:
+    """Whether the durable engine still has an effect to finish."""
+    listed = executor.ground.durable.client.list_workflows(
+        status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+    )
+    return bool(listed)
+
+
+def fork(url: str, folder: str, kill_at: str) -> str:
+    """Promote in a process of its own; gives its exit status and its answer."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            os.write(writing, promote(url, Path(folder), int(kill_at)).encode())
+        except BaseException as error:  # noqa: BLE001 - whatever ended it is what the test must see
+            os.write(writing, repr(error).encode())
+            os._exit(1)
+        # Without a clean stop: the process is as good as killed, at its last boundary.
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read().decode()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return f"{status} {answer}".replace("\n", " ")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for line in sys.stdin:
+        print(fork(*line.split()), flush=True)
