@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from policies.formats import File, Files, Refused
+from policies.ruleset import Pinned
 from policies.source import MAX_BYTES
 
 OVERLAY: Final = "bakegate.yaml"
@@ -112,3 +113,10 @@ def beside(folder: Path) -> Callable[[str], str]:
         return (folder / reference).read_text(encoding="utf-8")
 
     return load
+
+
+def elsewhere(pinned: Pinned) -> bytes:
+    """The bytes of a pinned ruleset; what fetching needs is loaded when there is one to fetch."""
+    from cli.fetching import fetch
+
+    return fetch(pinned)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from cli.files import ORGANIZATION, beside, found_upwards, shown
+from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.problems import Unusable
 from policies.pipeline import Pipeline
 from policies.plain import nearest
@@ -66,8 +66,8 @@ def _from_ruleset(name: str, at: datetime) -> Resolved:
         known = f"{', '.join(BUILTIN)}{nearest(name, BUILTIN)}"
         told = f"--ruleset {name}: no such file, and built in are only {known}"
         raise Unusable(told)
-    here = beside(path.parent)
-    return resolve([("", read_ruleset(path.read_bytes(), shown(path), here))], at)
+    own = read_ruleset(path.read_bytes(), shown(path), beside(path.parent), elsewhere)
+    return resolve([("", own)], at)
 
 
 def _tree_above(path: Path) -> Tree | None:
@@ -77,4 +77,4 @@ def _tree_above(path: Path) -> Tree | None:
 
 @cache
 def _tree(path: Path) -> Tree:
-    return read_tree(path.read_bytes(), shown(path), beside(path.parent))
+    return read_tree(path.read_bytes(), shown(path), beside(path.parent), elsewhere)

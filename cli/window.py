@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.exits import Exit
-from cli.files import ORGANIZATION, beside, found_upwards, shown
+from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.formats import Format
 from policies.documents import DocumentError, Issue, nearest
 from policies.findings import Span
@@ -151,7 +151,8 @@ def _of_node(node: str, at: datetime) -> _Asked:
     found = found_upwards(Path.cwd(), ORGANIZATION)
     if found is None:
         _refuse([f"--org {node}: no {ORGANIZATION} here or above; write one or name a FILE"])
-    resolved = read_tree(found.read_bytes(), shown(found), beside(found.parent)).resolved(node, at)
+    tree = read_tree(found.read_bytes(), shown(found), beside(found.parent), elsewhere)
+    resolved = tree.resolved(node, at)
     return _Asked(f"organization {node}", resolved.windows, resolved.zone)
 
 

@@ -15,9 +15,11 @@ from policies.ruleset import (
     NOT_READY,
     Asked,
     Chain,
+    Fetch,
     Ready,
     Resolved,
     Ruleset,
+    nothing_fetched,
     read_ruleset,
     root_chain,
 )
@@ -109,11 +111,13 @@ def _places(
         yield from _places(each, path, zone, chain, rulesets)
 
 
-def read_tree(text: bytes | str, path: str, load: Callable[[str], str]) -> Tree:
+def read_tree(
+    text: bytes | str, path: str, load: Callable[[str], str], fetch: Fetch = nothing_fetched
+) -> Tree:
     """Read an organization file and every ruleset file that it names, all errors at once.
 
     Ruleset paths are relative to the organization file; ``load`` gives the text of such a path and
-    raises OSError for what cannot be read.
+    raises OSError for what cannot be read, as does ``fetch`` for a pinned ruleset elsewhere.
     """
     root = read_organization(text, path)
     issues: list[Issue] = []
@@ -122,7 +126,8 @@ def read_tree(text: bytes | str, path: str, load: Callable[[str], str]) -> Tree:
         if not organization.ruleset:
             continue
         try:
-            rulesets[node] = read_ruleset(load(organization.ruleset), organization.ruleset, load)
+            own = organization.ruleset
+            rulesets[node] = read_ruleset(load(own), own, load, fetch)
         except OSError as error:
             told = f"ruleset {organization.ruleset!r} cannot be read: {error.strerror or error}"
             issues.append(Issue(organization.span, told))

@@ -15,6 +15,7 @@ from policies.ruleset.model import (
     to_json,
 )
 from policies.ruleset.reading import builtin, read_ruleset
+from policies.ruleset.references import Fetch, Pinned, nothing_fetched
 
 __all__ = [
     "BUILTIN",
@@ -24,7 +25,9 @@ __all__ = [
     "Chain",
     "Effective",
     "ExceptionPolicy",
+    "Fetch",
     "Origin",
+    "Pinned",
     "Ready",
     "Resolved",
     "Ruleset",
@@ -32,6 +35,7 @@ __all__ = [
     "Upcoming",
     "builtin",
     "from_json",
+    "nothing_fetched",
     "read_ruleset",
     "resolve",
     "root_chain",

@@ -1,6 +1,5 @@
 """A ruleset file as ``Ruleset``: its ``extends``, windows and entries, all errors at once."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from json import dumps
@@ -13,6 +12,13 @@ from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
 from policies.ruleset.builtin import BUILTIN, builtin_text
 from policies.ruleset.model import Base, ExceptionPolicy, Ruleset, WindowText
+from policies.ruleset.references import (
+    Fetch,
+    is_remote,
+    nothing_fetched,
+    parse_reference,
+    verified,
+)
 from policies.ruleset.settings import NodeReader, read_settings
 from policies.source import Node, Scalar, Source, core_value, read
 from policies.windows import parse_windows
@@ -20,18 +26,20 @@ from policies.windows import parse_windows
 #: Most files that one ruleset may expand to; a file that extends two that extend two … is a bomb.
 MAX_FILES: Final = 100
 
-_REMOTE: Final = re.compile(r"(git\+)?https?://")
-
 Load = Callable[[str], str]
+TextOf = Callable[[NodeReader, str], bytes | str]
 
 
-def read_ruleset(text: bytes | str, path: str, load: Load) -> Ruleset:
+def read_ruleset(
+    text: bytes | str, path: str, load: Load, fetch: Fetch = nothing_fetched
+) -> Ruleset:
     """Read ``bakegate/ruleset/v1``; ``load`` gives the text of a file that it names.
 
     Paths in a ruleset are relative to its own folder; ``load`` gets them joined with it and raises
-    OSError for what cannot be read. Raises DocumentError with all that is wrong in all files.
+    OSError for what cannot be read, as does ``fetch`` for a pinned file elsewhere. Raises
+    DocumentError with all that is wrong in all files.
     """
-    reading = _Reading(load)
+    reading = _Reading(load, fetch)
     ruleset = reading.text(text, path, ())
     reading.done()
     return ruleset
@@ -42,7 +50,7 @@ def builtin(name: str) -> Ruleset:
 
     Its form is not validated here, because a test does that and the schema costs a slow import.
     """
-    reading = _Reading(builtin_text)
+    reading = _Reading(builtin_text, nothing_fetched)
     ruleset = reading.ruleset(read(builtin_text(name), name)[0], (name,))
     reading.done()
     return ruleset
@@ -53,9 +61,11 @@ class _Reading:
     """One call of ``read_ruleset``: where files come from, what was wrong in form and meaning."""
 
     load: Load
+    fetch: Fetch
     form: list[Issue] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
-    known: dict[str, Ruleset] = field(default_factory=dict)
+    known: dict[tuple[str, str], Ruleset] = field(default_factory=dict)
+    """By path or reference and the digest beside it."""
     too_many: bool = False
 
     def text(self, text: bytes | str, path: str, trail: tuple[str, ...]) -> Ruleset:
@@ -93,7 +103,7 @@ class _Reading:
         bases = [
             Base(entry.node.span, found)
             for entry in top.items("extends")
-            if (found := self._base(entry.node, _reference(entry), trail))
+            if (found := self._base(entry, trail))
         ]
         if sum(base.ruleset.size for base in bases) > MAX_FILES:
             # The files above would only repeat what the first one says.
@@ -105,34 +115,51 @@ class _Reading:
             return []
         return bases
 
-    def _base(self, node: Node, reference: str, trail: tuple[str, ...]) -> Ruleset | None:
+    def _base(self, entry: NodeReader, trail: tuple[str, ...]) -> Ruleset | None:
+        reference = _reference(entry)
         if reference in BUILTIN:
-            return self.known.setdefault(reference, builtin(reference))
-        if not isinstance(node, Scalar) or _REMOTE.match(reference):
-            told = (
-                f"{reference!r} is a remote ruleset, which this version does not read; "
-                f"name a built-in one ({', '.join(BUILTIN)}) or the path of a file"
-            )
-            self.issues.append(Issue(node.span, told))
+            return self.known.setdefault((reference, ""), builtin(reference))
+        if is_remote(reference):
+            return self._known(entry, reference, (*trail, reference), self._remote)
+        if is_remote(trail[-1]):
+            told = f"{reference!r} is a path in a file that was fetched; pin it as that file is"
+            self.issues.append(Issue(entry.node.span, told))
             return None
         path = normpath(join(dirname(trail[-1]), reference))
         if path in trail:
             circle = " extends ".join((*trail[trail.index(path) :], path))
-            self.issues.append(Issue(node.span, f"{circle}: a ruleset cannot extend itself"))
+            self.issues.append(Issue(entry.node.span, f"{circle}: a ruleset cannot extend itself"))
             return None
-        if path not in self.known:
-            self._read_file(node, reference, path, trail)
-        return self.known.get(path)
+        return self._known(entry, reference, (*trail, path), self._file)
 
-    def _read_file(self, node: Node, reference: str, path: str, trail: tuple[str, ...]) -> None:
-        try:
-            self.known[path] = self.text(self.load(path), path, trail)
-        except DocumentError as error:
-            self.issues.extend(error.issues)
-        except OSError as error:
-            near = nearest(reference, BUILTIN)
-            told = f"{reference!r} cannot be read ({error.strerror or error}){near}"
-            self.issues.append(Issue(node.span, told))
+    def _known(
+        self, entry: NodeReader, reference: str, trail: tuple[str, ...], text_of: TextOf
+    ) -> Ruleset | None:
+        """A ruleset that is read once, however often it is named."""
+        path = trail[-1]
+        key = (path, entry.text("sha256"))
+        if key not in self.known:
+            try:
+                self.known[key] = self.text(text_of(entry, path), path, trail[:-1])
+            except DocumentError as error:
+                self.issues.extend(error.issues)
+            except ValueError as error:
+                self.issues.append(Issue(entry.node.span, str(error)))
+            except OSError as error:
+                near = nearest(reference, BUILTIN)
+                told = f"{reference!r} cannot be read ({error.strerror or error}){near}"
+                self.issues.append(Issue(entry.node.span, told))
+        return self.known.get(key)
+
+    def _file(self, entry: NodeReader, path: str) -> str:
+        text, digest = self.load(path), entry.text("sha256")
+        if digest:
+            verified(path, digest, text.encode())
+        return text
+
+    def _remote(self, entry: NodeReader, reference: str) -> bytes:
+        pinned = parse_reference(reference, entry.text("sha256"))
+        return verified(reference, pinned.sha256, self.fetch(pinned))
 
     def _windows(self, node: Node | None, path: str) -> WindowText | None:
         """The windows as text; they are read once here, for their errors."""
@@ -141,6 +168,8 @@ class _Reading:
         used: dict[str, str] = {}
 
         def calendar(reference: str) -> str:
+            if is_remote(path):
+                raise OSError(f"it lies beside {path}, and only rulesets are fetched")
             text = self.load(normpath(join(dirname(path), reference)))
             used[reference] = text
             return text

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
+from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
 from service.errors import NotFound
 from service.store.tables import Blob, OrganizationRow
@@ -45,7 +46,11 @@ def organization(session: Session) -> Tree:
 
 @lru_cache(maxsize=8)
 def tree(files: tuple[tuple[str, str], ...]) -> Tree:
-    """The tree in these files (path and text); raises DocumentError."""
+    """The tree in these files (path and text); raises DocumentError.
+
+    The service fetches nothing: a pinned ruleset elsewhere is registered under its reference, so
+    that what holds here never depends on another machine.
+    """
     texts = dict(files)
 
     def load(path: str) -> str:
@@ -53,4 +58,7 @@ def tree(files: tuple[tuple[str, str], ...]) -> Tree:
             raise FileNotFoundError(2, "is not among the registered files", path)
         return texts[path]
 
-    return read_tree(texts[ROOT], ROOT, load)
+    def fetch(pinned: Pinned) -> bytes:
+        return load(pinned.text).encode()
+
+    return read_tree(texts[ROOT], ROOT, load, fetch)

@@ -300,8 +300,9 @@ exceptions: {forbidden: [alarm-blocks]}
     words = "\n".join(told)
     for expected in (
         (
-            "'git+https://host/repo@c0ffee#rules.yaml' is a remote ruleset, which this version does"
-            " not read; name a built-in one (starter, recommended, strict) or the path of a file"
+            "'git+https://host/repo@c0ffee#rules.yaml' is not pinned; write {from:"
+            " git+https://host/repo@c0ffee#rules.yaml, sha256: <64 hex digits>} with the SHA-256 of"
+            " the file"
         ),
         "'recomended' cannot be read (No such file or directory); did you mean 'recommended'?",
         "retail.yaml extends retail.yaml: a ruleset cannot extend itself",
