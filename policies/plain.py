@@ -109,6 +109,18 @@ class Group:
     def flag(self, key: str) -> bool:
         return bool(self._typed(key, bool, "true or false", required=False))
 
+    def maybe_flag(self, key: str) -> bool | None:
+        return self._typed(key, bool, "true or false", required=False)
+
+    def maybe_number(self, key: str) -> float | None:
+        """A number from 0 up, whole or not."""
+        self.seen.add(key)
+        value = self.data.get(key)
+        if value is None or (type(value) in (int, float) and value >= 0):
+            return value
+        self.fail(key, f"{value!r} is not a number from 0 up")
+        return None
+
     def count(self, key: str, default: int | None = None) -> int:
         found = self.maybe_count(key)
         if found is None and default is None and key not in self.data:
@@ -161,6 +173,18 @@ class Group:
                 self.issues.append(DataIssue((*self.at, key, index), f"{item!r} is not a string"))
         return tuple(found)
 
+    def maybe_texts(self, key: str) -> tuple[str, ...] | None:
+        """A list of texts; None where nobody gave one, which is not the same as an empty one."""
+        found = self.texts(key)
+        return found if self.data.get(key) is not None else None
+
+    def shares(self, key: str) -> tuple[tuple[str, float], ...]:
+        """An object of shares, as pairs in its order."""
+        inner = self.group(key)
+        names = inner.data if inner else ()
+        found = [(name, inner.maybe_share(name)) for name in names if inner]
+        return tuple((name, share) for name, share in found if share is not None)
+
     def pairs(self, key: str, kind: type[T], expected: str) -> tuple[tuple[str, T], ...]:
         """An object of equal values, as pairs in its order."""
         inner = self.group(key)
@@ -195,6 +219,11 @@ class Group:
                 yield Group(item, at, self.issues)
             else:
                 self.issues.append(DataIssue(at, f"{item!r} is not an object"))
+
+    def maybe_groups(self, key: str) -> "tuple[Group, ...] | None":
+        """A list of objects; None where nobody gave one."""
+        found = tuple(self.groups(key))
+        return found if self.data.get(key) is not None else None
 
     def close(self) -> None:
         """Report every key that nobody asked for."""
@@ -241,3 +270,8 @@ class Group:
 def compact(data: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says nothing: None, empty texts and empty lists; zeros and flags stay."""
     return {key: value for key, value in data.items() if value not in (None, "", [], {})}
+
+
+def present(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out None alone: an empty list says that somebody looked and found nothing."""
+    return {key: value for key, value in data.items() if value is not None}

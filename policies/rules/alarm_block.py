@@ -121,7 +121,7 @@ def _judge(case: Case, alarm: AlarmState, params: AlarmBlock) -> Outcome:
 
 def _idle(case: Case, alarm: AlarmState) -> bool:
     """Whether nothing runs yet that the alarm could have data of."""
-    running = {stage for stage, _ in case.release.context.running}
+    running = {each.stage for each in case.release.context.running}
     watched = [
         stage.name
         for stage in case.pipeline.prod

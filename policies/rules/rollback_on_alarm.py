@@ -233,7 +233,7 @@ def _alive(case: Case, name: str, params: RollbackOnAlarm) -> Outcome:
     states = [each for each in case.release.context.alarms or () if each.name == name]
     used = tuple(_used(each) for each in states)
     declared = {alarm.name for alarm in case.pipeline.alarms.or_else(()) or ()}
-    idle = case.stage.name not in dict(case.release.context.running)
+    idle = case.release.context.runs(case.stage.name) is None
     if idle and (states or name in declared):
         # Nothing has answered here yet, so no alarm can have had data; the bake will need them.
         message = f"{name} exists; nothing runs in {case.stage.name} yet"

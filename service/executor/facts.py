@@ -16,6 +16,7 @@ from policies.release import (
     Evidence,
     Release,
     ReleaseKind,
+    Running,
     Sbom,
     StageRun,
 )
@@ -158,10 +159,12 @@ def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
 
 def _context(turn: Turn, release: ReleaseRow) -> Context:
     stages = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
-    running = [(each.stage, digest) for each in stages for digest in set(each.running.values())]
+    running = [
+        Running(each.stage, digest) for each in stages for digest in set(each.running.values())
+    ]
     return Context(
         alarms=_alarms(turn, release),
-        running=tuple(sorted(running)),
+        running=tuple(sorted(running, key=lambda each: (each.stage, each.digest))),
         rolled_back=tuple(sorted(rolled_back(turn))),
     )
 

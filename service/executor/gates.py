@@ -118,7 +118,7 @@ def _bound(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
     given = {
         each.by
         for each in release.approvals
-        if each.stage == stage and each.digest == digest and digest
+        if (each.stage, each.digest, each.decision) == (stage, digest, "approved") and digest
     }
     if asked and len(given) < asked.count:
         told = f"{len(given)} of {asked.count} approvals of this artifact were given"

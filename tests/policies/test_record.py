@@ -1,10 +1,16 @@
 """The release record: lossless to and from its message, every error told by its data path."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
+from policies.canonical import canonical
+from policies.documents import issues, schema_text
 from policies.plain import DataError
 from policies.record import release_from_json, release_to_json
 from policies.release import (
@@ -19,10 +25,13 @@ from policies.release import (
     Override,
     Release,
     ReleaseKind,
+    Running,
     Sbom,
     StageRun,
 )
+from policies.source import read
 
+RECORDS: Final = Path(__file__).parents[1] / "golden" / "records"
 AT = datetime(2026, 11, 24, 10, 22, 48, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
 COMMIT = "b" * 40
@@ -69,7 +78,7 @@ RELEASE = Release(
     overrides=(Override("ov-1", "bake-time", "cell-1", DIGEST, "lee", "fix", AT, AT),),
     context=Context(
         (AlarmState("errors", "service", "ok", AT, AT, had_data_at=AT),),
-        (("one-box", DIGEST),),
+        (Running("one-box", DIGEST),),
         ("sha256:" + "c" * 64,),
         (("d" * 40, True), ("e" * 40, False)),
     ),
@@ -78,6 +87,60 @@ RELEASE = Release(
 
 def test_a_full_record_survives_the_way_there_and_back() -> None:
     assert release_from_json(release_to_json(RELEASE), "record") == RELEASE
+
+
+def golden(name: str) -> Any:
+    return json.loads((RECORDS / name).read_text(encoding="utf-8"))
+
+
+def test_a_record_without_the_newer_parts_is_written_in_the_same_bytes_as_ever() -> None:
+    assert canonical(release_to_json(RELEASE)) == canonical(golden("first-form.json"))
+
+
+def test_the_golden_record_is_valid_and_read_as_it_was_written() -> None:
+    data = golden("every-key.json")
+    root = read(json.dumps(data), "every-key.json")[0].root
+    assert issues(root, data, "release") == []
+    assert release_to_json(release_from_json(data, "every-key.json")) == data
+
+
+def test_the_golden_record_has_every_key_of_the_schema() -> None:
+    schema = json.loads(schema_text("release"))
+    every = set(used(schema, schema["$defs"], "release", EVERYTHING))
+    assert every - set(used(schema, schema["$defs"], "release", golden("every-key.json"))) == set()
+
+
+EVERYTHING: Final[Any] = object()
+
+
+def used(part: Any, defs: Any, where: str, data: Any) -> Iterator[str]:
+    """The keys of a schema that a document has, each told once wherever it is referred to."""
+    if "$ref" in part:
+        where = part["$ref"].removeprefix("#/$defs/")
+        part = defs[where]
+    for name, inner in part.get("properties", {}).items():
+        if data is EVERYTHING or (isinstance(data, dict) and name in data):
+            yield f"{where}.{name}"
+            yield from used(
+                inner, defs, f"{where}.{name}", data if data is EVERYTHING else data[name]
+            )
+    more = part.get("additionalProperties")
+    for inner in [more] if isinstance(more, dict) else []:
+        for each in _inside(data, dict):
+            yield from used(inner, defs, f"{where}.*", each)
+    for inner in part.get("anyOf", ()):
+        yield from used(inner, defs, where, data)
+    for each in _inside(data, list) if "items" in part else ():
+        yield from used(part["items"], defs, f"{where}[]", each)
+
+
+def _inside(data: Any, kind: type) -> list[Any]:
+    if data is EVERYTHING:
+        return [EVERYTHING]
+    if not isinstance(data, kind):
+        return []
+    found: Any = data.values() if isinstance(data, dict) else data
+    return list(found)
 
 
 def test_the_stage_run_is_written_in_the_words_of_files() -> None:

@@ -1,0 +1,55 @@
+"""Evidence in a record: what ran, on what, with which result."""
+
+from typing import Any
+
+from policies.plain import Group, compact, instant_text
+from policies.record.artifact import signature_from, signature_json
+from policies.record.values import time_text
+from policies.release import Evidence
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    return compact(
+        {
+            "kind": evidence.kind,
+            "suite": evidence.name,
+            "stage": evidence.stage,
+            "digest": evidence.digest,
+            "commit": evidence.commit,
+            "build_run": evidence.build_run,
+            "result": evidence.result,
+            "started_at": time_text(evidence.started_at),
+            "ended_at": instant_text(evidence.ended_at),
+            "executed": evidence.executed,
+            "failed": evidence.failed,
+            "retries": evidence.retries or None,
+            "soft_failed": evidence.soft_failed or None,
+            "target_rate": evidence.target_rate,
+            "report_url": evidence.report_url,
+            "attestation": signature_json(evidence.attestation) if evidence.attestation else None,
+        }
+    )
+
+
+def evidence_from(group: Group) -> Evidence:
+    attestation = group.group("attestation")
+    evidence = Evidence(
+        kind=group.text("kind"),
+        name=group.text("suite", ""),
+        stage=group.text("stage", ""),
+        digest=group.text("digest", ""),
+        commit=group.text("commit", ""),
+        build_run=group.text("build_run", ""),
+        result=group.text("result"),
+        started_at=group.maybe_instant("started_at"),
+        ended_at=group.instant("ended_at"),
+        executed=group.maybe_count("executed"),
+        failed=group.maybe_count("failed"),
+        retries=group.count("retries", 0),
+        soft_failed=group.flag("soft_failed"),
+        target_rate=group.maybe_number("target_rate"),
+        report_url=group.text("report_url", ""),
+        attestation=signature_from(attestation) if attestation else None,
+    )
+    group.close()
+    return evidence
