@@ -195,19 +195,18 @@ def _validator(name: str) -> "Validator":
 
 
 def _duplicates(node: Node) -> Iterator[Issue]:
-    match node:
-        case Mapping(entries=entries, duplicates=duplicates):
-            for key in duplicates:
-                again = entries[key.text].key.span.line
-                message = f"key '{key.text}' is written again on line {again}; keep one of them"
-                yield Issue(key.span, message)
-            for entry in entries.values():
-                yield from _duplicates(entry.value)
-        case Sequence(items=items):
-            for item in items:
-                yield from _duplicates(item)
-        case Scalar():
-            return
+    inner: Iterator[Node] = iter(())
+    if isinstance(node, Mapping):
+        for key in node.duplicates:
+            again = node.entries[key.text].key.span.line
+            message = f"key '{key.text}' is written again on line {again}; keep one of them"
+            yield Issue(key.span, message)
+        inner = (entry.value for entry in node.entries.values())
+    elif isinstance(node, Sequence):
+        inner = iter(node.items)
+    for each in inner:
+        if type(each) is not Scalar:
+            yield from _duplicates(each)
 
 
 def _told(root: Node, error: Any) -> Iterator[Issue]:

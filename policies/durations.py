@@ -7,6 +7,7 @@ section 3.3.6); everywhere else a day is 24 hours, which is what ``Duration.exac
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 _PARTS: Final = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -27,6 +28,7 @@ class Duration:
         return timedelta(days=self.days, seconds=self.seconds)
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> Duration:
     """Read ``1w2d3h4m5s``; raises ValueError with what is allowed."""
     match = _PARTS.fullmatch(text)
@@ -36,6 +38,7 @@ def parse_duration(text: str) -> Duration:
     return Duration(weeks * 7 + days, hours * 3600 + minutes * 60 + seconds)
 
 
+@lru_cache(maxsize=1024)
 def parse_share(text: str) -> float:
     """Read ``1%`` as 0.01; raises ValueError with what is allowed."""
     match = _SHARE.fullmatch(text)

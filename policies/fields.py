@@ -1,7 +1,7 @@
 """Facts out of a checked mapping: a value at its own place, an absence at its parent's key."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from policies.facts import Fact
 from policies.findings import Span
@@ -21,6 +21,8 @@ class Fields:
         self.node = node
         self.span = span
         self.name = name
+        self.nothing: Fact[Any] = Fact(None, span)
+        """The one fact of everything that is absent here."""
 
     def required(self, key: str) -> Scalar:
         found = self.node.entries[key].value
@@ -29,8 +31,8 @@ class Fields:
         return found
 
     def scalar(self, key: str) -> Scalar | None:
-        found = self.node.get(key)
-        return found if isinstance(found, Scalar) else None
+        entry = self.node.entries.get(key)
+        return entry.value if entry and isinstance(entry.value, Scalar) else None
 
     def text(self, key: str, default: str = "") -> str:
         found = self.scalar(key)
@@ -38,12 +40,14 @@ class Fields:
 
     def fact(self, key: str, convert: Callable[[str], T]) -> Fact[T | None]:
         """The value at its own place, or an absence at the parent's visible key."""
-        found = self.scalar(key)
-        return Fact(convert(found.text), found.span) if found else Fact(None, self.span)
+        entry = self.node.entries.get(key)
+        if entry and isinstance(entry.value, Scalar):
+            return Fact(convert(entry.value.text), entry.value.span)
+        return self.nothing
 
     def names(self, key: str) -> Fact[tuple[str, ...] | None]:
         found = self.node.get(key)
-        return Fact(texts(found), self.place(key)) if found else Fact(None, self.span)
+        return Fact(texts(found), self.place(key)) if found else self.nothing
 
     def flag(self, key: str) -> bool:
         return self.text(key).lower() == "true"

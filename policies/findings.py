@@ -5,10 +5,11 @@ into ``Finding`` objects. Result, enforcement, severity and verdict are separate
 what is true, how hard the organization asks, how much it matters, and what happens now.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 
 class Span(NamedTuple):
@@ -26,6 +27,11 @@ class Span(NamedTuple):
 
     def contains(self, line: int, column: int) -> bool:
         return (self.line, self.column) <= (line, column) < (self.end_line, self.end_column)
+
+
+#: A span of its five parts without the arguments' names: a third of the time, for the thousands
+#: that a file has.
+span_of: Final[Callable[[tuple[str, int, int, int, int]], Span]] = partial(tuple.__new__, Span)
 
 
 class Result(StrEnum):

@@ -7,12 +7,22 @@ that expands beyond ``MAX_NODES`` is refused before anything walks it.
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from yaml import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
-from policies.findings import Span
+from policies.findings import Span, span_of
 from policies.source.nodes import (
     Comment,
     Entry,
@@ -22,10 +32,13 @@ from policies.source.nodes import (
     Sequence,
     Source,
     SourceError,
+    entry_of,
+    scalar_of,
 )
 
 #: Most nodes after aliases are expanded.
 MAX_NODES: Final = 300_000
+_TOO_MANY: Final = f"more than {MAX_NODES:,} values with aliases expanded; use fewer aliases"
 #: Deepest nesting that is read.
 MAX_DEPTH: Final = 100
 
@@ -38,7 +51,10 @@ _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
 
 @dataclass(slots=True)
 class _Frame:
-    """A container that is being read. ``weight`` counts its nodes with aliases expanded."""
+    """A container that is being read.
+
+    ``more`` counts the nodes inside of its containers and aliases, which ``items`` does not show.
+    """
 
     line: int
     column: int
@@ -47,8 +63,13 @@ class _Frame:
     mapping: bool
     flow: bool
     items: list[Node] = field(default_factory=list)
-    weight: int = 1
+    more: int = 0
     height: int = 1
+
+    @property
+    def weight(self) -> int:
+        """How many nodes it stands for with aliases expanded, itself included."""
+        return 1 + len(self.items) + self.more
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +95,18 @@ class Builder:
         self.quiet: list[Span] | None = [] if "bakegate:" in text else None
 
     def build(self) -> list[Source]:
-        get = self.parser.get_event
+        get, scalar, add = self.parser.get_event, self._scalar, self.roots.append
         while (event := get()) is not None:
             kind = type(event)
-            if kind is yaml.ScalarEvent:
-                self._scalar(event)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                self._open(event, mapping=kind is yaml.MappingStartEvent)
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                self._close(event.end_mark)
-            elif kind is yaml.AliasEvent:
+            if kind is ScalarEvent:
+                add(scalar(event))
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                add = self._open(event, mapping=kind is MappingStartEvent)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                add = self._close(event.end_mark)
+            elif kind is AliasEvent:
                 self._alias(event)
-            elif kind is yaml.DocumentStartEvent:
+            elif kind is DocumentStartEvent:
                 self.anchors = {}
         written = [root for root in self.roots if not _empty(root)]
         found = self._comments(written)
@@ -94,22 +115,31 @@ class Builder:
             for index, root in enumerate(written)
         ]
 
-    def _scalar(self, event: Any) -> None:
-        start, end, style = event.start_mark, event.end_mark, event.style
-        if style in ("|", ">"):
-            line, column = self._block_end(start.line, end.line)
-            span = Span(self.path, start.line + 1, start.column + 1, line, column)
+    def _scalar(self, event: Any) -> Scalar:
+        start, end, style, text, tag = (
+            event.start_mark,
+            event.end_mark,
+            event.style,
+            event.value,
+            event.tag,
+        )
+        if style == "|" or style == ">":  # noqa: PLR1714 - asked of every value of every file
+            last, column = self._block_end(start.line, end.line)
+            span = span_of((self.path, start.line + 1, start.column + 1, last, column))
         else:
             first = start.column
-            if (event.tag or event.anchor) and not style and start.line == end.line:
+            if (tag or event.anchor) and not style and start.line == end.line:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
-                first = end.column - len(event.value)
-            span = Span(self.path, start.line + 1, first + 1, end.line + 1, end.column + 1)
+                first = end.column - len(text)
+            span = span_of((self.path, start.line + 1, first + 1, end.line + 1, end.column + 1))
         if self.quiet is not None and span.line <= span.end_line:
             self.quiet.append(span)
-        text = event.value.translate(_UNBREAKS) if self.broken else event.value
-        node = Scalar(span, text, not style, event.tag or "")
-        self._add(node, 1, 0, event.anchor)
+        if self.broken:
+            text = text.translate(_UNBREAKS)
+        node = scalar_of((span, text, not style, tag or ""))
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchored(node, 1, 0)
+        return node
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:
         """The end of the last written line of a block scalar, which the parser puts too late."""
@@ -121,7 +151,8 @@ class Builder:
         last = max(last, first + 1)
         return last, len(self.lines[last - 1]) + 1
 
-    def _open(self, event: Any, *, mapping: bool) -> None:
+    def _open(self, event: Any, *, mapping: bool) -> Callable[[Node], None]:
+        """Start a container; what is read next is added to it."""
         mark = event.start_mark
         if len(self.frames) >= MAX_DEPTH:
             raise self._refusal(mark, f"nested deeper than {MAX_DEPTH} levels; flatten the file")
@@ -130,8 +161,10 @@ class Builder:
         flow = bool(event.flow_style)
         frame = _Frame(mark.line + 1, mark.column + 1, event.anchor, event.tag or "", mapping, flow)
         self.frames.append(frame)
+        return frame.items.append
 
-    def _close(self, mark: Any) -> None:
+    def _close(self, mark: Any) -> Callable[[Node], None]:
+        """End a container; what is read next is added to the one around it."""
         frame = self.frames.pop()
         if frame.flow:
             line, column = mark.line + 1, mark.column + 1
@@ -140,19 +173,21 @@ class Builder:
             line, column = self._last_place(frame)
         else:
             line, column = frame.line, frame.column
-        span = Span(self.path, frame.line, frame.column, line, column)
+        span = span_of((self.path, frame.line, frame.column, line, column))
         node = (
             self._mapping(frame, span)
             if frame.mapping
             else Sequence(span, tuple(frame.items), frame.tag)
         )
-        self._add(node, frame.weight, frame.height, frame.anchor)
+        if frame.weight > MAX_NODES:
+            raise SourceError(span, _TOO_MANY)
+        if frame.anchor:
+            self.anchors[frame.anchor] = _Anchored(node, frame.weight, frame.height)
+        return self._add(node, frame.weight, frame.height)
 
     def _last_place(self, frame: _Frame) -> tuple[int, int]:
         """Aliases point elsewhere in the text, so the end is the largest place after the start."""
-        start = (frame.line, frame.column)
-        ends = ((node.span.end_line, node.span.end_column) for node in frame.items[-2:])
-        return max(start, *ends)
+        return max((frame.line, frame.column), *(node.span[3:] for node in frame.items[-2:]))
 
     def _alias(self, event: Any) -> None:
         name, mark = event.anchor, event.start_mark
@@ -164,25 +199,21 @@ class Builder:
         if len(self.frames) + anchored.height > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels with aliases; flatten the file"
             raise self._refusal(mark, message)
-        at = Span(self.path, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 1)
-        self._add(anchored.node, anchored.weight, anchored.height, None, at)
+        self._add(anchored.node, anchored.weight, anchored.height)
+        if self.frames and self.frames[-1].weight > MAX_NODES:
+            raise self._refusal(mark, _TOO_MANY)
 
-    def _add(
-        self, node: Node, weight: int, height: int, anchor: str | None, at: Span | None = None
-    ) -> None:
-        if anchor:
-            self.anchors[anchor] = _Anchored(node, weight, height)
+    def _add(self, node: Node, weight: int, height: int) -> Callable[[Node], None]:
+        """Put a container or an alias where it belongs; returns what adds its next neighbour."""
         if not self.frames:
             self.roots.append(node)
-            return
+            return self.roots.append
         frame = self.frames[-1]
         frame.items.append(node)
-        frame.weight += weight
+        frame.more += weight - 1
         if height >= frame.height:
             frame.height = height + 1
-        if frame.weight > MAX_NODES:
-            message = f"more than {MAX_NODES:,} values with aliases expanded; use fewer aliases"
-            raise SourceError(at or node.span, message)
+        return frame.items.append
 
     def _refusal(self, mark: Any, message: str) -> SourceError:
         line, column = mark.line + 1, mark.column + 1
@@ -197,12 +228,13 @@ class Builder:
             key, value = items[index], items[index + 1]
             if not isinstance(key, Scalar):
                 raise SourceError(key.span, "a key must be one word or text, not a list or mapping")
-            if key.text == "<<" and key.plain:
+            name = key.text
+            if name == "<<" and key.plain:
                 merges.append(value)
                 continue
-            if key.text in entries:
-                duplicates.append(entries[key.text].key)
-            entries[key.text] = Entry(key, value)
+            if name in entries:
+                duplicates.append(entries[name].key)
+            entries[name] = entry_of((key, value))
         for merge in merges:
             self._merge(merge, entries)
         return Mapping(span, entries, tuple(duplicates), frame.tag)
@@ -220,7 +252,7 @@ class Builder:
         found: dict[int, list[Comment]] = {}
         if self.quiet is None or not roots:
             return found
-        quiet = sorted(self.quiet)
+        quiet = self.quiet  # In the order of the text, as the parser gives them.
         starts = [root.span.line for root in roots]
         for number, line in enumerate(self.text.split("\n"), start=1):
             if "bakegate:" in line and (column := _comment_column(line, number, quiet)):
