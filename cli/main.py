@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "inspect": ("cli.inspect", "Say what one pipeline file does, without judging it."),
     "explain": ("cli.explain", "Say why a rule exists, or what a decision rests on."),
     "rules": ("cli.rules", "List every rule."),
+    "ruleset": ("cli.ruleset", "Say what holds for an organization, and who set it."),
     "window": ("cli.window", "Say when time is open for releases."),
     "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
     "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),

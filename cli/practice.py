@@ -36,7 +36,7 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
         raise Unusable(told)
     if ruleset:
         return _same(_from_ruleset(ruleset, at))
-    tree = _tree_above(paths[0])
+    tree = tree_above(paths[0])
     if tree is None:
         if node:
             told = f"--org {node}: no {ORGANIZATION} beside or above {paths[0]}; use --ruleset"
@@ -46,6 +46,23 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
         return _same(tree.resolved(node, at))
     root = tree.resolved(tree.root.name, at)
     return Practice(root, lambda pipeline: _of_pipeline(tree, pipeline, at) or root)
+
+
+def ruleset_named(name: str, at: datetime) -> Resolved:
+    """What a word on the command line names: a built-in ruleset, a file, or a node of the tree.
+
+    The tree is that of the organization file found upwards from here. Raises Unusable for a word
+    that names nothing.
+    """
+    if name in BUILTIN or Path(name).is_file():
+        return _from_ruleset(name, at)
+    tree = tree_above(Path.cwd())
+    if tree and tree.has(name):
+        return tree.resolved(name, at)
+    known = [*BUILTIN, *(tree.nodes if tree else ())]
+    above = "" if tree else f", and there is no {ORGANIZATION} here or above"
+    told = f"{name!r} is no built-in ruleset, file or node{nearest(name, known)}{above}"
+    raise Unusable(told)
 
 
 def _same(resolved: Resolved) -> Practice:
@@ -66,15 +83,16 @@ def _from_ruleset(name: str, at: datetime) -> Resolved:
         known = f"{', '.join(BUILTIN)}{nearest(name, BUILTIN)}"
         told = f"--ruleset {name}: no such file, and built in are only {known}"
         raise Unusable(told)
-    own = read_ruleset(path.read_bytes(), shown(path), beside(path.parent), elsewhere)
+    own = read_ruleset(path.read_bytes(), shown(path), beside(Path()), elsewhere)
     return resolve([("", own)], at)
 
 
-def _tree_above(path: Path) -> Tree | None:
+def tree_above(path: Path) -> Tree | None:
+    """The tree of the organization file found upwards from a path; raises DocumentError."""
     found = found_upwards(path, ORGANIZATION)
     return _tree(found) if found else None
 
 
 @cache
 def _tree(path: Path) -> Tree:
-    return read_tree(path.read_bytes(), shown(path), beside(path.parent), elsewhere)
+    return read_tree(path.read_bytes(), shown(path), beside(Path()), elsewhere)

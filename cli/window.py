@@ -151,7 +151,7 @@ def _of_node(node: str, at: datetime) -> _Asked:
     found = found_upwards(Path.cwd(), ORGANIZATION)
     if found is None:
         _refuse([f"--org {node}: no {ORGANIZATION} here or above; write one or name a FILE"])
-    tree = read_tree(found.read_bytes(), shown(found), beside(found.parent), elsewhere)
+    tree = read_tree(found.read_bytes(), shown(found), beside(Path()), elsewhere)
     resolved = tree.resolved(node, at)
     return _Asked(f"organization {node}", resolved.windows, resolved.zone)
 

@@ -7,6 +7,7 @@ texts that were registered.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from posixpath import dirname, join, normpath
 
 from policies.documents import DocumentError, Issue
 from policies.organization import DEFAULT_ZONE, Organization, read_organization
@@ -116,8 +117,8 @@ def read_tree(
 ) -> Tree:
     """Read an organization file and every ruleset file that it names, all errors at once.
 
-    Ruleset paths are relative to the organization file; ``load`` gives the text of such a path and
-    raises OSError for what cannot be read, as does ``fetch`` for a pinned ruleset elsewhere.
+    Ruleset paths are relative to the organization file; ``load`` gets them joined with its folder
+    and raises OSError for what cannot be read, as does ``fetch`` for a pinned ruleset elsewhere.
     """
     root = read_organization(text, path)
     issues: list[Issue] = []
@@ -126,7 +127,7 @@ def read_tree(
         if not organization.ruleset:
             continue
         try:
-            own = organization.ruleset
+            own = normpath(join(dirname(path), organization.ruleset))
             rulesets[node] = read_ruleset(load(own), own, load, fetch)
         except OSError as error:
             told = f"ruleset {organization.ruleset!r} cannot be read: {error.strerror or error}"

@@ -28,6 +28,7 @@ Commands:
   inspect  Say what one pipeline file does, without judging it.
   explain  Say why a rule exists, or what a decision rests on.
   rules    List every rule.
+  ruleset  Say what holds for an organization, and who set it.
   window   Say when time is open for releases.
   schema   Print the JSON Schema of a file or message.
   sbom     List the packages inside a folder as CycloneDX.
