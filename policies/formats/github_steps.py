@@ -5,24 +5,28 @@ from datetime import timedelta
 from policies.classify import classify
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
+from policies.formats.github_references import used
+from policies.formats.github_risks import secrets_in, untrusted
+from policies.formats.github_workflow import Workflow, step_nodes
 from policies.formats.softeners import softener
 from policies.pipeline import Step, StepKind
-from policies.source import Mapping, Scalar, Sequence
+from policies.references import ReferenceKind
+from policies.source import Mapping, Scalar
 
 
-def steps_of(name: str, job: Mapping, lines: list[str]) -> tuple[Step, ...]:
+def steps_of(workflow: Workflow, name: str, job: Mapping) -> tuple[Step, ...]:
     """All steps of a job; a job that calls a workflow has one step, the call."""
     soft = _flag(job, "continue-on-error", "continue-on-error of the job")
     called = job.get("uses")
     if isinstance(called, Scalar):
-        return (_call(name, job, called, soft),)
-    steps = job.get("steps")
-    if not isinstance(steps, Sequence):
-        return ()
-    return tuple(_step(step, soft, lines) for step in steps.items if isinstance(step, Mapping))
+        return (_call(workflow, name, job, called, soft),)
+    shared = secrets_in(workflow, job.get("env"), workflow.root.get("env"))
+    return tuple(_step(workflow, step, soft, shared) for step in step_nodes(job))
 
 
-def _call(name: str, job: Mapping, called: Scalar, soft: Fact[str | None] | None) -> Step:
+def _call(
+    workflow: Workflow, name: str, job: Mapping, called: Scalar, soft: Fact[str | None] | None
+) -> Step:
     """A called workflow: its own name, or the job's, may say what it does; its steps are unseen."""
     kind, sure = classify(name, None, called.text)
     note = f"the called workflow {called.text} is not read"
@@ -34,11 +38,24 @@ def _call(name: str, job: Mapping, called: Scalar, soft: Fact[str | None] | None
         run=Fact(None, called.span),
         uses=Fact(called.text, called.span),
         soft=soft or Fact(None, called.span),
-        timeout=_timeout(job, called.span),
+        timeout=timeout_of(job, called.span),
+        secrets=_handed_on(workflow, job),
+        references=(used(called.text, called.span, ReferenceKind.INCLUDE),),
+        untrusted=unknown(called.span, note),
     )
 
 
-def _step(step: Mapping, soft: Fact[str | None] | None, lines: list[str]) -> Step:
+def _handed_on(workflow: Workflow, job: Mapping) -> tuple[str, ...]:
+    """Secrets that a called workflow gets; ``*`` where it inherits all of them."""
+    given = job.get("secrets")
+    if isinstance(given, Scalar) and given.text == "inherit":
+        return ("*",)
+    return secrets_in(workflow, given, job.get("with"))
+
+
+def _step(
+    workflow: Workflow, step: Mapping, soft: Fact[str | None] | None, shared: tuple[str, ...]
+) -> Step:
     run, uses = step.get("run"), step.get("uses")
     visible = step.span
     for key in ("name", "uses", "run", "id"):
@@ -57,8 +74,11 @@ def _step(step: Mapping, soft: Fact[str | None] | None, lines: list[str]) -> Ste
         kind=Fact(kind, visible, Provenance.INFERRED, sure),
         run=Fact(run_text, run.span if run else visible),
         uses=Fact(uses_text, uses.span if uses else visible),
-        soft=_soft(step, run, lines) or soft or Fact(None, visible),
-        timeout=_timeout(step, visible),
+        soft=_soft(step, run, workflow.lines) or soft or Fact(None, visible),
+        timeout=timeout_of(step, visible),
+        secrets=tuple(dict.fromkeys((*shared, *secrets_in(workflow, step)))),
+        references=(used(uses.text, uses.span),) if isinstance(uses, Scalar) else (),
+        untrusted=untrusted(workflow, step, visible),
     )
 
 
@@ -79,7 +99,7 @@ def _flag(node: Mapping, key: str, words: str) -> Fact[str | None] | None:
     return Fact(words, found.span) if found.text.lower() == "true" else None
 
 
-def _timeout(node: Mapping, span: Span) -> Fact[timedelta | None]:
+def timeout_of(node: Mapping, span: Span) -> Fact[timedelta | None]:
     found = node.get("timeout-minutes")
     if not isinstance(found, Scalar):
         return Fact(None, span)

@@ -1,0 +1,93 @@
+"""What a GitHub Actions step can reach, and whether others than its authors decide what it runs."""
+
+import re
+from typing import Final
+
+from policies.facts import Fact
+from policies.findings import Span
+from policies.formats.github_workflow import Workflow, expressions, leaves
+from policies.source import Mapping, Scalar
+
+_SECRET: Final = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*'([^']+)'\s*\])")
+#: Its rights are what ``permissions`` tells, so it is no secret of its own.
+_OF_THE_RUN: Final = "GITHUB_TOKEN"
+#: Events that run with the rights and secrets of the repository on content of anybody.
+_PRIVILEGED: Final = ("pull_request_target", "workflow_run", "issue_comment")
+_CHANGE: Final = re.compile(
+    r"github\.event\.pull_request\.(?:head\b|number|merge_commit_sha)|github\.head_ref"
+    r"|github\.event\.workflow_run\.head_|refs/pull/|github\.event\.issue\.number"
+)
+_FETCH: Final = re.compile(r"\bgh pr checkout\b|\bgit fetch \S+ \+?(?:refs/)?pull/")
+#: Words that anybody may write, and the events in which they come with rights or secrets.
+_WRITTEN: Final = (
+    (
+        re.compile(
+            r"github\.head_ref\b|github\.event\.pull_request\."
+            r"(?:title|body|head\.(?:ref|label|repo\.default_branch))\b"
+        ),
+        frozenset({"pull_request_target"}),
+    ),
+    (
+        re.compile(r"github\.event\.issue\.(?:title|body)\b"),
+        frozenset({"issues", "issue_comment"}),
+    ),
+    (
+        re.compile(r"github\.event\.comment\.body\b"),
+        frozenset({"issue_comment", "discussion_comment", "commit_comment"}),
+    ),
+    (
+        re.compile(r"github\.event\.discussion\.(?:title|body)\b"),
+        frozenset({"discussion", "discussion_comment"}),
+    ),
+    (
+        re.compile(
+            r"github\.event\.workflow_run\.(?:head_branch|display_title"
+            r"|head_commit\.(?:message|author\.(?:name|email)))\b"
+        ),
+        frozenset({"workflow_run"}),
+    ),
+    (
+        re.compile(
+            r"github\.event\.(?:head_commit|commits\S*)\.(?:message|author\.(?:name|email))\b"
+        ),
+        frozenset({"push"}),
+    ),
+)
+
+
+def secrets_in(workflow: Workflow, *nodes: object) -> tuple[str, ...]:
+    """Names of the secrets that the nodes mention; ``*`` where all are handed on."""
+    if not workflow.secrets:
+        return ()
+    found: dict[str, None] = {}
+    for node in nodes:
+        for leaf in leaves(node) if isinstance(node, Mapping | Scalar) else ():
+            for expression in expressions(leaf.text):
+                for name in _SECRET.findall(expression):
+                    found.setdefault(name[0] or name[1])
+    return tuple(name for name in found if name != _OF_THE_RUN)
+
+
+def untrusted(workflow: Workflow, step: Mapping, place: Span) -> Fact[str | None]:
+    """The construct by which content that nobody reviewed runs here with rights or secrets."""
+    inputs = step.get("with")
+    event = next((each for each in _PRIVILEGED if each in workflow.events), None)
+    ref = inputs.get("ref") if isinstance(inputs, Mapping) else None
+    if event and isinstance(ref, Scalar) and _CHANGE.search(ref.text):
+        return Fact(f"a checkout of the change under {event}", ref.span)
+    for key, holder in (("run", step), ("script", inputs)):
+        script = holder.get(key) if isinstance(holder, Mapping) else None
+        if event and isinstance(script, Scalar) and _FETCH.search(script.text):
+            return Fact(f"a checkout of the change under {event}", script.span)
+        if isinstance(script, Scalar) and (words := _pasted(workflow, script.text)):
+            return Fact(f"${{{{ {words} }}}} inside a script", script.span)
+    return Fact(None, place)
+
+
+def _pasted(workflow: Workflow, script: str) -> str:
+    """The first words of anybody that the script takes in as they are written."""
+    for expression in expressions(script):
+        for words, events in _WRITTEN:
+            if events & workflow.events and (found := words.search(expression)):
+                return found.group()
+    return ""

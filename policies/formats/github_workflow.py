@@ -1,0 +1,84 @@
+"""What every job of a GitHub Actions workflow is read with."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from policies.fields import texts
+from policies.source import Mapping, Node, Scalar, Sequence
+
+#: Where to say what a workflow cannot.
+OVERLAY: Final = "say it in bakegate.yaml"
+
+_BRACES: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """``events`` are what ``on`` names; a workflow that others call has ``workflow_call``."""
+
+    root: Mapping
+    jobs: frozenset[str]
+    lines: list[str]
+    events: frozenset[str]
+    secrets: bool
+    """Whether the file names any secret, so that most files are not searched for them."""
+
+    @property
+    def only_called(self) -> bool:
+        return self.events == {"workflow_call"}
+
+    def trigger(self, event: str) -> Mapping | None:
+        """The filters of one event, where it has any."""
+        node = self.root.get("on")
+        found = node.get(event) if isinstance(node, Mapping) else None
+        return found if isinstance(found, Mapping) else None
+
+
+def events_of(root: Mapping) -> tuple[str, ...]:
+    node = root.get("on")
+    return tuple(node.entries) if isinstance(node, Mapping) else texts(node)
+
+
+def condition(node: Mapping) -> str:
+    """The words of ``if``; empty where there is none."""
+    found = node.get("if")
+    return found.text if isinstance(found, Scalar) else ""
+
+
+def needs_of(job: Mapping, known: frozenset[str]) -> tuple[str, ...]:
+    """The jobs whose success this one really needs.
+
+    ``always()`` and its like start a job whatever happened before, unless it asks for results.
+    """
+    text = condition(job)
+    ignores = any(word in text for word in ("always()", "!cancelled()", "failure()"))
+    if ignores and ".result" not in text:
+        return ()
+    return tuple(name for name in texts(job.get("needs")) if name in known)
+
+
+def step_nodes(job: Mapping) -> tuple[Mapping, ...]:
+    steps = job.get("steps")
+    items = steps.items if isinstance(steps, Sequence) else ()
+    return tuple(item for item in items if isinstance(item, Mapping))
+
+
+def expressions(text: str) -> list[str]:
+    """What stands between the braces of expressions."""
+    return _BRACES.findall(text) if "${{" in text else []
+
+
+def leaves(node: Node | None) -> list[Scalar]:
+    """All texts below a node, in file order."""
+    found: list[Scalar] = []
+    todo = [node] if node else []
+    while todo:
+        match todo.pop():
+            case Scalar() as leaf:
+                found.append(leaf)
+            case Mapping(entries=entries):
+                todo.extend(entry.value for entry in reversed(entries.values()))
+            case Sequence(items=items):
+                todo.extend(reversed(items))
+    return found
