@@ -105,6 +105,7 @@ class _Judge:
 
     def __init__(self, asked: Practice, at: datetime) -> None:
         self.at = at
+        self.exceptions = asked.exceptions
         self._asked = asked
         self._applied: dict[str, Resolved] = {}
 
@@ -139,7 +140,7 @@ def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
 
 
 def _judged(read: Read, judge: _Judge, more: list[Finding]) -> FileReport:
-    report = lint(read, judge, judge.at)
+    report = lint(read, judge, judge.at, judge.exceptions)
     found = sorted((*report.findings, *more), key=lambda each: each.span)
     return replace(report, findings=tuple(found)) if more else report
 

@@ -1,13 +1,14 @@
 """Which ruleset a command asks: a built-in one, a file, or the organization's tree."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.problems import Unusable
+from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.pipeline import Pipeline
 from policies.plain import nearest
 from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve
@@ -18,10 +19,14 @@ DEFAULT = "recommended"
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """What to ask of each pipeline; ``default`` of one that names no node of the organization."""
+    """What to ask of each pipeline; ``default`` of one that names no node of the organization.
+
+    ``exceptions`` gives what the organization's files except for a pipeline.
+    """
 
     default: Resolved
     of: Callable[[Pipeline], Resolved]
+    exceptions: Callable[[Pipeline], Exceptions] = lambda _: NO_EXCEPTIONS
 
 
 def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datetime) -> Practice:
@@ -43,9 +48,14 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
             raise Unusable(told)
         return _same(_from_ruleset(DEFAULT, at))
     if node:
-        return _same(tree.resolved(node, at))
+        excepted = tree.exceptions(node)
+        return replace(_same(tree.resolved(node, at)), exceptions=lambda _: excepted)
     root = tree.resolved(tree.root.name, at)
-    return Practice(root, lambda pipeline: _of_pipeline(tree, pipeline, at) or root)
+    return Practice(
+        root,
+        lambda pipeline: _of_pipeline(tree, pipeline, at) or root,
+        lambda pipeline: tree.exceptions(_node(tree, pipeline) or tree.root.name),
+    )
 
 
 def ruleset_named(name: str, at: datetime) -> Resolved:
@@ -71,8 +81,14 @@ def _same(resolved: Resolved) -> Practice:
 
 def _of_pipeline(tree: Tree, pipeline: Pipeline, at: datetime) -> Resolved | None:
     """None for a pipeline that names no node of the tree."""
-    named = pipeline.organization.or_else("")
-    return tree.resolved(named, at) if named and tree.has(named) else None
+    named = _node(tree, pipeline)
+    return tree.resolved(named, at) if named else None
+
+
+def _node(tree: Tree, pipeline: Pipeline) -> str:
+    """The node that a pipeline names, if the tree has it."""
+    named = pipeline.organization.or_else(None) or ""
+    return named if named and tree.has(named) else ""
 
 
 def _from_ruleset(name: str, at: datetime) -> Resolved:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from policies.canonical import digest
+from policies.exceptions import NO_EXCEPTIONS, Exceptions, Exemption, OptOut
 from policies.findings import Enforcement, Result, Verdict, highest
 from policies.plain import instant_text, parse_instant
 from policies.record import release_from_json, release_to_json
@@ -17,7 +18,6 @@ from policies.release import Release
 from policies.rule import BlocklistEntry, Used
 from policies.ruleset import Resolved, from_json, to_json
 from policies.version import ENGINE
-from policies.waivers import NO_EXCEPTIONS, Exceptions, Exemption, OptOut
 
 TYPE: Final = "bakegate.gate/v1"
 
@@ -183,6 +183,8 @@ def inputs_json(inputs: GateInputs) -> dict[str, Any]:
         else [_plain(each) for each in inputs.blocklist],
         "exemptions": [_plain(each) for each in inputs.exceptions.exemptions],
         "opt_outs": [_plain(each) for each in inputs.exceptions.opt_outs],
+        "approvers": _names(inputs.exceptions.approvers),
+        "owners": sorted(inputs.exceptions.owners),
         "conditions": [_condition_json(each) for each in inputs.conditions],
     }
 
@@ -204,6 +206,8 @@ def inputs_from_json(data: Mapping[str, Any]) -> GateInputs:
         exceptions=Exceptions(
             tuple(Exemption(**_timed(each)) for each in data["exemptions"]),
             tuple(OptOut(**_timed(each)) for each in data["opt_outs"]),
+            approvers=None if data["approvers"] is None else frozenset(data["approvers"]),
+            owners=frozenset(data["owners"]),
         ),
         conditions=tuple(_condition(each) for each in data["conditions"]),
     )
@@ -237,6 +241,10 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Dif
 
 #: Fields of stored exceptions that hold times.
 _TIMES: Final = ("start", "until", "review_by")
+
+
+def _names(approvers: frozenset[str] | None) -> list[str] | None:
+    return None if approvers is None else sorted(approvers)
 
 
 def _plain(entry: BlocklistEntry | Exemption | OptOut) -> dict[str, Any]:

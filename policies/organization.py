@@ -7,6 +7,7 @@ from typing import Final
 from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
 from policies.findings import Span
+from policies.granted import Reach
 from policies.source import Mapping, Node, Scalar, Sequence, core_value
 from policies.windows import zone as zone_data
 
@@ -15,13 +16,19 @@ DEFAULT_ZONE: Final = "UTC"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """One node; ``zone`` and ``ruleset`` are None where the file says none for this node."""
+    """One node; ``zone`` and the paths of files are None where this node names none.
+
+    ``leaders`` are the people who answer for the node and what lies below it, by the subject of
+    their token: they approve exceptions.
+    """
 
     name: str
     zone: str | None
     ruleset: str | None
     children: "tuple[Organization, ...]"
     span: Span
+    exceptions: str | None = None
+    leaders: tuple[str, ...] = ()
 
     def path_to(self, path: str) -> "tuple[Organization, ...]":
         """The nodes from this root to ``retail/commerce/orders``; empty where there is none."""
@@ -41,6 +48,18 @@ class Organization:
         """The zone in which dates of this node are read: its own, else the nearest above."""
         zones = [each.zone for each in self.path_to(path) if each.zone]
         return zones[-1] if zones else DEFAULT_ZONE
+
+    def leaders_over(self, path: str, reach: Reach) -> frozenset[str] | None:
+        """Who may approve for a pipeline of the node; None where nobody up the tree is named.
+
+        A pipeline of the root has no node above its own: the root's leaders approve for it.
+        """
+        nodes = self.path_to(path)
+        if not any(each.leaders for each in nodes):
+            return None
+        above = nodes[:-1] or nodes
+        reached = {Reach.NODE: nodes, Reach.PARENT: above, Reach.ROOT: nodes[:1]}[reach]
+        return frozenset(name for each in reached for name in each.leaders)
 
     def walk(self, above: str = "") -> "Iterator[tuple[str, Organization]]":
         """Every node with its path, a parent before its children."""
@@ -65,15 +84,14 @@ def read_organization(text: bytes | str, path: str) -> Organization:
 
 def _node(node: Node, issues: list[Issue]) -> Organization:
     mapping = node if isinstance(node, Mapping) else Mapping(node.span, {})
-    name, zone, ruleset = (_scalar(mapping.get(key)) for key in ("name", "zone", "ruleset"))
+    keys = ("name", "zone", "ruleset", "exceptions")
+    name, zone, ruleset, exceptions = (_scalar(mapping.get(key)) for key in keys)
     if zone:
         try:
             zone_data(zone.text)
         except ValueError as error:
             issues.append(Issue(zone.span, str(error)))
-    listed = mapping.get("children")
-    items = listed.items if isinstance(listed, Sequence) else ()
-    children = tuple(_node(each, issues) for each in items)
+    children = tuple(_node(each, issues) for each in _items(mapping, "children"))
     _refuse_twins(children, issues)
     return Organization(
         name=name.text if name else "",
@@ -81,7 +99,14 @@ def _node(node: Node, issues: list[Issue]) -> Organization:
         ruleset=ruleset.text if ruleset else None,
         children=children,
         span=name.span if name else node.span,
+        exceptions=exceptions.text if exceptions else None,
+        leaders=tuple(each.text for each in _items(mapping, "leaders") if isinstance(each, Scalar)),
     )
+
+
+def _items(mapping: Mapping, key: str) -> tuple[Node, ...]:
+    listed = mapping.get(key)
+    return tuple(listed.items) if isinstance(listed, Sequence) else ()
 
 
 def _refuse_twins(children: tuple[Organization, ...], issues: list[Issue]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.facts import UNSAID, Fact
 from policies.findings import Span
+from policies.granted import Granted
 from policies.graphs import Order, decoded
 from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History
@@ -320,6 +321,8 @@ class Pipeline:
     """Names of environment variables that steps may inherit."""
     ruled_windows: bool | None = None
     """Whether a ruleset of the organization has time windows; None until that is resolved."""
+    granted: tuple[Granted, ...] | None = None
+    """Its exemptions and opt-outs; None until that is resolved."""
     maturity: Fact[str | None] = UNSAID
     """``new`` for a young system that may still be promoted by hand."""
     has_ui: Fact[bool | None] = UNSAID

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.granted import Granted
 from policies.pipeline import Pipeline, Stage
 from policies.release import Release
 from policies.windows import WindowState
@@ -156,6 +157,8 @@ class Case:
     params: "Mapping[str, Params]"
     """Effective parameters of every rule, for rules that read another's (bake of the stage
     before)."""
+    granted: tuple[Granted, ...] | None = None
+    """The pipeline's exemptions and opt-outs; None where nobody could read them."""
 
     @property
     def before(self) -> tuple[Stage, ...]:

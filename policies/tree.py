@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from posixpath import dirname, join, normpath
+from types import MappingProxyType
+from typing import TypeVar
 
 from policies.documents import DocumentError, Issue
+from policies.exception_files import read_exceptions
+from policies.exceptions import Exceptions, joined
+from policies.findings import Span
+from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE, Organization, read_organization
 from policies.plain import nearest
 from policies.ruleset import (
@@ -24,6 +30,8 @@ from policies.ruleset import (
     read_ruleset,
     root_chain,
 )
+
+T = TypeVar("T")
 
 #: Most nodes that a message lists.
 _LISTED = 20
@@ -40,21 +48,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """``rulesets`` holds, by the path of its node, every ruleset that the tree names.
+    """``rulesets`` and ``files`` hold, by the path of its node, what the tree names.
 
-    ``places`` holds every node by its path, a parent before its children. ``ready`` says which
-    scheduled steps came early, because enough pipelines comply.
+    ``files`` are exceptions files under review. ``places`` holds every node by its path, a parent
+    before its children. ``ready`` says which scheduled steps came early, because enough pipelines
+    comply.
     """
 
     root: Organization
     rulesets: Mapping[str, Ruleset]
     places: Mapping[str, Place]
+    files: Mapping[str, Exceptions] = field(default_factory=dict)
     ready: Ready = field(default_factory=lambda: NOT_READY)
 
     @classmethod
-    def of(cls, root: Organization, rulesets: Mapping[str, Ruleset]) -> "Tree":
-        """The tree of these nodes; ``rulesets`` are those of nodes, by the node's path."""
-        return cls(root, rulesets, dict(_places(root, "", DEFAULT_ZONE, root_chain(), rulesets)))
+    def of(
+        cls,
+        root: Organization,
+        rulesets: Mapping[str, Ruleset],
+        files: Mapping[str, Exceptions] = MappingProxyType({}),
+    ) -> "Tree":
+        """The tree of these nodes; rulesets and exceptions are those of nodes, by their paths."""
+        places = dict(_places(root, "", DEFAULT_ZONE, root_chain(), rulesets))
+        return cls(root, rulesets, places, files)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -84,6 +100,19 @@ class Tree:
 
     def asked(self, node: str, at: datetime) -> Asked:
         return Asked(node, self.place(node).zone, at, self.ready)
+
+    def exceptions(self, node: str) -> Exceptions:
+        """What the files from the root to the node except, and who may approve more.
+
+        A file of a node is about the pipelines of that node and below: nobody excepts a neighbour.
+        """
+        parts = node.split("/")
+        paths = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+        found = joined(self.files[path] for path in paths if path in self.files)
+        chain = self.place(node).chain
+        reach = chain.limits.approver or Reach.PARENT
+        approvers = self.root.leaders_over(node, reach)
+        return replace(found, approvers=approvers, owners=chain.owners)
 
     def breaches(self) -> list[Issue]:
         """Locks that a node below breaks at any time, so that none waits for its date."""
@@ -115,28 +144,60 @@ def _places(
 def read_tree(
     text: bytes | str, path: str, load: Callable[[str], str], fetch: Fetch = nothing_fetched
 ) -> Tree:
-    """Read an organization file and every ruleset file that it names, all errors at once.
+    """Read an organization file and every file that it names, all errors at once.
 
-    Ruleset paths are relative to the organization file; ``load`` gets them joined with its folder
-    and raises OSError for what cannot be read, as does ``fetch`` for a pinned ruleset elsewhere.
+    Paths are relative to the organization file; ``load`` gets them joined with its folder and
+    raises OSError for what cannot be read, as does ``fetch`` for a pinned ruleset elsewhere.
     """
+    reading = _Reading(dirname(path), load, fetch)
     root = read_organization(text, path)
-    issues: list[Issue] = []
-    rulesets: dict[str, Ruleset] = {}
     for node, organization in root.walk():
-        if not organization.ruleset:
-            continue
-        try:
-            own = normpath(join(dirname(path), organization.ruleset))
-            rulesets[node] = read_ruleset(load(own), own, load, fetch)
-        except OSError as error:
-            told = f"ruleset {organization.ruleset!r} cannot be read: {error.strerror or error}"
-            issues.append(Issue(organization.span, told))
-        except DocumentError as error:
-            issues.extend(error.issues)
-    if issues:
-        raise DocumentError(issues)
-    tree = Tree.of(root, rulesets)
+        reading.node(root, node, organization)
+    if reading.issues:
+        raise DocumentError(reading.issues)
+    tree = Tree.of(root, reading.rulesets, reading.files)
     if issues := tree.breaches():
         raise DocumentError(issues)
     return tree
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The files that an organization file names, and everything that is wrong in them."""
+
+    folder: str
+    load: Callable[[str], str]
+    fetch: Fetch
+    issues: list[Issue] = field(default_factory=list)
+    rulesets: dict[str, Ruleset] = field(default_factory=dict)
+    files: dict[str, Exceptions] = field(default_factory=dict)
+
+    def node(self, root: Organization, node: str, organization: Organization) -> None:
+        at, ruleset, exceptions = organization.span, organization.ruleset, organization.exceptions
+        if ruleset:
+            read = self._file("ruleset", ruleset, at, self._ruleset)
+            if read:
+                self.rulesets[node] = read
+        if exceptions:
+            zone = root.zone_of(node)
+            found = self._file(
+                "exceptions file", exceptions, at, lambda path: self._exceptions(path, zone)
+            )
+            if found:
+                self.files[node] = found
+
+    def _ruleset(self, path: str) -> Ruleset:
+        return read_ruleset(self.load(path), path, self.load, self.fetch)
+
+    def _exceptions(self, path: str, zone: str) -> Exceptions:
+        return read_exceptions(self.load(path), path, zone)
+
+    def _file(self, kind: str, path: str, at: Span, read: Callable[[str], T]) -> T | None:
+        try:
+            return read(normpath(join(self.folder, path)))
+        except OSError as error:
+            told = f"{kind} {path!r} cannot be read: {error.strerror or error}"
+            self.issues.append(Issue(at, told))
+        except DocumentError as error:
+            self.issues.extend(error.issues)
+        return None

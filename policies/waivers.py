@@ -6,17 +6,17 @@ stage for hours. Whether one counts is computed when it is read: nothing has to 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+from typing import Final
 
-from policies.documents import DocumentError, Issue, locate, read_document
-from policies.findings import Finding, Span
-from policies.plain import nearest, parse_day
+from policies.durations import format_duration
+from policies.exceptions import ExceptionPolicy, Exceptions, Exemption, OptOut
+from policies.findings import Finding, Result, Span
+from policies.granted import Granted
+from policies.plain import nearest
 from policies.release import Override, Release
-from policies.rule import BlocklistEntry
 from policies.rules import CATALOGUE, rule
 from policies.source import Comment, Source
 from policies.windows import zone as zone_of
@@ -26,73 +26,167 @@ _IGNORE: Final = re.compile(
 )
 
 
+#: Days of a calendar are nominal: one on which clocks change is an hour longer.
+_CLOCK_CHANGE: Final = timedelta(hours=1)
+#: Results that need no exception.
+_NEEDLESS: Final = (Result.PASS, Result.NOT_APPLICABLE)
+#: What no exemption covers: a rule that judges exemptions would be the first to be exempted.
+UNWAIVABLE: Final = frozenset({"exemption-valid"})
+
+
 @dataclass(frozen=True, slots=True)
-class Exemption:
-    """One pipeline and rule, from one instant until another; ``finding`` narrows it to one."""
+class Waiver:
+    """The exemption or opt-out that sets a result aside, with its id and in words."""
 
     id: str
-    pipeline: str
-    rule: str
-    reason: str
-    approved_by: str
-    start: datetime
-    until: datetime
-    requested_by: str = ""
-    finding: str = ""
-
-    def counts(self, at: datetime) -> bool:
-        return self.start <= at < self.until
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
-class OptOut:
-    """A permanent exemption; it goes on counting after ``review_by``, which a report tells."""
+class Waivers:
+    """Which exceptions count at one instant under the limits of one organization.
 
-    id: str
-    pipeline: str
-    rule: str
-    reason: str
-    approved_by: str
-    review_by: datetime
+    Lint, gate and reports ask this and nothing else.
+    """
 
+    exceptions: Exceptions
+    policy: ExceptionPolicy
+    at: datetime
 
-@dataclass(frozen=True, slots=True)
-class Exceptions:
-    """What one exceptions file or the store holds."""
-
-    exemptions: tuple[Exemption, ...] = ()
-    opt_outs: tuple[OptOut, ...] = ()
-    blocklist: tuple[BlocklistEntry, ...] = ()
-
-    def covering(self, pipeline: str, rule: str, at: datetime, fingerprint: str = "") -> str:
-        """The exemption or opt-out that counts, in words; empty where there is none.
+    def covering(self, pipeline: str, rule: str, fingerprint: str = "") -> Waiver | None:
+        """What sets aside a failure of ``rule``; None where nothing does.
 
         A gate has no fingerprints: an exemption of one finding does not reach it.
         """
-        for each in self.exemptions:
+        if not self._waivable(rule):
+            return None
+        for each in self.exceptions.exemptions:
             narrow = each.finding in ("", fingerprint)
-            if (each.pipeline, each.rule) == (pipeline, rule) and narrow and each.counts(at):
-                return f"exemption {each.id}: {each.reason}"
-        for opt_out in self.opt_outs:
+            if (each.pipeline, each.rule) == (pipeline, rule) and narrow and self.counts(each):
+                return Waiver(each.id, f"exemption {each.id}: {each.reason}")
+        for opt_out in self.exceptions.opt_outs:
             if (opt_out.pipeline, opt_out.rule) == (pipeline, rule):
-                return f"opt-out {opt_out.id}: {opt_out.reason}"
-        return ""
+                return Waiver(opt_out.id, f"opt-out {opt_out.id}: {opt_out.reason}")
+        return None
+
+    def counts(self, exemption: Exemption) -> bool:
+        """Whether an exemption has begun, has not ended and is within the limits."""
+        return exemption.counts(self.at) and not over_limit(self.policy, exemption)
+
+    def overriding(self, release: Release, stage: str, rule: str) -> Override | None:
+        """The override that counts now; one given for another digest is void."""
+        if not self._waivable(rule):
+            return None
+        return next(
+            (
+                each
+                for each in release.overrides
+                if (each.rule, each.stage, each.digest) == (rule, stage, release.artifact.digest)
+                and each.at <= self.at < each.until
+                and not override_over_limit(self.policy, each)
+            ),
+            None,
+        )
+
+    def unused(
+        self, pipeline: str, used: Collection[str], results: Mapping[str, Result]
+    ) -> Iterator[Granted]:
+        """What counts and set nothing aside where its rule passed, or had no such finding."""
+        for each in self.granted(pipeline, "UTC"):
+            narrow = any(e.id == each.id and e.finding for e in self.exceptions.exemptions)
+            result = results.get(each.rule)
+            needless = result in _NEEDLESS or (narrow and result is not None)
+            ended = each.kind == "exemption" and each.left <= timedelta()
+            if needless and each.id not in used and not each.refused and not ended:
+                yield each
+
+    def granted(self, pipeline: str, zone: str) -> tuple[Granted, ...]:
+        """Every exemption and opt-out of a pipeline, with what the rule about them asks."""
+        mine = self.exceptions.of(pipeline)
+        found = [self._exempted(each, zone) for each in mine.exemptions]
+        return (*found, *(self._opted_out(each, zone) for each in mine.opt_outs))
+
+    def _exempted(self, each: Exemption, zone: str) -> Granted:
+        return Granted(
+            kind="exemption",
+            id=each.id,
+            rule=each.rule,
+            reason=each.reason,
+            approved_by=each.approved_by,
+            lasts=each.until - each.start,
+            left=each.until - self.at,
+            last_day=last_day(each.until, zone),
+            led=self._led(each.approved_by),
+            owned=each.approved_by in self.exceptions.owners,
+            refused=over_limit(self.policy, each),
+            span=self.exceptions.places.get(each.id),
+        )
+
+    def _opted_out(self, each: OptOut, zone: str) -> Granted:
+        return Granted(
+            kind="opt-out",
+            id=each.id,
+            rule=each.rule,
+            reason=each.reason,
+            approved_by=each.approved_by,
+            lasts=None,
+            left=each.review_by - self.at,
+            last_day=last_day(each.review_by, zone),
+            led=self._led(each.approved_by),
+            owned=each.approved_by in self.exceptions.owners,
+            refused=opt_out_over_limit(self.policy, each, self.at),
+            span=self.exceptions.places.get(each.id),
+        )
+
+    def _led(self, name: str) -> bool | None:
+        approvers = self.exceptions.approvers
+        return None if approvers is None else name in approvers
+
+    def _waivable(self, rule: str) -> bool:
+        return rule not in self.policy.forbidden and rule not in UNWAIVABLE
 
 
-NO_EXCEPTIONS: Final = Exceptions()
+def last_day(until: datetime, zone: str) -> str:
+    """The last day that counts: every ``until`` is exclusive, and people read days."""
+    return f"{(until - timedelta(seconds=1)).astimezone(zone_of(zone)):%Y-%m-%d}"
 
 
-def override_for(release: Release, stage: str, rule: str, at: datetime) -> Override | None:
-    """The override that counts now; one given for another digest is void."""
-    return next(
-        (
-            each
-            for each in release.overrides
-            if (each.rule, each.stage, each.digest) == (rule, stage, release.artifact.digest)
-            and each.at <= at < each.until
-        ),
-        None,
-    )
+def over_limit(policy: ExceptionPolicy, exemption: Exemption) -> str:
+    """Why the organization's limits refuse an exemption; empty where they do not."""
+    lasts = exemption.until - exemption.start
+    if policy.longest is not None and lasts > policy.longest + _CLOCK_CHANGE:
+        longest = format_duration(policy.longest)
+        return f"it lasts {_whole(lasts)}, longer than the {longest} that are allowed"
+    return _refused_rule(policy, exemption.rule)
+
+
+def opt_out_over_limit(policy: ExceptionPolicy, opt_out: OptOut, at: datetime) -> str:
+    """The same for an opt-out that is asked for at ``at``."""
+    ahead = opt_out.review_by - at
+    if policy.review is not None and ahead > policy.review + _CLOCK_CHANGE:
+        furthest = format_duration(policy.review)
+        return f"its review is {_whole(ahead)} ahead, further than the {furthest} that are allowed"
+    return _refused_rule(policy, opt_out.rule)
+
+
+def override_over_limit(policy: ExceptionPolicy, override: Override) -> str:
+    """The same for an override; who else must agree is asked when it is given."""
+    lasts = override.until - override.at
+    if policy.longest_override is not None and lasts > policy.longest_override:
+        longest = format_duration(policy.longest_override)
+        return f"it lasts {format_duration(lasts)}, longer than the {longest} that are allowed"
+    return _refused_rule(policy, override.rule)
+
+
+def _refused_rule(policy: ExceptionPolicy, name: str) -> str:
+    if name in policy.forbidden:
+        return f"this organization allows no exception of {name}"
+    return f"no exception reaches {name}" if name in UNWAIVABLE else ""
+
+
+def _whole(length: timedelta) -> str:
+    """A length in whole days, begun ones included: clocks that change make no odd hours."""
+    return f"{-(-(length - _CLOCK_CHANGE) // timedelta(days=1))}d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,99 +278,3 @@ def _ignore(path: str, comment: Comment, alone: set[int]) -> Ignore | None:
     span = Span(path, comment.line, comment.column, comment.line, end)
     names = tuple(name.strip() for name in (match["rules"] or "").split(",") if name.strip())
     return Ignore(span, line, names, match["reason"].strip())
-
-
-def read_exceptions(text: bytes | str, path: str, zone: str) -> Exceptions:
-    """Read ``bakegate/exceptions/v1``; a date is the start of that day in ``zone``.
-
-    Raises DocumentError with everything that is wrong.
-    """
-    document = read_document(text, path, "exceptions")
-    reader = _Reader(document.data, document.source, zone_of(zone), [])
-    exceptions = Exceptions(
-        tuple(reader.exemption(at, each) for at, each in reader.listed("exemptions")),
-        tuple(reader.opt_out(at, each) for at, each in reader.listed("opt_outs")),
-        tuple(reader.entry(at, each) for at, each in reader.listed("blocklist")),
-    )
-    if reader.issues:
-        raise DocumentError(reader.issues)
-    return exceptions
-
-
-DataPlace = tuple[str | int, ...]
-
-
-@dataclass(slots=True)
-class _Reader:
-    """An exceptions file whose form is valid; dates, rules and order are what is left to check."""
-
-    data: dict[str, Any]
-    source: Source
-    zone: ZoneInfo
-    issues: list[Issue]
-
-    def listed(self, key: str) -> Iterable[tuple[DataPlace, dict[str, Any]]]:
-        return (((key, index), each) for index, each in enumerate(self.data.get(key, ())))
-
-    def exemption(self, at: DataPlace, data: dict[str, Any]) -> Exemption:
-        start = self._day((*at, "from"), data["from"])
-        until = self._day((*at, "until"), data["until"])
-        if until <= start:
-            self._tell((*at, "until"), "ends before it starts; `until` is exclusive")
-        return Exemption(
-            id=data["id"],
-            pipeline=data["pipeline"],
-            rule=self._rule((*at, "rule"), data["rule"]),
-            reason=data["reason"],
-            approved_by=data.get("approved_by", ""),
-            start=start,
-            until=until,
-            requested_by=data.get("requested_by", ""),
-            finding=data.get("finding", ""),
-        )
-
-    def opt_out(self, at: DataPlace, data: dict[str, Any]) -> OptOut:
-        return OptOut(
-            id=data["id"],
-            pipeline=data["pipeline"],
-            rule=self._rule((*at, "rule"), data["rule"]),
-            reason=data["reason"],
-            approved_by=data.get("approved_by", ""),
-            review_by=self._day((*at, "review_by"), data["review_by"]),
-        )
-
-    def entry(self, at: DataPlace, data: dict[str, Any]) -> BlocklistEntry:
-        words = {key: data.get(key, "") for key in _ENTRY_WORDS}
-        until = self._day((*at, "until"), data["until"]) if "until" in data else None
-        return BlocklistEntry(**words, until=until)
-
-    def _day(self, at: DataPlace, text: str) -> datetime:
-        """The start of a day in the zone; a placeholder after an error."""
-        try:
-            day = parse_day(text)
-        except ValueError as error:
-            self._tell(at, str(error))
-            day = date(1970, 1, 1)
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
-
-    def _rule(self, at: DataPlace, name: str) -> str:
-        if rule(name) is None:
-            near = nearest(name, (each.id for each in CATALOGUE))
-            self._tell(at, f"there is no rule {name!r}{near or '; `bakegate rules` lists all'}")
-        return name
-
-    def _tell(self, at: DataPlace, message: str) -> None:
-        self.issues.append(Issue(locate(self.source.root, at), message))
-
-
-_ENTRY_WORDS: Final = (
-    "id",
-    "reason",
-    "owner",
-    "package",
-    "versions",
-    "digest",
-    "repository",
-    "bad_commit",
-    "fixed_by",
-)

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import pytest
 
+from policies.exception_files import read_exceptions
+from policies.exceptions import policy_from_json
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.formats import read_pipelines
+from policies.granted import Granted
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline
 from policies.plain import parse_instant
@@ -27,6 +30,7 @@ from policies.rule import (
 from policies.rules import CATALOGUE, rule
 from policies.ruleset.values import parse_value
 from policies.source import core_value, read
+from policies.waivers import Waivers
 from policies.windows import WindowState
 
 RULES: Final = Path(__file__).parent.parent / "policies" / "rules"
@@ -68,6 +72,7 @@ RECORD: Final[dict[str, Any]] = {
     },
     "artifact": {"digest": NAMES["$DIGEST"], "commit": NAMES["$COMMIT"]},
 }
+EXCEPTIONS: Final = "exceptions.yaml"
 AT: Final = "2026-11-24T10:22:48Z"
 MARK: Final = re.compile(r"#([!?~]) (\d+) (.*?)(?= #[!?~] \d|$)")
 
@@ -86,6 +91,7 @@ HEADINGS: Final = {
     "bake-monitored": (30, H, WARN, BLOCK),
     "bake-time": (29, H, WARN, BLOCK),
     "canary-first": (24, H, WARN, BLOCK),
+    "exemption-valid": (68, M, BLOCK, BLOCK),
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "integration-tests": (11, H, WARN, BLOCK),
     "min-data-points": (28, H, OBSERVE, BLOCK),
@@ -140,7 +146,26 @@ def pipeline_of(case: Mapping[str, Any]) -> Pipeline:
     found = read_pipelines(text.encode(), path, given)
     assert [str(each) for each in found.problems] == []
     (pipeline,) = found.pipelines
-    return replace(pipeline, ruled_windows=case.get("ruled_windows"))
+    return replace(
+        pipeline, ruled_windows=case.get("ruled_windows"), granted=granted_of(case, pipeline.name)
+    )
+
+
+def granted_of(case: Mapping[str, Any], pipeline: str) -> tuple[Granted, ...] | None:
+    """What the resolver makes of an exceptions file; None where a case has none."""
+    if "exceptions" not in case:
+        return None
+    text = "schema: bakegate/exceptions/v1\n" + case["exceptions"]
+    found = read_exceptions(text, EXCEPTIONS, "Europe/Berlin")
+    leaders = case.get("leaders")
+    known = replace(
+        found,
+        approvers=None if leaders is None else frozenset(leaders),
+        owners=frozenset(case.get("owners", ())),
+    )
+    policy = policy_from_json(case.get("limits", {}))
+    waivers = Waivers(known, policy, parse_instant(case.get("at", AT)))
+    return waivers.granted(pipeline, "Europe/Berlin")
 
 
 def params_of(subject: AnyRule, case: Mapping[str, Any]) -> Params:
@@ -159,14 +184,16 @@ def found_rule(id_: str) -> AnyRule:
 
 
 def marks(case: Mapping[str, Any]) -> list[tuple[str, int, int, str, str]]:
+    # The first line of an exceptions file is left out of a case.
     texts = {
-        case.get("path", "bakegate/pipeline.yaml"): case["pipeline"],
-        "bakegate.yaml": case.get("overlay", ""),
+        case.get("path", "bakegate/pipeline.yaml"): (1, case.get("pipeline", "")),
+        "bakegate.yaml": (1, case.get("overlay", "")),
+        EXCEPTIONS: (2, case.get("exceptions", "")),
     }
     return sorted(
         (path, number, int(column), sign, message.rstrip())
-        for path, text in texts.items()
-        for number, line in enumerate(text.splitlines(), 1)
+        for path, (first, text) in texts.items()
+        for number, line in enumerate(text.splitlines(), first)
         for sign, column, message in MARK.findall(line)
     )
 
@@ -207,6 +234,7 @@ def gate_case(case: Mapping[str, Any], params: Mapping[str, Params]) -> Case:
         else WindowState(open=True, configured=False, until=None),
         blocklist=blocklist_of(case["blocklist"]) if "blocklist" in case else None,
         params=params,
+        granted=granted_of(case, pipeline.name),
     )
 
 
@@ -256,6 +284,8 @@ EXAMPLE: Final = re.compile(r"^## (Fails|Passes)\n```yaml\n(.*?)^```$", re.MULTI
 
 def example_of(subject: AnyRule, heading: str) -> dict[str, Any]:
     text = dict(EXAMPLE.findall(subject.docs))[heading]
+    if text.startswith("schema: bakegate/exceptions/"):
+        return {"exceptions": text.partition("\n")[2]}
     ours = text.startswith("schema:")
     # Where a rule reads the organization's windows, an example has none but its own.
     return {

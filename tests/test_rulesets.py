@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from policies.documents import read_document
+from policies.exception_files import read_exceptions
 from policies.findings import Enforcement
 from policies.organization import read_organization
 from policies.rules import CATALOGUE
 from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve
-from policies.waivers import read_exceptions
 
 ROOT = Path(__file__).parents[1] / "rulesets"
 HARBOR = ROOT / "examples" / "harbor"
@@ -24,6 +24,7 @@ FIRST = {
     "bake-monitored",
     "bake-time",
     "canary-first",
+    "exemption-valid",
     "health-check-after-deploy",
     "min-data-points",
     "no-soft-fail-tests",

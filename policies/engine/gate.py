@@ -22,7 +22,7 @@ from policies.plain import instant_text, nearest
 from policies.release import ReleaseKind
 from policies.rule import AnyRule, Case, Outcome
 from policies.ruleset import Effective
-from policies.waivers import override_for
+from policies.waivers import Waivers
 from policies.windows import (
     WindowSet,
     WindowState,
@@ -122,7 +122,12 @@ def _case(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> Case:
         window=_window(inputs, pipeline, stage),
         blocklist=inputs.blocklist,
         params={name: each.params for name, each in inputs.resolved.rules.items()},
+        granted=_waivers(inputs).granted(pipeline.name, inputs.resolved.zone),
     )
+
+
+def _waivers(inputs: GateInputs) -> Waivers:
+    return Waivers(inputs.exceptions, inputs.resolved.exceptions, inputs.at)
 
 
 def _window(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> WindowState:
@@ -191,14 +196,13 @@ class _Run:
 
     def _excepted(self, rule: AnyRule, outcome: Outcome) -> Outcome:
         """The outcome after exemptions and overrides; what passes needs neither."""
-        inputs = self.inputs
-        forbidden = rule.id in inputs.resolved.exceptions.forbidden
-        if forbidden or outcome.result not in (Result.FAIL, Result.UNKNOWN):
+        if outcome.result not in (Result.FAIL, Result.UNKNOWN):
             return outcome
-        by = inputs.exceptions.covering(self.pipeline.name, rule.id, inputs.at)
-        if by:
-            return _lifted(outcome, Result.WAIVED, by)
-        override = override_for(inputs.release, self.stage.name, rule.id, inputs.at)
+        inputs, waivers = self.inputs, _waivers(self.inputs)
+        waiver = waivers.covering(self.pipeline.name, rule.id)
+        if waiver:
+            return _lifted(outcome, Result.WAIVED, waiver.told)
+        override = waivers.overriding(inputs.release, self.stage.name, rule.id)
         if override:
             until = instant_text(override.until)
             told = f"override {override.id} by {override.by} until {until}: {override.reason}"

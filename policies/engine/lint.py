@@ -1,8 +1,8 @@
 """Lint: every rule over every pipeline of one file, stamped, waived and sorted.
 
 A rule that crashes is reported and the others go on: one defect of ours must not hide what the rest
-found. Two rules of the engine stand beside the catalogue: ``readable`` for what could not be read
-and ``ignore-valid`` for ignores that do nothing.
+found. Rules of the engine stand beside the catalogue: ``readable`` for what could not be read,
+``ignore-valid`` for ignores and ``exception-stale`` for exceptions that do nothing.
 """
 
 from collections import Counter
@@ -13,16 +13,18 @@ from hashlib import sha256
 from typing import Final
 
 from policies.engine.announcement import announced
+from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
-from policies.waivers import NO_EXCEPTIONS, Exceptions, Ignores, read_ignores
+from policies.waivers import Ignores, Waivers, read_ignores
 
 #: Ids that the engine itself reports; they cannot be waived, because nothing was evaluated.
 READABLE: Final = "readable"
 INTERNAL: Final = "internal"
 IGNORE_VALID: Final = "ignore-valid"
+EXCEPTION_STALE: Final = "exception-stale"
 
 #: What many problems of one rule amount to, the first that occurs.
 _WORST: Final = (Result.FAIL, Result.UNKNOWN, Result.WAIVED, Result.NOT_APPLICABLE)
@@ -71,9 +73,9 @@ def lint(
     read: Read,
     rulesets: Callable[[Pipeline], Resolved],
     at: datetime,
-    exceptions: Exceptions = NO_EXCEPTIONS,
+    exceptions: Callable[[Pipeline], Exceptions] = lambda _: NO_EXCEPTIONS,
 ) -> FileReport:
-    """Judge one file. ``rulesets`` gives what holds for a pipeline at ``at``."""
+    """Judge one file. ``rulesets`` and ``exceptions`` give what holds for a pipeline at ``at``."""
     ignores = read_ignores(read.source, *read.parts)
     findings = [
         _unreadable(each.span, each.message, templated=each.templated) for each in read.problems
@@ -83,13 +85,14 @@ def lint(
     for pipeline in read.pipelines:
         resolved = rulesets(pipeline)
         forbidden |= resolved.exceptions.forbidden
-        ruled = replace(pipeline, ruled_windows=bool(resolved.placed))
-        run = _Run(ruled, resolved, at, ignores, exceptions)
+        waivers = Waivers(exceptions(pipeline), resolved.exceptions, at)
+        run = _Run(_surrounded(pipeline, resolved, waivers), resolved, waivers, ignores)
         results = {}
         for effective in resolved.rules.values():
             if effective.rule.lint and effective.enforcement > Enforcement.OFF:
                 results[effective.rule.id], found = run.rule(effective)
                 findings.extend(found)
+        findings.extend(run.stale(results))
         reports.append(PipelineReport(pipeline.name, resolved.organization, results))
     # Whether an ignore of another file does something is told where that file is judged itself.
     findings.extend(each for each in _complaints(ignores, forbidden) if each.span.path == read.path)
@@ -103,15 +106,25 @@ def lint(
     )
 
 
+def _surrounded(pipeline: Pipeline, resolved: Resolved, waivers: Waivers) -> Pipeline:
+    """The pipeline with what its organization says about it, which its own file cannot know."""
+    return replace(
+        pipeline,
+        ruled_windows=bool(resolved.placed),
+        granted=waivers.granted(pipeline.name, resolved.zone),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One pipeline under its rules."""
 
     pipeline: Pipeline
     resolved: Resolved
-    at: datetime
+    waivers: Waivers
     ignores: Ignores
-    exceptions: Exceptions
+    used: set[str] = field(default_factory=set)
+    """Ids of the exemptions and opt-outs that set a finding aside."""
 
     def rule(self, effective: Effective) -> tuple[Result, list[Finding]]:
         run = effective.rule.lint
@@ -127,6 +140,31 @@ class _Run:
             told |= {Result.UNKNOWN}
         worst = next((each for each in _WORST if each in told), Result.PASS)
         return worst, findings
+
+    def stale(self, results: Mapping[str, Result]) -> Iterator[Finding]:
+        """Exceptions that set nothing aside, because what they are about passes now.
+
+        Of a rule that a gate asks too, a file alone does not say that it passes.
+        """
+        told_here = {
+            name: result
+            for name, result in results.items()
+            if not self.resolved.rules[name].rule.gate
+        }
+        for each in self.waivers.unused(self.pipeline.name, self.used, told_here):
+            told = f"{each.kind} {each.id} is not needed: {each.rule} passes without it"
+            yield Finding(
+                rule=EXCEPTION_STALE,
+                pipeline=self.pipeline.name,
+                result=Result.FAIL,
+                enforcement=Enforcement.WARN,
+                severity=Severity.LOW,
+                message=told,
+                span=each.span or self.pipeline.span,
+                fingerprint=fingerprint(EXCEPTION_STALE, self.pipeline.name, each.id, 0),
+                fix=f"Remove {each.id}, so that {each.rule} holds from now on.",
+                docs=_docs(EXCEPTION_STALE),
+            )
 
     def _stamped(self, effective: Effective, problems: Iterable[Problem]) -> Iterator[Finding]:
         seen: Counter[str] = Counter()
@@ -155,9 +193,10 @@ class _Run:
     def _waived(self, finding: Finding) -> Finding:
         if finding.rule in self.resolved.exceptions.forbidden:
             return finding
-        by = self.ignores.covering(finding) or self.exceptions.covering(
-            self.pipeline.name, finding.rule, self.at, finding.fingerprint
-        )
+        waiver = self.waivers.covering(self.pipeline.name, finding.rule, finding.fingerprint)
+        if waiver:
+            self.used.add(waiver.id)
+        by = self.ignores.covering(finding) or (waiver.told if waiver else "")
         return replace(finding, result=Result.WAIVED, waived_by=by) if by else finding
 
     def _crash(self, effective: Effective, error: Exception) -> Finding:

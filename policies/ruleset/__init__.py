@@ -6,7 +6,6 @@ from policies.ruleset.codec import from_json
 from policies.ruleset.model import (
     DEFAULT,
     Effective,
-    ExceptionPolicy,
     Origin,
     Resolved,
     Ruleset,
@@ -24,7 +23,6 @@ __all__ = [
     "Asked",
     "Chain",
     "Effective",
-    "ExceptionPolicy",
     "Fetch",
     "Origin",
     "Pinned",

@@ -11,17 +11,17 @@ thousand nodes merges each ruleset once.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import Final
 
 from policies.documents import DocumentError, Issue
+from policies.exceptions import NO_LIMITS, ExceptionPolicy
 from policies.organization import DEFAULT_ZONE
 from policies.rules import CATALOGUE
 from policies.ruleset.conflicts import CONCERNED, Standing, conflicts
 from policies.ruleset.merging import Kept, Merged, below, level, level_said, plain_level, unsaid
 from policies.ruleset.model import (
     Effective,
-    ExceptionPolicy,
     Resolved,
     Ruleset,
     Setting,
@@ -86,8 +86,23 @@ class Chain:
             zone=asked.zone,
             rules=rules,
             placed=tuple(placed for node in self.nodes if (placed := node.windows())),
-            exceptions=_exceptions([each.ruleset for node in self.nodes for each in node.layers]),
+            exceptions=self.limits,
         )
+
+    @cached_property
+    def limits(self) -> ExceptionPolicy:
+        """Limits on exceptions only tighten: what one of the files refuses is refused."""
+        return reduce(
+            ExceptionPolicy.tightened, (each.exceptions for each in self._files()), NO_LIMITS
+        )
+
+    @cached_property
+    def owners(self) -> frozenset[str]:
+        """Who owns a ruleset that applies here."""
+        return frozenset(each.owner for each in self._files() if each.owner)
+
+    def _files(self) -> Iterator[Ruleset]:
+        return (each.ruleset for node in self.nodes for each in node.layers)
 
     def breaches(self, zone: str, organization: str) -> list[Issue]:
         """Broken locks and conflicts from the start or from a scheduled date on, past or to come.
@@ -275,8 +290,3 @@ def resolve(
 
 def _standing(effective: Effective) -> Standing:
     return Standing(effective.enforcement, effective.origins[LEVEL].span)
-
-
-def _exceptions(files: Sequence[Ruleset]) -> ExceptionPolicy:
-    """Limits only tighten: all that one of them forbids is forbidden."""
-    return ExceptionPolicy(frozenset().union(*(each.exceptions.forbidden for each in files)))

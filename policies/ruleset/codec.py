@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from policies.exceptions import policy_from_json
 from policies.findings import Enforcement
 from policies.plain import parse_instant
 from policies.rule import AnyRule, Params, specs
 from policies.rules import rule
 from policies.ruleset.model import (
     Effective,
-    ExceptionPolicy,
     PlacedWindows,
     Resolved,
     Upcoming,
@@ -31,7 +31,7 @@ def from_json(data: Mapping[str, Any]) -> Resolved:
         zone=data["zone"],
         rules={each: _effective(known, said) for each, known, said in found if known},
         placed=tuple(_placed(each) for each in data["time_windows"]),
-        exceptions=ExceptionPolicy(frozenset(data["exceptions"].get("forbidden", ()))),
+        exceptions=policy_from_json(data["exceptions"]),
     )
 
 

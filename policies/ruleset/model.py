@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from policies.canonical import digest
+from policies.exceptions import NO_LIMITS, ExceptionPolicy, policy_json
 from policies.findings import Enforcement, Span
 from policies.plain import compact, instant_text
 from policies.rule import AnyRule, Params, specs
@@ -100,13 +101,6 @@ def _windows(source: WindowText, zone: str) -> tuple[Window, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionPolicy:
-    """Limits of an organization on exceptions: rules that none may set aside."""
-
-    forbidden: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One ruleset file with the rulesets that it extends, in their order."""
 
@@ -120,7 +114,7 @@ class Ruleset:
     on_unknown_gate: str = ""
     settings: tuple[Setting, ...] = ()
     windows: WindowText | None = None
-    exceptions: ExceptionPolicy = ExceptionPolicy()
+    exceptions: ExceptionPolicy = NO_LIMITS
 
     @property
     def size(self) -> int:
@@ -206,7 +200,7 @@ class Resolved:
     zone: str
     rules: Mapping[str, Effective]
     placed: tuple[PlacedWindows, ...] = ()
-    exceptions: ExceptionPolicy = ExceptionPolicy()
+    exceptions: ExceptionPolicy = NO_LIMITS
 
     @property
     def windows(self) -> tuple[WindowSet, ...]:
@@ -229,7 +223,7 @@ def to_json(resolved: Resolved) -> dict[str, Any]:
             {"place": each.place, "sources": [_window_json(source) for source in each.sources]}
             for each in resolved.placed
         ],
-        "exceptions": {"forbidden": sorted(resolved.exceptions.forbidden)},
+        "exceptions": policy_json(resolved.exceptions),
     }
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from json import dumps
 from posixpath import dirname, join, normpath
 from typing import Final
 
 from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
+from policies.durations import parse_duration
+from policies.exceptions import ExceptionPolicy, Subject
+from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
 from policies.ruleset.builtin import BUILTIN, builtin_text
-from policies.ruleset.model import Base, ExceptionPolicy, Ruleset, WindowText
+from policies.ruleset.model import Base, Ruleset, WindowText
 from policies.ruleset.references import (
     Fetch,
     is_remote,
@@ -193,5 +197,19 @@ def _reference(entry: NodeReader) -> str:
 
 
 def _exceptions(reader: NodeReader) -> ExceptionPolicy:
-    reader.refuse("longest", "approver")
-    return ExceptionPolicy(frozenset(reader.rule_ids("forbidden")))
+    """The limits; words that the schema refuses have been told of already."""
+    second = [word for _, word in reader.texts("second_person") if word in list(Subject)]
+    approver = reader.text("approver")
+    return ExceptionPolicy(
+        forbidden=frozenset(reader.rule_ids("forbidden")),
+        longest=reader.parsed("longest", _length),
+        longest_override=reader.parsed("longest_override", _length),
+        review=reader.parsed("review", _length),
+        most=reader.parsed("most", int),
+        approver=Reach(approver) if approver in list(Reach) else None,
+        second_person=frozenset(map(Subject, second)),
+    )
+
+
+def _length(text: str) -> timedelta:
+    return parse_duration(text).exact

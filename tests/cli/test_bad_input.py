@@ -87,7 +87,7 @@ RULES = {
         "rules: {unit-tests: {schedule: {announced: 2026-02-30, steps: []}}}\n",
         "3:44: '2026-02-30'",
     ),
-    "inert-key": ("exceptions: {longest: 90d}\n", "3:14: this version does not act on 'longest'"),
+    "limit": ("exceptions: {longest: 90 days}\n", "3:23: '90 days'"),
     "two-documents": ("---\nname: more\n", "4:1: a second document starts here"),
     "empty-rules": ("rules: []\n", "3:1: [] is not a mapping"),
 }

@@ -34,7 +34,9 @@ def test_every_rule_has_a_page(bakegate: Bakegate, rule: object) -> None:
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, name)
 
 
-@pytest.mark.parametrize("name", ["readable", "internal", "ignore-valid", "pipeline-name"])
+@pytest.mark.parametrize(
+    "name", ["readable", "internal", "ignore-valid", "exception-stale", "pipeline-name"]
+)
 def test_what_the_engine_itself_reports_is_explained(bakegate: Bakegate, name: str) -> None:
     result = bakegate("explain", name)
     assert (result.exit_code, result.stdout) == (0, f"{name}\n\n{_ENGINE_RULES[name]}\n")

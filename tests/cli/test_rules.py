@@ -20,6 +20,8 @@ bake-time                  lint and gate  warn -> block     \
 Leave each production stage running for a fixed time before the next
 canary-first               lint and gate  warn -> block     \
 Expose a small slice of customers first
+exemption-valid            lint and gate  block -> block    \
+Allow opt-outs, but dated and seen
 health-check-after-deploy  lint and gate  warn -> block     \
 Verify that the new artifact started and answers requests after every deployment
 integration-tests          lint and gate  warn -> block     \

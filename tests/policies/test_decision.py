@@ -24,13 +24,13 @@ from policies.decision import (
 )
 from policies.documents import issues
 from policies.engine.gate import gate, recompute
+from policies.exceptions import Exceptions, Exemption, OptOut
 from policies.findings import Verdict
 from policies.release import Artifact, DataPoints, Release, ReleaseKind, StageRun
 from policies.rule import BlocklistEntry
 from policies.ruleset import builtin, resolve
 from policies.source import read
 from policies.version import ENGINE
-from policies.waivers import Exceptions, Exemption, OptOut
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 24, 10, 0, 0, 500_000, tzinfo=UTC)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from policies.engine.lint import FileReport, fingerprint, lint
-from policies.findings import Enforcement, Problem, Result
+from policies.exceptions import Exceptions, Exemption
+from policies.findings import Enforcement, Problem, Result, Span
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
 from policies.rule import Params
 from policies.rules import CATALOGUE
 from policies.ruleset import Resolved, builtin, read_ruleset, resolve
-from policies.waivers import Exceptions, Exemption
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
@@ -46,7 +46,9 @@ def only(rule: str, body: str = "block") -> Resolved:
 
 
 def report(text: str, resolved: Resolved, exceptions: Exceptions = Exceptions()) -> FileReport:  # noqa: B008 - frozen
-    return lint(read_pipelines(text.encode(), "shop.yaml"), lambda _: resolved, AT, exceptions)
+    return lint(
+        read_pipelines(text.encode(), "shop.yaml"), lambda _: resolved, AT, lambda _: exceptions
+    )
 
 
 def with_lint(
@@ -177,6 +179,21 @@ def test_an_exemption_waives_and_a_forbidden_rule_is_never_waived() -> None:
     policy = replace(resolved.exceptions, forbidden=frozenset({"bake-time"}))
     kept = report(PIPELINE, replace(resolved, exceptions=policy), Exceptions((exemption,)))
     assert kept.findings[0].result is Result.FAIL
+
+
+def test_an_exemption_of_what_passes_is_told_where_it_stands() -> None:
+    exemption = Exemption("ex-1", "shop", "owner-declared", "new", "lee", AT, AT.replace(hour=11))
+    place = Span("exceptions.yaml", 3, 10, 3, 14)
+    owner = "owner: {team: a, oncall: a, channel: a, ttr: 1h}\ntier: 1\norganization: retail"
+    text = PIPELINE.replace("organization: retail", owner)
+    excepted = Exceptions((exemption,), places={"ex-1": place})
+    found = report(text, only("owner-declared", "warn"), excepted).findings
+    told = "exemption ex-1 is not needed: owner-declared passes without it"
+    assert [(each.rule, each.span, each.message) for each in found] == [
+        ("exception-stale", place, told)
+    ]
+    needed = report(PIPELINE, only("owner-declared", "warn"), excepted).findings
+    assert [(each.rule, each.result) for each in needed] == [("owner-declared", Result.WAIVED)]
 
 
 def test_a_rule_that_is_off_does_not_run() -> None:

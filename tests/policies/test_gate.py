@@ -9,12 +9,12 @@ import pytest
 
 from policies.decision import Condition, Definition, GateInputs, GateResult
 from policies.engine.gate import GateError, gate
+from policies.exceptions import Exceptions, Exemption
 from policies.findings import Enforcement, Result, Verdict
 from policies.plain import instant_text
 from policies.release import Artifact, Override, Release, ReleaseKind
 from policies.rule import BlocklistEntry, Case, Outcome, Params
 from policies.ruleset import Resolved, builtin, read_ruleset, resolve
-from policies.waivers import Exceptions, Exemption
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)

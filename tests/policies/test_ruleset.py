@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from policies.documents import DocumentError
+from policies.exceptions import ExceptionPolicy, Subject
 from policies.findings import Enforcement
+from policies.granted import Reach
 from policies.ruleset import (
     BUILTIN,
     Resolved,
@@ -243,20 +245,30 @@ rules:
       announced: 2026-10-01
       steps: [{from: 2026-12-08, enforcement: block}]
       ready_when: 90%
-exceptions: {longest: 90d, approver: parent}
 """
     ) == [
         "retail.yaml:8:7: this version does not act on 'ready_when'; remove it",
-        "retail.yaml:9:14: this version does not act on 'longest'; remove it",
-        "retail.yaml:9:28: this version does not act on 'approver'; remove it",
     ]
 
 
 def test_limits_on_exceptions_only_tighten() -> None:
-    parent = ruleset("retail\nexceptions: {forbidden: [artifact-blocklist]}\n")
-    child = ruleset("orders\nexceptions: {forbidden: [alarm-block]}\n")
+    parent = ruleset(
+        "retail\nexceptions: {forbidden: [artifact-blocklist], longest: 60d, approver: parent}\n"
+    )
+    child = ruleset(
+        "orders\nexceptions: {forbidden: [alarm-block], longest: 90d, longest_override: 4h,"
+        " review: 180d, most: 2, approver: node, second_person: [opt-out]}\n"
+    )
     policy = resolve([("retail", parent), ("retail/orders", child)], AT).exceptions
-    assert policy.forbidden == {"artifact-blocklist", "alarm-block"}
+    assert policy == ExceptionPolicy(
+        forbidden=frozenset({"artifact-blocklist", "alarm-block"}),
+        longest=timedelta(days=60),
+        longest_override=timedelta(hours=4),
+        review=timedelta(days=180),
+        most=2,
+        approver=Reach.PARENT,
+        second_person=frozenset({Subject.OPT_OUT}),
+    )
 
 
 def test_a_resolved_ruleset_survives_storing() -> None:

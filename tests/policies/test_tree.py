@@ -129,3 +129,72 @@ def test_a_step_that_enough_pipelines_are_ready_for_comes_early() -> None:
     early = steps.when({key: AT})
     assert early.resolved("retail/carts", AT).rules["unit-tests"].enforcement is Enforcement.BLOCK
     assert steps.resolved("retail/carts", AT).rules["unit-tests"].enforcement is Enforcement.WARN
+
+
+EXCEPTED = """\
+schema: bakegate/organization/v1
+name: retail
+leaders: [ada]
+exceptions: all.yaml
+children:
+  - name: orders
+    ruleset: orders.yaml
+    exceptions: orders-exceptions.yaml
+    children: [{name: carts, leaders: [kim]}]
+  - {name: search, leaders: [lee]}
+"""
+ENTRY = """\
+schema: bakegate/exceptions/v1
+exemptions: [{{id: {id}, pipeline: shop, rule: bake-time, reason: moving, approved_by: ada,
+  from: 2026-11-01, until: 2026-12-01}}]
+"""
+
+
+def excepted(orders: str = "orders\nowner: rules-team\n") -> Tree:
+    files = {
+        "all.yaml": ENTRY.format(id="ex-1"),
+        "orders-exceptions.yaml": ENTRY.format(id="ex-2"),
+        "orders.yaml": HEAD + orders,
+    }
+    return read_tree(EXCEPTED, "organization.yaml", files.__getitem__)
+
+
+def test_a_file_of_exceptions_is_about_its_node_and_below() -> None:
+    ids = {
+        node: [each.id for each in excepted().exceptions(node).exemptions]
+        for node in ("retail", "retail/orders/carts", "retail/search")
+    }
+    assert ids == {
+        "retail": ["ex-1"],
+        "retail/orders/carts": ["ex-1", "ex-2"],
+        "retail/search": ["ex-1"],
+    }
+
+
+def test_those_above_a_pipeline_approve_unless_the_ruleset_says_who() -> None:
+    assert excepted().exceptions("retail/orders/carts").approvers == frozenset({"ada"})
+    assert excepted().exceptions("retail").approvers == frozenset({"ada"})
+    near = excepted("orders\nexceptions: {approver: node}\n")
+    assert near.exceptions("retail/orders/carts").approvers == frozenset({"ada", "kim"})
+    assert tree("retail\n", "orders\n").exceptions("retail/orders").approvers is None
+
+
+def test_the_owners_of_the_rulesets_are_known() -> None:
+    assert "rules-team" in excepted().exceptions("retail/orders").owners
+    assert "rules-team" not in excepted().exceptions("retail/search").owners
+
+
+def test_an_exceptions_file_that_is_wrong_or_missing_is_told_with_the_rest() -> None:
+    text = EXCEPTED.replace("all.yaml", "none.yaml")
+
+    def load(path: str) -> str:
+        if path == "none.yaml":
+            raise FileNotFoundError(2, "No such file", path)
+        return "schema: bakegate/exceptions/v1\nexemption: []\n" if "exc" in path else HEAD + "o"
+
+    with pytest.raises(DocumentError) as caught:
+        read_tree(text, "organization.yaml", load)
+    assert [line.partition(";")[0] for line in str(caught.value).splitlines()] == [
+        "orders-exceptions.yaml:2:1: unknown key 'exemption'",
+        "organization.yaml:2:7: exceptions file 'none.yaml' cannot be read: No such file",
+    ]

@@ -1,17 +1,28 @@
-"""The one resolver of exceptions: what counts when, and what is wrong with a file of them."""
+"""The one resolver of exceptions: what counts when, under which limits, in lint and gate alike."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from policies.documents import DocumentError
+from policies.exceptions import (
+    NO_LIMITS,
+    ExceptionPolicy,
+    Exceptions,
+    Exemption,
+    OptOut,
+    Subject,
+    joined,
+    policy_from_json,
+    policy_json,
+)
 from policies.findings import Enforcement, Finding, Result, Severity, Span
+from policies.granted import Reach
 from policies.release import Artifact, Override, Release, ReleaseKind
 from policies.source import read
-from policies.waivers import Exceptions, Ignores, override_for, read_exceptions, read_ignores
+from policies.waivers import Ignores, Waivers, read_ignores
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
+DAY = timedelta(days=1)
 
 
 def finding(rule: str, line: int) -> Finding:
@@ -69,90 +80,107 @@ def test_an_ignore_that_is_not_valid_is_complained_about() -> None:
     ]
 
 
-FILE = """\
-schema: bakegate/exceptions/v1
-exemptions:
-  - {id: ex-1, pipeline: shop, rule: bake-time, reason: moving, requested_by: kim,
-     approved_by: lee, from: 2026-11-24, until: 2026-11-25}
-  - {id: ex-2, pipeline: shop, rule: unit-tests, reason: one, requested_by: kim,
-     approved_by: lee, from: 2026-11-01, until: 2027-01-01, finding: f1}
-opt_outs:
-  - {id: oo-1, pipeline: tool, rule: canary-first, reason: internal, approved_by: lee,
-     review_by: 2026-01-01}
-blocklist:
-  - {id: bl-1, package: pkg:pypi/left, versions: "vers:pypi/<2", reason: leaks, owner: sec,
-     until: 2027-03-01}
-"""
+EXEMPTION = Exemption("ex-1", "shop", "bake-time", "moving", "lee", AT, AT + 30 * DAY)
 
 
-def test_an_exemption_counts_from_its_first_day_to_before_its_last_in_the_zone() -> None:
-    found = read_exceptions(FILE, "ex.yaml", "Europe/Berlin")
-    start = datetime(2026, 11, 23, 23, tzinfo=UTC)
+def told(waivers: Waivers, rule: str, fingerprint: str = "") -> str:
+    waiver = waivers.covering("shop", rule, fingerprint)
+    return waiver.told if waiver else ""
+
+
+def waivers(
+    *exemptions: Exemption,
+    policy: ExceptionPolicy = NO_LIMITS,
+    at: datetime = AT,
+) -> Waivers:
+    return Waivers(Exceptions(exemptions), policy, at)
+
+
+def test_an_exemption_counts_from_its_start_to_before_its_end() -> None:
     for at, expected in (
-        (start - timedelta(seconds=1), ""),
-        (start, "exemption ex-1: moving"),
-        (start + timedelta(hours=24, seconds=-1), "exemption ex-1: moving"),
-        (start + timedelta(hours=24), ""),
+        (AT - timedelta(seconds=1), ""),
+        (AT, "exemption ex-1: moving"),
+        (AT + 30 * DAY - timedelta(seconds=1), "exemption ex-1: moving"),
+        (AT + 30 * DAY, ""),
     ):
-        assert found.covering("shop", "bake-time", at) == expected
-    assert found.covering("other", "bake-time", start) == ""
+        assert told(waivers(EXEMPTION, at=at), "bake-time") == expected
+    assert waivers(EXEMPTION).covering("other", "bake-time") is None
 
 
 def test_an_exemption_of_one_finding_reaches_only_that_one() -> None:
-    found = read_exceptions(FILE, "ex.yaml", "UTC")
-    assert found.covering("shop", "unit-tests", AT, "f1") == "exemption ex-2: one"
-    assert found.covering("shop", "unit-tests", AT, "f2") == ""
-    assert found.covering("shop", "unit-tests", AT) == ""
+    narrow = replace(EXEMPTION, finding="f1")
+    assert told(waivers(narrow), "bake-time", "f1") == "exemption ex-1: moving"
+    assert told(waivers(narrow), "bake-time", "f2") == ""
+    assert told(waivers(narrow), "bake-time") == ""
 
 
 def test_an_opt_out_goes_on_after_its_review_date() -> None:
-    found = read_exceptions(FILE, "ex.yaml", "UTC")
-    assert found.covering("tool", "canary-first", AT) == "opt-out oo-1: internal"
-    assert Exceptions().covering("tool", "canary-first", AT) == ""
+    opt_out = OptOut("oo-1", "shop", "canary-first", "internal", "lee", AT - DAY)
+    found = Waivers(Exceptions(opt_outs=(opt_out,)), ExceptionPolicy(), AT)
+    assert told(found, "canary-first") == "opt-out oo-1: internal"
+    assert told(waivers(), "canary-first") == ""
 
 
-def test_the_blocklist_is_read_with_its_end() -> None:
-    entry = read_exceptions(FILE, "ex.yaml", "UTC").blocklist[0]
-    assert (entry.package, entry.versions) == ("pkg:pypi/left", "vers:pypi/<2")
-    assert entry.until == datetime(2027, 3, 1, tzinfo=UTC)
+def test_files_and_store_are_asked_as_one() -> None:
+    other = replace(EXEMPTION, id="ex-2", rule="unit-tests")
+    both = Waivers(joined((Exceptions((EXEMPTION,)), Exceptions((other,)))), ExceptionPolicy(), AT)
+    assert (told(both, "bake-time"), told(both, "unit-tests")) == (
+        "exemption ex-1: moving",
+        "exemption ex-2: moving",
+    )
 
 
-def test_unknown_rules_and_backward_dates_are_told_at_once() -> None:
-    text = """\
-schema: bakegate/exceptions/v1
-exemptions:
-  - id: ex-1
-    pipeline: shop
-    rule: bake-tim
-    reason: moving
-    requested_by: kim
-    approved_by: lee
-    from: 2026-11-24
-    until: 2026-11-24
-"""
-    with pytest.raises(DocumentError) as caught:
-        read_exceptions(text, "ex.yaml", "UTC")
-    assert str(caught.value).splitlines() == [
-        "ex.yaml:5:11: there is no rule 'bake-tim'; did you mean 'bake-time'?",
-        "ex.yaml:10:12: ends before it starts; `until` is exclusive",
-    ]
+def test_what_is_beyond_a_limit_does_not_count() -> None:
+    for policy in (
+        ExceptionPolicy(longest=29 * DAY),
+        ExceptionPolicy(forbidden=frozenset({"bake-time"})),
+    ):
+        assert told(waivers(EXEMPTION, policy=policy), "bake-time") == ""
+    assert told(waivers(EXEMPTION, policy=ExceptionPolicy(longest=30 * DAY)), "bake-time")
+
+
+def test_the_rule_about_exemptions_has_none() -> None:
+    hiding = replace(EXEMPTION, rule="exemption-valid")
+    assert told(waivers(hiding), "exemption-valid") == ""
+
+
+def test_limits_of_nodes_tighten_each_other() -> None:
+    above = ExceptionPolicy(
+        frozenset({"alarm-block"}), longest=90 * DAY, most=5, approver=Reach.NODE
+    )
+    below = ExceptionPolicy(
+        longest=30 * DAY,
+        most=9,
+        approver=Reach.ROOT,
+        second_person=frozenset({Subject.OVERRIDE}),
+    )
+    assert above.tightened(below) == below.tightened(above)
+    assert above.tightened(below) == ExceptionPolicy(
+        frozenset({"alarm-block"}),
+        longest=30 * DAY,
+        most=5,
+        approver=Reach.ROOT,
+        second_person=frozenset({Subject.OVERRIDE}),
+    )
+    assert policy_from_json(policy_json(above.tightened(below))) == above.tightened(below)
 
 
 def test_an_override_counts_for_its_rule_stage_and_digest_until_its_hour() -> None:
     override = Override(
         "ov-1", "bake-time", "cell-1", DIGEST, "lee", "fix", AT, AT.replace(hour=12)
     )
+    artifact = Artifact(DIGEST, "b" * 40)
     release = Release(
-        "shop:1",
-        "shop",
-        ReleaseKind.NORMAL,
-        AT,
-        "kim",
-        Artifact(DIGEST, "b" * 40),
-        overrides=(override,),
+        "shop:1", "shop", ReleaseKind.NORMAL, AT, "kim", artifact, overrides=(override,)
     )
-    assert override_for(release, "cell-1", "bake-time", AT) is override
-    assert override_for(release, "cell-1", "bake-time", AT.replace(hour=12)) is None
-    assert override_for(release, "cell-1", "bake-time", AT.replace(hour=9)) is None
-    assert override_for(release, "cell-2", "bake-time", AT) is None
-    assert override_for(release, "cell-1", "alarm-block", AT) is None
+    none = NO_LIMITS
+    for stage, rule, at, policy, expected in (
+        ("cell-1", "bake-time", AT, none, override),
+        ("cell-1", "bake-time", AT.replace(hour=12), none, None),
+        ("cell-1", "bake-time", AT.replace(hour=9), none, None),
+        ("cell-2", "bake-time", AT, none, None),
+        ("cell-1", "alarm-block", AT, none, None),
+        ("cell-1", "bake-time", AT, ExceptionPolicy(frozenset({"bake-time"})), None),
+        ("cell-1", "bake-time", AT, ExceptionPolicy(longest_override=timedelta(hours=1)), None),
+    ):
+        assert waivers(policy=policy, at=at).overriding(release, stage, rule) is expected
