@@ -31,7 +31,7 @@ from policies.rules import CATALOGUE, rule
 from policies.ruleset.values import parse_value
 from policies.source import core_value, read
 from policies.waivers import Waivers
-from policies.windows import WindowState
+from policies.windows import WindowSet, WindowState, state
 
 RULES: Final = Path(__file__).parent.parent / "policies" / "rules"
 CASES: Final = Path(__file__).parent / "rules"
@@ -224,17 +224,21 @@ def gate_case(case: Mapping[str, Any], params: Mapping[str, Params]) -> Case:
     for key, value in named(case.get("record", {})).items():
         record[key] = {**RECORD[key], **value} if key in ("release", "artifact") else value
     window = case.get("window")
+    at = parse_instant(case.get("at", AT))
+    windows = (
+        WindowSet("pipeline shop", pipeline.windows.or_else(()) or ()),
+        WindowSet(f"stage {stage.name}", stage.windows),
+    )
     return Case(
         pipeline=pipeline,
         release=release_from_json(record, "case"),
         stage=stage,
-        now=parse_instant(case.get("at", AT)),
-        window=window_of(window)
-        if window
-        else WindowState(open=True, configured=False, until=None),
+        now=at,
+        window=window_of(window) if window else state(windows, at),
         blocklist=blocklist_of(case["blocklist"]) if "blocklist" in case else None,
         params=params,
         granted=granted_of(case, pipeline.name),
+        windows=windows,
     )
 
 

@@ -25,7 +25,6 @@ from policies.ruleset import Effective
 from policies.waivers import Waivers
 from policies.windows import (
     WindowSet,
-    WindowState,
     for_release,
     state,
     tzdata_version,
@@ -114,15 +113,17 @@ def _guards(effective: Effective, stage: Stage) -> bool:
 
 
 def _case(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> Case:
+    windows = _windows(inputs, pipeline, stage)
     return Case(
         pipeline=pipeline,
         release=inputs.release,
         stage=stage,
         now=inputs.at,
-        window=_window(inputs, pipeline, stage),
+        window=state(windows, inputs.at),
         blocklist=inputs.blocklist,
         params={name: each.params for name, each in inputs.resolved.rules.items()},
         granted=_waivers(inputs).granted(pipeline.name, inputs.resolved.zone),
+        windows=windows,
     )
 
 
@@ -130,7 +131,7 @@ def _waivers(inputs: GateInputs) -> Waivers:
     return Waivers(inputs.exceptions, inputs.resolved.exceptions, inputs.at)
 
 
-def _window(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> WindowState:
+def _windows(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> tuple[WindowSet, ...]:
     """The time of every place together: each organization node, the pipeline, the stage."""
     own = pipeline.windows.or_else(()) or ()
     places = (
@@ -139,7 +140,7 @@ def _window(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> WindowState
         WindowSet(f"stage {stage.name}", stage.windows),
     )
     # A soft freeze warns and holds nothing.
-    return state(without_soft(for_release(places, inputs.release.kind.value)), inputs.at)
+    return without_soft(for_release(places, inputs.release.kind.value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ again is no rollback, and stopping is none either: the previous version has to c
 
 Every production deployment must roll back on each of `events`. At the gate every production stage
 of this release that failed must have been rolled back without a person, in time, to another
-digest.
+digest. Going back may be faster than going forward, and still not take more than `rollback_batch`
+of the hosts out at once.
 
 ## Fails
 ```yaml
@@ -47,7 +48,8 @@ unknown.
 
 ## Sources
 Automatic rollback: the practice that Amazon's builders describe, the AWS DevOps guidance, and the
-stage conditions of CodePipeline. Five minutes to begin: ours.
+stage conditions of CodePipeline. Five minutes to begin: ours. A third of the hosts at once on the
+way back: Amazon's description of hands-off deployments.
 """
 
 from collections.abc import Iterator
@@ -58,7 +60,7 @@ from typing import Final
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import run_used, together
-from policies.phrases import listed
+from policies.phrases import listed, percent
 from policies.pipeline import Pipeline, PipelineKind, Stage
 from policies.release import ReleaseKind, StageRun
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
@@ -80,6 +82,12 @@ class AutoRollbackOnFailure(Params):
         unit=Unit.DURATION,
         stricter=Stricter.LESS,
     )
+    rollback_batch: float = param(
+        0.33,
+        "Largest share of the hosts that a rollback may replace at once.",
+        unit=Unit.SHARE,
+        stricter=Stricter.LESS,
+    )
 
 
 #: The words of pipeline files for the events of the catalogue.
@@ -98,6 +106,7 @@ def lint(pipeline: Pipeline, params: AutoRollbackOnFailure) -> Iterator[Problem]
     else:
         for stage in stages:
             yield from _stays(stage, params)
+            yield from _too_fast(stage, params)
 
 
 def _stays(stage: Stage, params: AutoRollbackOnFailure) -> Iterator[Problem]:
@@ -122,6 +131,21 @@ def _stays(stage: Stage, params: AutoRollbackOnFailure) -> Iterator[Problem]:
             f"Turn on rollback for {listed(missing)} in {engine}. A failed deploy currently leaves "
             f"{stage.environment or stage.name} half-updated until somebody notices.",
             inferred=fact.inferred or stage.kind.inferred,
+        )
+
+
+def _too_fast(stage: Stage, params: AutoRollbackOnFailure) -> Iterator[Problem]:
+    """A rollback that takes more hosts out at once than the organization allows."""
+    share = stage.deploy.rollback_batch.or_else(None) if stage.deploy else None
+    if stage.deploy and share and share > params.rollback_batch:
+        limit = percent(params.rollback_batch)
+        yield Problem(
+            stage.deploy.rollback_batch.span,
+            f"stages/{stage.name}/rollback_batch",
+            f"a rollback of {stage.name} replaces {percent(share)} of its hosts at once; "
+            f"at most {limit} may be out",
+            f"Set rollback_batch to {limit} or less; the rest has to carry the customers.",
+            inferred=stage.deploy.rollback_batch.inferred or stage.kind.inferred,
         )
 
 

@@ -10,7 +10,10 @@ to `first_wave`, other waves to `later_wave`, and a stage of a later wave that o
 of its own wave wait for to `fault_domain`. A pipeline or release of kind `config` has the row
 `config`. A longer bake that the stage declares itself counts instead. At the gate the bake is the
 time since the stage was fully deployed in which its alarms had data: while nothing is seen, the
-clock stands still.
+clock stands still. With `clock: staffed` only time counts in which the windows that bind the
+release are open, so that a night is no bake; without windows there is nothing to tell the two
+clocks apart. `profile` says how waves compare: `decreasing` as above, `flat` holds every wave to
+`first_wave`, and `increasing` lets no wave bake shorter than the one before it.
 
 ## Fails
 ```yaml
@@ -56,12 +59,13 @@ At least an hour for the one-box, twelve for the first wave, two to four for lat
 description of hands-off deployments. Thirty minutes for configuration: the rule of AWS Config for
 the final bake of AppConfig. Thirty minutes between fault domains of one wave, and a quarter for
 emergencies: ours. Azure's guidance lets bakes grow from group to group instead; an organization
-that agrees raises `later_wave`.
+that agrees sets `profile: increasing`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
@@ -82,6 +86,11 @@ from policies.rule import (
     param,
 )
 from policies.steps import not_applicable, unclear, without_production
+from policies.windows import open_intervals
+
+_NONE: Final = timedelta()
+#: How far the end of a bake in staffed time is looked for.
+_IN_SIGHT: Final = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +131,20 @@ class BakeTime(Params):
         unit=Unit.SHARE,
         stricter=Stricter.MORE,
     )
+    clock: str = param(
+        "wall",
+        "Whether all observed time counts (wall) or only that of open windows (staffed).",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("wall", "staffed"),
+    )
+    profile: str = param(
+        "decreasing",
+        "How the bakes of later waves compare with those of earlier ones.",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("decreasing", "flat", "increasing"),
+    )
 
 
 def required(pipeline: Pipeline, stage: Stage, kind: ReleaseKind, params: BakeTime) -> timedelta:
@@ -143,10 +166,25 @@ def _rows(pipeline: Pipeline, stage: Stage, params: BakeTime) -> tuple[timedelta
     own = stage.wave.or_else(1)
     if own == pipeline.first[0].wave.or_else(1):
         return params.first_wave, "the first wave"
+    if params.profile != "decreasing":
+        return _not_shorter(pipeline, own or 1, params)
     next_up = [each for each in pipeline.prod if stage.name in each.needs]
     if next_up and all(each.wave.or_else(1) == own for each in next_up):
         return params.fault_domain, "a fault domain of a later wave"
     return params.later_wave, "a later wave"
+
+
+def _not_shorter(pipeline: Pipeline, wave: int, params: BakeTime) -> tuple[timedelta, str]:
+    """The row of a later wave where waves do not get faster."""
+    row, words = params.first_wave, "a wave of a flat profile"
+    if params.profile == "increasing":
+        earlier = [
+            stage.bake.time.or_else(None) or timedelta()
+            for stage in pipeline.prod
+            if stage.bake and (stage.wave.or_else(1) or 1) < wave
+        ]
+        row, words = max([row, *earlier]), "a wave of an increasing profile"
+    return row, words
 
 
 def lint(pipeline: Pipeline, params: BakeTime) -> Iterator[Problem]:
@@ -212,11 +250,19 @@ def _baked(case: Case, stage: Stage, params: BakeTime) -> Outcome:
     if run.baked_s is None:
         message = f"nobody reported how long {stage.name} was watched with data"
         return Outcome(Result.UNKNOWN, message, "report the observed bake time", used=used)
-    baked = timedelta(seconds=run.baked_s)
-    if baked >= need:
-        message = f"{stage.name} baked {format_duration(baked)}; {format_duration(need)} are needed"
+    staffed = params.clock == "staffed" and case.window.configured
+    watched = Watched(
+        case=case,
+        deployed=run.deployed_at,
+        seen=run.bake_observed_at or case.now,
+        staffed=staffed,
+    )
+    counted = watched.counted(timedelta(seconds=run.baked_s))
+    if counted >= need:
+        told = f"{stage.name} baked {format_duration(counted)}{' while staffed' if staffed else ''}"
+        message = f"{told}; {format_duration(need)} are needed"
         return Outcome(Result.PASS, message, used=used)
-    return replace(_still_baking(run, run.deployed_at, need - baked, need, case.now), used=used)
+    return replace(_still_baking(run, watched, need - counted, need), used=used)
 
 
 def _not_deployed(run: StageRun, used: tuple[Used, ...]) -> Outcome:
@@ -227,23 +273,51 @@ def _not_deployed(run: StageRun, used: tuple[Used, ...]) -> Outcome:
     return Outcome(Result.UNKNOWN, message, "report the time of deployment", used=used)
 
 
-def _still_baking(
-    run: StageRun, deployed: datetime, rest: timedelta, need: timedelta, now: datetime
-) -> Outcome:
-    seen = run.bake_observed_at or now
-    until = seen + rest
-    if seen < deployed or until <= now:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The time from a deployment to the last observation of its bake, under the windows."""
+
+    case: Case
+    deployed: datetime
+    seen: datetime
+    staffed: bool
+
+    def counted(self, baked: timedelta) -> timedelta:
+        """How much of an observed bake counts; of a staffed clock what surely lay in open time.
+
+        Which hours had data is not recorded, so all time that was closed is taken off.
+        """
+        if not self.staffed:
+            return baked
+        spans = open_intervals(self.case.windows, self.deployed, self.seen)
+        closed = self.seen - self.deployed - sum((each.end - each.start for each in spans), _NONE)
+        return max(_NONE, baked - closed)
+
+    def until(self, rest: timedelta) -> datetime | None:
+        """When so much more will have counted; None where that is not in sight."""
+        if not self.staffed:
+            return self.seen + rest
+        for each in open_intervals(self.case.windows, self.seen, self.seen + _IN_SIGHT):
+            if each.end - each.start >= rest:
+                return each.start + rest
+            rest -= each.end - each.start
+        return None
+
+
+def _still_baking(run: StageRun, watched: Watched, rest: timedelta, need: timedelta) -> Outcome:
+    now, seen, until = watched.case.now, watched.seen, watched.until(rest)
+    if seen < watched.deployed or (until and until <= now):
         # The bake could have ended since; whoever watches it has gone quiet, or its data have.
         message = f"the bake of {run.stage} was last observed at {clock(seen, now)}"
         return Outcome(Result.UNKNOWN, message, "report the observed bake time")
-    since = clock(deployed, now)
+    since = clock(watched.deployed, now)
     message = f"{progress(need - rest, need)} since {run.stage} was fully deployed at {since}"
-    still = seen - deployed - (need - rest)
+    still = seen - watched.deployed - (need - rest)
     if still >= timedelta(minutes=1):
-        message += f"; {format_duration(still)} without data do not count"
-    return Outcome(
-        Result.FAIL, message, f"wait until {clock(until, now)} UTC", until=until, waits=True
-    )
+        without = "without data or people" if watched.staffed else "without data"
+        message += f"; {format_duration(still)} {without} do not count"
+    cure = f"wait until {clock(until, now)} UTC" if until else "wait for a window that opens"
+    return Outcome(Result.FAIL, message, cure, until=until, waits=True)
 
 
 RULE = Rule(

@@ -8,7 +8,9 @@ that there are agreed hours is this rule.
 Windows stand in `time_windows` of rulesets, pipelines and stages, and time is open only where all
 of them are open. The rule fails a pipeline file only where no window applies to a stage of the
 kinds in `stages`. At the gate it holds a release until the time opens. A stage that runs when the
-time closes is not stopped.
+time closes is not stopped. `mode` says what the windows stand for; with `low_traffic` the hours in
+which customers are few are written down by the organization, because Bakegate does not measure
+traffic over weeks, and `window-headroom` does not ask that people stay.
 
 ## Fails
 ```yaml
@@ -62,6 +64,7 @@ holidays left out: Amazon's description of hands-off deployments.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import observed
@@ -70,9 +73,23 @@ from policies.pipeline import Pipeline, Stage
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import not_applicable, of_kind, unclear, without_production
 
+#: What the agreed hours are, by mode.
+_HOURS: Final = {
+    "staffed": "in which people are at hand",
+    "low_traffic": "in which customers are few",
+    "custom": "in which changes may reach customers",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow(Params):
+    mode: str = param(
+        "staffed",
+        "What the windows stand for: people at hand, few customers, or something else.",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("staffed", "low_traffic", "custom"),
+    )
     stages: frozenset[str] = param(
         frozenset({"prod"}),
         "Kinds of stage that a release enters only while the time is open.",
@@ -90,10 +107,10 @@ def lint(pipeline: Pipeline, params: TimeWindow) -> Iterator[Problem]:
         yield from without_production(pipeline)
     elif not pipeline.ruled_windows:
         for stage in stages:
-            yield from _always_open(pipeline, stage)
+            yield from _always_open(pipeline, stage, params)
 
 
-def _always_open(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
+def _always_open(pipeline: Pipeline, stage: Stage, params: TimeWindow) -> Iterator[Problem]:
     where = f"stages/{stage.name}/time_windows"
     if stage.windows or pipeline.windows.or_else(None):
         return
@@ -106,8 +123,8 @@ def _always_open(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
         stage.span,
         where,
         f"no time window applies to {stage.name}, so it may start at any hour",
-        "Agree on the hours in which changes may reach customers, and write them as time_windows "
-        "of the ruleset or of this pipeline.",
+        f"Agree on the hours {_HOURS[params.mode]}, and write them as time_windows of the ruleset "
+        "or of this pipeline.",
         inferred=stage.kind.inferred,
     )
 
