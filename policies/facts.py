@@ -85,5 +85,10 @@ def unknown(span: Span, note: str) -> Fact[T]:
     return Fact(UNKNOWN, span, Provenance.INFERRED, note=note)
 
 
+def elsewhere(span: Span, note: str) -> Fact[T]:
+    """An unknown that the file itself points to: what it names there stands in another place."""
+    return Fact(UNKNOWN, span, note=note)
+
+
 def inferred(value: T, span: Span, confidence: float = 1.0) -> Fact[T]:
     return Fact(value, span, Provenance.INFERRED, confidence)

@@ -8,9 +8,10 @@ reader cannot tell. Rules are stricter: an absence that a format could not expre
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from policies.classify import words
+from policies.classify import named, words
+from policies.facts import Fact, Provenance
 from policies.formats import Read
-from policies.pipeline import Pipeline, Stage, StageKind, Step, StepKind
+from policies.pipeline import Deploy, Pipeline, Stage, StageKind, Step, StepKind
 
 TYPE: Final = "bakegate.inspect/v1"
 _TESTS: Final = {
@@ -22,9 +23,10 @@ _TESTS: Final = {
     ),
     "lint": frozenset({StepKind.LINT}),
 }
-#: Kinds that a workflow of no telling name may well hold.
+#: Kinds that a workflow of no telling name may well hold, and those that a build may.
 _COMMON: Final = frozenset({"unit", "integration", "lint"})
-_SLICES: Final = frozenset({"canary", "onebox", "bluegreen"})
+_BUILT: Final = frozenset({"unit"})
+_SLICES: Final = frozenset({"canary", "onebox"})
 #: Commands that ask a monitoring system something, so that a job can stop on its answer.
 _METRICS: Final = (
     "get-metric-statistics",
@@ -58,30 +60,35 @@ def inspect(read: Read) -> dict[str, Any]:
 def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
     goals = _goals(pipeline)
     before = _before(pipeline, goals)
-    slices = _slices(goals)
     return {
         "name": pipeline.name,
         "format": pipeline.format,
         "deploys": [_deploy(stage) for stage in pipeline.stages if stage.deploy],
-        "tests_before_production": {
-            **{name: _test(name, kinds, before) for name, kinds in _TESTS.items()},
-            "canary": slices if slices["value"] == "yes" else _no(),
-        },
+        "tests_before_production": {**_tests(pipeline, goals), "canary": _canary(goals)},
         "approval_before_production": _approval(goals, before),
         "alarm_gating": _alarms(pipeline, goals),
         "time_window": _windows(pipeline),
         "automatic_rollback": _rollback(goals),
-        "progressive_exposure": slices,
-        "bake": [
-            {
-                "stage": stage.name,
-                "seconds": int(stage.bake.time.value.total_seconds()),
-                "line": stage.bake.time.span.line,
-            }
-            for stage in pipeline.stages
-            if stage.bake and stage.bake.time.known and stage.bake.time.value
-        ],
+        "progressive_exposure": _slices(goals),
+        "bake": list(_bakes(pipeline)),
     }
+
+
+def _bakes(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    """Every wait of known length, once: those inside of a stage, then the bake of the whole."""
+    told: set[int] = set()
+    for stage in pipeline.stages:
+        waits = [step.timeout for step in stage.steps if _waits(step)]
+        for time in (*waits, *((stage.bake.time,) if stage.bake else ())):
+            if time.known and time.value and time.span.line not in told:
+                told.add(time.span.line)
+                seconds = int(time.value.total_seconds())
+                yield {"stage": stage.name, "seconds": seconds, "line": time.span.line}
+
+
+def _waits(step: Step) -> bool:
+    """Whether a step waits by its tool's own construct; a command that sleeps may only poll."""
+    return step.kind.value is StepKind.WAIT and bool(step.uses.value)
 
 
 def _yes(line: int) -> Answer:
@@ -113,7 +120,11 @@ def _goals(pipeline: Pipeline) -> list[Stage]:
     """The deployments to production; where none is known, those that may be one."""
     deploys = [stage for stage in pipeline.stages if stage.deploy]
     prod = [stage for stage in deploys if stage.is_prod]
-    return prod or [stage for stage in deploys if not stage.kind.known]
+    # What a test environment waits for is hardly production.
+    early = pipeline.bits(stage for stage in deploys if stage.kind.known)
+    return prod or [
+        stage for stage in deploys if not stage.kind.known and not pipeline.below(stage) & early
+    ]
 
 
 def _before(pipeline: Pipeline, goals: list[Stage]) -> list[Step]:
@@ -136,21 +147,46 @@ def _head(stage: Stage) -> tuple[Step, ...]:
     return ()
 
 
+def _tests(pipeline: Pipeline, goals: list[Stage]) -> dict[str, Answer]:
+    before = _before(pipeline, goals)
+    found = {name: _test(name, kinds, before) for name, kinds in _TESTS.items()}
+    if found["integration"]["value"] != "yes":
+        # A smoke test of an earlier environment asks what runs there, from outside.
+        for step in _smokes(pipeline, goals):
+            found["integration"] = _yes(step.name.span.line)
+    return found
+
+
+def _smokes(pipeline: Pipeline, goals: list[Stage]) -> Iterator[Step]:
+    earlier = [stage for goal in goals for stage in pipeline.upstream(goal) if stage.deploy]
+    for stage in earlier:
+        if not stage.is_prod:
+            yield from (step for step in stage.steps if step.kind.value is StepKind.SMOKE)
+
+
 def _test(name: str, kinds: frozenset[StepKind], before: Iterable[Step]) -> Answer:
     hidden: Step | None = None
     for step in before:
         if step.kind.value in kinds:
             return _yes(step.name.span.line)
-        if not step.kind.known:
+        if not step.kind.known and name in _likely(step):
             hidden = hidden or step
-    return _unknown(hidden.kind.span.line) if hidden and name in _COMMON else _no()
+    return _unknown(hidden.kind.span.line) if hidden else _no()
+
+
+def _likely(step: Step) -> frozenset[str]:
+    """What a step that is not seen may well test."""
+    texts = (str(step.name.value), step.uses.or_else(None) or "")
+    return _BUILT if StepKind.BUILD in map(named, texts) else _COMMON
 
 
 def _approval(goals: Iterable[Stage], before: Iterable[Step]) -> Answer:
     hidden = _no()
     for stage in goals:
-        if stage.approvals.known and (stage.approvals.value or stage.transition.value == "manual"):
+        if stage.approvals.known and stage.approvals.value:
             return _yes(stage.approvals.span.line)
+        if stage.transition.value == "manual":
+            return _yes(stage.transition.span.line)
         if not stage.approvals.known:
             hidden = _unknown(stage.approvals.span.line)
     for step in before:
@@ -162,10 +198,19 @@ def _approval(goals: Iterable[Stage], before: Iterable[Step]) -> Answer:
 
 def _alarms(pipeline: Pipeline, goals: Iterable[Stage]) -> Answer:
     for stage in pipeline.stages:
-        for span in _watched(stage):
-            return _yes(span)
-    remote = [stage for stage in goals if _calls_away(stage)]
-    return _unknown(remote[0].span.line) if remote else _no()
+        for line in _watched(stage):
+            return _yes(line)
+    for stage in goals:
+        if _calls_away(stage):
+            return _unknown(stage.span.line)
+        if stage.deploy and _elsewhere(stage.deploy.rollback_alarms):
+            return _unknown(stage.deploy.rollback_alarms.span.line)
+    return _no()
+
+
+def _elsewhere(fact: Fact[Any]) -> bool:
+    """Whether the file points to the place where this is set, so that it may be set there."""
+    return not fact.known and fact.provenance is Provenance.DECLARED
 
 
 def _watched(stage: Stage) -> Iterator[int]:
@@ -174,6 +219,9 @@ def _watched(stage: Stage) -> Iterator[int]:
         yield stage.bake.alarms.span.line
     if stage.deploy and stage.deploy.rollback_alarms.known and stage.deploy.rollback_alarms.value:
         yield stage.deploy.rollback_alarms.span.line
+    for analysis in stage.analyses.or_else(()) or ():
+        if not analysis.skipped:
+            yield analysis.span.line
     for step in stage.steps:
         run = step.run.or_else(None) or ""
         if any(word in run for word in _METRICS):
@@ -193,26 +241,65 @@ def _windows(pipeline: Pipeline) -> Answer:
     for stage in pipeline.stages:
         if stage.windows:
             return _yes(stage.windows[0].span.line)
-    return _no()
+    hidden = pipeline.windows
+    return _unknown(hidden.span.line) if _elsewhere(hidden) else _no()
 
 
 def _rollback(goals: Iterable[Stage]) -> Answer:
     hidden = _no()
     for stage in goals:
         deploy = stage.deploy
-        if deploy and deploy.rollback_on.known and deploy.rollback_on.value:
+        if deploy is None:
+            continue
+        if deploy.rollback_on.known and _triggered(deploy):
             return _yes(deploy.rollback_on.span.line)
-        if deploy and not deploy.engine.known:
+        if not deploy.engine.known:
             hidden = _unknown(stage.span.line)
+        elif _elsewhere(deploy.rollback_on):
+            hidden = _unknown(deploy.rollback_on.span.line)
     return hidden
 
 
+def _triggered(deploy: Deploy) -> bool:
+    """Whether a rollback that is switched on has something that starts it."""
+    events = deploy.rollback_on.or_else(frozenset()) or frozenset()
+    return bool(events - {"alarm"}) or ("alarm" in events and bool(deploy.rollback_alarms.value))
+
+
 def _slices(goals: list[Stage]) -> Answer:
-    """Whether production is reached in parts: a share, several waves, a canary by name."""
+    """Whether production is reached in parts, or in two colours between which it is switched."""
+    parts = _parts(goals)
+    if parts["value"] != "yes":
+        for stage in goals:
+            if stage.deploy and _two_colours(stage):
+                return _yes(stage.span.line)
+    return parts
+
+
+def _parts(goals: list[Stage]) -> Answer:
+    """Whether a part of customers comes first: a share, several waves, a canary by name."""
+    hidden = _no()
     for stage in goals:
         if stage.exposure.known and stage.exposure.value:
             return _yes(stage.exposure.span.line)
+        if stage.deploy and stage.deploy.exposures.known and stage.deploy.exposures.value:
+            return _yes(stage.deploy.exposures.span.line)
         if stage.deploy and _SLICES & {*words(stage.name), *words(stage.environment)}:
             return _yes(stage.span.line)
+        if stage.deploy and _elsewhere(stage.deploy.exposures):
+            hidden = _unknown(stage.deploy.exposures.span.line)
     waves = {stage.wave.value for stage in goals if stage.wave.known and stage.wave.value}
-    return _yes(goals[-1].wave.span.line) if len(waves) > 1 else _no()
+    return _yes(goals[-1].wave.span.line) if len(waves) > 1 else hidden
+
+
+def _two_colours(stage: Stage) -> bool:
+    """Whether a stage switches between two full copies, by its strategy or by its names."""
+    if stage.deploy and stage.deploy.strategy.value == "blue-green":
+        return True
+    names = (stage.name, stage.environment, *(str(step.name.value) for step in stage.steps))
+    return any("bluegreen" in "".join(words(name)) for name in names)
+
+
+def _canary(goals: list[Stage]) -> Answer:
+    parts = _parts(goals)
+    return parts if parts["value"] == "yes" else _no()

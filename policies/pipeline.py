@@ -101,7 +101,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, action or test. ``soft`` names the construct that lets a failure pass."""
+    """One command, action or test. ``soft`` names the construct that lets a failure pass.
+
+    ``timeout`` of a step that waits by its tool's own construct is the length of the wait.
+    """
 
     name: Fact[str]
     kind: Fact[StepKind]

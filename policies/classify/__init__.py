@@ -60,6 +60,7 @@ class Tables:
     plain: frozenset[str]
     commands: Mapping[str, tuple[Row, ...]]
     actions: Mapping[str, tuple[StepKind, float]]
+    constructs: Mapping[str, Mapping[str, StepKind]]
     preparing: re.Pattern[str]
     names: Mapping[tuple[str, ...], StepKind]
     environments: Mapping[str, StageKind]
@@ -77,6 +78,10 @@ def tables() -> Tables:
         actions={
             name: (StepKind(row["kind"]), row["confidence"])
             for name, row in data["actions"].items()
+        },
+        constructs={
+            tool: {name: StepKind(kind) for name, kind in rows.items()}
+            for tool, rows in data["constructs"].items()
         },
         preparing=re.compile(data["preparing"]),
         names={tuple(words.split()): StepKind(kind) for words, kind in data["names"].items()},
@@ -105,6 +110,11 @@ def classify(name: str, run: str | None, uses: str | None) -> tuple[StepKind, fl
         return _script(run, name)
     kind = named(name)
     return (kind, NAMED) if kind else (StepKind.OTHER, GUESSED)
+
+
+def construct(tool: str, name: str) -> StepKind | None:
+    """What a construct of a tool is by the tool's own definition, such as a manual judgment."""
+    return tables().constructs[tool].get(name.lower())
 
 
 @lru_cache(maxsize=2048)

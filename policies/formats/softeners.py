@@ -14,8 +14,14 @@ def softener(run: Scalar, lines: list[str]) -> Fact[str | None] | None:
     """The first such words of ``run``, at their place in ``lines`` of the file."""
     if "||" not in run.text and "set +e" not in run.text:
         return None
-    match = _PASSES.search(run.text)
-    return Fact(match.group().strip(), _place(run, match.group().strip(), lines)) if match else None
+    found = softening(run.text)
+    return Fact(found, _place(run, found, lines)) if found else None
+
+
+def softening(run: str) -> str:
+    """The first such words of a script; empty where there are none."""
+    match = _PASSES.search(run)
+    return match.group().strip() if match else ""
 
 
 def _place(run: Scalar, words: str, lines: list[str]) -> Span:

@@ -5,8 +5,9 @@ A defect that every test missed is met by customers. How many of them meet it be
 decides to go on is the one thing that a pipeline can still choose.
 
 Each wave (with `per_wave: false` only the first) opens with exactly one limited stage, with a
-decision of its own before the rest follows: a stage with an `exposure`, or a single cell out of
-many. At the gate the exposure that was measured in the limited stage counts.
+decision of its own before the rest follows: a stage with an `exposure`, one whose engine moves a
+share of the traffic first, or a single cell out of many. At the gate the exposure that was measured
+in the limited stage counts.
 
 ## Fails
 ```yaml
@@ -142,8 +143,16 @@ def _form(pipeline: Pipeline, stage: Stage) -> str:
     """How a stage is limited: one host, a share, one cell of many; empty when it is not."""
     if stage.exposure.known and stage.exposure.value is not None:
         return "one-box" if stage.deploy and stage.deploy.hosts.value == 1 else "canary"
+    if _slice(stage) is not None:
+        return "canary"
     cells = _cells(pipeline)
     return "cell" if stage.exposure.known and _size(stage) == 1 and cells > 1 else ""
+
+
+def _slice(stage: Stage) -> float | None:
+    """The first share of traffic that the stage's engine moves; None where it moves all at once."""
+    shares = stage.deploy.exposures.or_else(()) if stage.deploy else ()
+    return shares[0] if shares and shares[0] < 1 else None
 
 
 def _size(stage: Stage) -> int:
@@ -157,7 +166,8 @@ def _cells(pipeline: Pipeline) -> int:
 
 def _share(pipeline: Pipeline, stage: Stage, params: CanaryFirst) -> float | Unknown | None:
     if stage.exposure.known and stage.exposure.value is None:
-        return 1 / _cells(pipeline)
+        moved = _slice(stage)
+        return 1 / _cells(pipeline) if moved is None else moved
     if params.unit == "requests":
         return stage.exposure.value
     counts = [(_size(each), each.deploy.hosts.value) for each in pipeline.prod if each.deploy]

@@ -13,7 +13,7 @@ from policies.source.nodes import Source, SourceError
 MAX_BYTES: Final = 4_000_000
 #: Template marks where they stop a text from being YAML; inside a plain value they would not.
 _TEMPLATE: Final = re.compile(
-    r"\{%|<%|(?:^|[:\-,\[{] )[ \t]*\{\{|\"\{\{[^\n]*\"[^\n]*\}\}", re.MULTILINE
+    r"\{%|<%|[ =:]%[A-Z][A-Z_]+%|(?:^|[:\-,\[{] )[ \t]*\{\{|\"\{\{[^\n]*\"[^\n]*\}\}", re.MULTILINE
 )
 #: A tab before the end of a line means nothing, yet the parser stumbles over it.
 _TRAILING_TAB: Final = re.compile(r"(?<=[:\-?])[ \t]*\t[ \t]*$", re.MULTILINE)

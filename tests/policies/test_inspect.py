@@ -88,3 +88,53 @@ def test_a_called_workflow_hides_common_tests_only() -> None:
     answers = {key: value["value"] for key, value in found["tests_before_production"].items()}
     assert answers["unit"] == answers["integration"] == answers["lint"] == "unknown"
     assert answers["load"] == answers["security"] == "no"
+
+
+def test_a_template_of_codepipeline() -> None:
+    (found,) = message((GOLDEN / "shop.codepipeline.yaml").read_bytes())["pipelines"]
+    assert found["deploys"] == [
+        {"stage": "Gamma", "environment": "Gamma", "kind": "preprod", "line": 72},
+        {"stage": "Release", "environment": "${ProdStackName}", "kind": "prod", "line": 92},
+        {"stage": "Cells/Prod-East", "environment": "Prod-East", "kind": "prod", "line": 122},
+        {"stage": "Cells/Prod-West", "environment": "Prod-West", "kind": "prod", "line": 126},
+    ]
+    assert found["tests_before_production"] == {
+        "unit": {"value": "yes", "line": 26},
+        "integration": {"value": "yes", "line": 74},
+        "load": {"value": "yes", "line": 89},
+        "security": {"value": "no", "line": None},
+        "lint": {"value": "yes", "line": 23},
+        "canary": {"value": "yes", "line": 36},
+    }
+    assert found["approval_before_production"] == {"value": "yes", "line": 118}
+    assert found["alarm_gating"] == {"value": "yes", "line": 107}
+    assert found["time_window"] == {"value": "yes", "line": 97}
+    assert found["automatic_rollback"]["value"] == "yes"
+    assert found["bake"] == [
+        {"stage": "Release", "seconds": 3600, "line": 107},
+        {"stage": "Cells/Prod-East", "seconds": 300, "line": 36},
+    ]
+
+
+def template(action: str) -> bytes:
+    return f"""Resources:
+  Line:
+    Type: AWS::CodePipeline::Pipeline
+    Properties:
+      Stages: [{{Name: Prod, Actions: [{{Name: Go, {action}}}]}}]
+""".encode()
+
+
+def test_what_the_file_points_to_is_unknown_and_what_it_cannot_hold_is_no() -> None:
+    stack = "ActionTypeId: {Category: Deploy, Provider: CloudFormation}"
+    (found,) = message(template(stack))["pipelines"]
+    assert found["automatic_rollback"] == {"value": "unknown", "line": 5}
+    assert (found["alarm_gating"]["value"], found["progressive_exposure"]["value"]) == ("no", "no")
+    group = "ActionTypeId: {Category: Deploy, Provider: CodeDeploy}"
+    (found,) = message(template(group))["pipelines"]
+    assert found["alarm_gating"] == {"value": "unknown", "line": 5}
+    assert found["progressive_exposure"] == {"value": "unknown", "line": 5}
+    assert found["tests_before_production"]["canary"] == {"value": "no", "line": None}
+    files = "ActionTypeId: {Category: Deploy, Provider: S3}"
+    (found,) = message(template(files))["pipelines"]
+    assert found["automatic_rollback"] == {"value": "no", "line": None}

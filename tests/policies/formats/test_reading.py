@@ -12,7 +12,7 @@ def test_a_readable_file_of_no_known_format(text: bytes) -> None:
     (problem,) = found.problems
     assert problem.message == (
         "not a pipeline file of a known format; known are "
-        "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow"
+        "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow, AWS CodePipeline"
     )
     assert (problem.span.line, problem.span.column) == (1, 1)
 
