@@ -87,6 +87,8 @@ H, M, OBSERVE, WARN, BLOCK = (
 HEADINGS: Final = {
     "alarm-block": (36, H, BLOCK, BLOCK),
     "artifact-blocklist": (40, H, BLOCK, BLOCK),
+    "auto-build": (48, M, WARN, WARN),
+    "auto-promote-preprod": (49, M, WARN, WARN),
     "auto-rollback-on-failure": (3, H, WARN, BLOCK),
     "bake-monitored": (30, H, WARN, BLOCK),
     "bake-time": (29, H, WARN, BLOCK),

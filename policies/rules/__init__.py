@@ -6,6 +6,8 @@ from policies.rule import AnyRule
 from policies.rules import (
     alarm_block,
     artifact_blocklist,
+    auto_build,
+    auto_promote_preprod,
     auto_rollback_on_failure,
     bake_monitored,
     bake_time,
@@ -25,6 +27,8 @@ from policies.rules import (
 CATALOGUE: Final[tuple[AnyRule, ...]] = (
     alarm_block.RULE,
     artifact_blocklist.RULE,
+    auto_build.RULE,
+    auto_promote_preprod.RULE,
     auto_rollback_on_failure.RULE,
     bake_monitored.RULE,
     bake_time.RULE,

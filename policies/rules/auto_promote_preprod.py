@@ -1,0 +1,167 @@
+"""Promote through non-production stages without people.
+
+## Why it matters
+A person who has to let a change into a test stage adds hours and sees nothing that a test would
+not see. What that person looks at can be written down as a test; exploring by hand stays welcome
+beside the path, where nothing waits for it.
+
+The rule looks at every stage between the build and the end of pre-production: no approval, no
+manual transition, no checklist and no manual test may stand in the way.
+
+## Fails
+```yaml
+schema: bakegate/pipeline/v1
+name: shop
+organization: retail
+source: {repository: ., branch: main, start: push}
+build:
+  steps:
+    - {name: package, kind: build, run: ./package dist/app.tar.gz}
+  artifact: dist/app.tar.gz
+deployers:
+  hosts: {type: local, hosts: 3}
+stages:
+  - {name: beta, kind: test, deploy: hosts, transition: manual}
+  - {name: gamma, kind: preprod, deploy: hosts}
+  - {name: cell-1, kind: prod, wave: 1, deploy: hosts}
+```
+
+## Passes
+```yaml
+schema: bakegate/pipeline/v1
+name: shop
+organization: retail
+source: {repository: ., branch: main, start: push}
+build:
+  steps:
+    - {name: package, kind: build, run: ./package dist/app.tar.gz}
+  artifact: dist/app.tar.gz
+deployers:
+  hosts: {type: local, hosts: 3}
+stages:
+  - {name: beta, kind: test, deploy: hosts}
+  - {name: gamma, kind: preprod, deploy: hosts}
+  - {name: cell-1, kind: prod, wave: 1, deploy: hosts, transition: manual}
+```
+
+## Not reported
+People between pre-production and production, which is the matter of `prod-approval` and
+`no-manual-prod-gate`. Manual tests that stop nothing, where `allow_manual` names
+`exploratory-nonblocking`. Young systems that declare `maturity: new`. Waits of known length.
+
+## Sources
+Amazon's account of where its sixteen days went; the AWS deployment pipeline reference architecture
+on orchestration. That testing by hand is workable while a system is small is said there too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from policies.findings import Enforcement, Problem, Severity, Span
+from policies.phrases import listed
+from policies.pipeline import Pipeline, Stage, StageKind, StepKind
+from policies.rule import Family, Params, Rule, Stricter, Unit, param
+from policies.steps import (
+    deploys,
+    entries,
+    has_kind,
+    incomplete,
+    last_stops,
+    named,
+    not_applicable,
+    unclear,
+    whole,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoPromotePreprod(Params):
+    allow_manual: frozenset[str] = param(
+        frozenset({"exploratory-nonblocking"}),
+        "What people may do on the path: explore where nothing waits for them.",
+        unit=Unit.WORDS,
+        stricter=Stricter.SUBSET,
+        allowed=("exploratory-nonblocking",),
+    )
+
+
+_BY_HAND: Final = frozenset({StepKind.APPROVAL, StepKind.MANUAL_TEST})
+
+
+def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
+    stages = _before_production(pipeline)
+    if pipeline.maturity.value == "new":
+        yield not_applicable(pipeline, "a young system may be promoted by hand")
+    elif not stages and whole(pipeline):
+        yield not_applicable(pipeline, "no stage before production deploys anything")
+    elif not stages:
+        yield incomplete(pipeline)
+    for stage in stages if pipeline.maturity.value != "new" else ():
+        yield from _by_hand(stage, params)
+
+
+def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
+    """The stages from the build to the end of pre-production, without what stands behind it."""
+    firsts = entries(pipeline)
+    stops = [stop for first in firsts for stop in last_stops(pipeline, first)[0]]
+    if not firsts:
+        stops = [stage for stage in pipeline.stages if deploys(stage)]
+    found = pipeline.bits(stops)
+    for stop in stops:
+        found |= pipeline.above(stop)
+    return tuple(
+        stage for stage in pipeline.of_bits(found) if stage.kind.value is not StageKind.PROD
+    )
+
+
+def _by_hand(stage: Stage, params: AutoPromotePreprod) -> Iterator[Problem]:
+    where = f"stages/{stage.name}/transition"
+    steps = [step for step in stage.steps if has_kind(step, _BY_HAND)]
+    if "exploratory-nonblocking" in params.allow_manual:
+        steps = [step for step in steps if not step.soft.known or not step.soft.value]
+    people = list(_people(stage))
+    if steps:
+        people.append((steps[0].name.span, named(steps), steps[0].kind.inferred))
+    if people:
+        span, _, _ = people[0]
+        told = listed(dict.fromkeys(words for _, words, _ in people))
+        yield Problem(
+            span,
+            where,
+            f"{stage.name} waits for people before production: {told}",
+            f"Encode the check behind {told} as a test, and keep exploration off the path.",
+            inferred=all(guess for *_, guess in people),
+        )
+    elif not stage.transition.known or not stage.approvals.known:
+        fact = stage.approvals if not stage.approvals.known else stage.transition
+        why = fact.note or "it is set elsewhere"
+        message = f"whether people hold {stage.name} cannot be told: {why}"
+        yield unclear(fact.span, where, message)
+
+
+def _people(stage: Stage) -> Iterator[tuple[Span, str, bool]]:
+    """What lets people hold a stage: its place, its words, whether it was only inferred."""
+    approvals, transition = stage.approvals, stage.transition
+    if transition.value == "manual":
+        yield transition.span, "a manual transition", transition.inferred
+    found = approvals.or_else(None)
+    if found and found.count:
+        word = "an approval" if found.count == 1 else f"{found.count} approvals"
+        yield approvals.span, word, approvals.inferred
+    if stage.checklist:
+        yield stage.span, "a checklist", False
+
+
+RULE = Rule(
+    id="auto-promote-preprod",
+    number=49,
+    title="Promote through non-production stages without people",
+    family=Family.SPEED,
+    severity=Severity.MEDIUM,
+    now=Enforcement.WARN,
+    target=Enforcement.WARN,
+    params=AutoPromotePreprod,
+    docs=__doc__,
+    lint=lint,
+)
