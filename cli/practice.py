@@ -11,7 +11,16 @@ from cli.problems import Unusable
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.pipeline import Pipeline
 from policies.plain import nearest
-from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve
+from policies.ruleset import (
+    BUILTIN,
+    Chain,
+    Resolved,
+    Ruleset,
+    builtin,
+    read_ruleset,
+    resolve,
+    root_chain,
+)
 from policies.tree import Tree, read_tree
 
 DEFAULT = "recommended"
@@ -91,16 +100,24 @@ def _node(tree: Tree, pipeline: Pipeline) -> str:
     return named if named and tree.has(named) else ""
 
 
+def chain_named(name: str) -> Chain:
+    """The ruleset of a built-in name or a file, asked alone; raises Unusable for any other."""
+    return root_chain().below("", _read_named(name))
+
+
 def _from_ruleset(name: str, at: datetime) -> Resolved:
+    return resolve([("", _read_named(name))], at)
+
+
+def _read_named(name: str) -> Ruleset:
     if name in BUILTIN:
-        return resolve([("", builtin(name))], at)
+        return builtin(name)
     path = Path(name)
     if not path.is_file():
         known = f"{', '.join(BUILTIN)}{nearest(name, BUILTIN)}"
         told = f"--ruleset {name}: no such file, and built in are only {known}"
         raise Unusable(told)
-    own = read_ruleset(path.read_bytes(), shown(path), beside(Path()), elsewhere)
-    return resolve([("", own)], at)
+    return read_ruleset(path.read_bytes(), shown(path), beside(Path()), elsewhere)
 
 
 def tree_above(path: Path) -> Tree | None:

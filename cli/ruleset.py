@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +9,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli.exits import Exit
 from cli.formats import Format
-from cli.instants import AT_HELP, instant
+from cli.instants import instant
 from cli.practice import practice, ruleset_named
 from cli.problems import Unusable
-from policies.documents import DocumentError
+from cli.ruleset_check import EPILOG as CHECK_EPILOG
+from cli.ruleset_check import check
+from cli.ruleset_feasibility import EPILOG as FEASIBILITY_EPILOG
+from cli.ruleset_feasibility import feasibility
+from cli.ruleset_options import AtOption, FormatOption, OrgOption, RulesetOption, refusing
 from policies.plain import instant_text, nearest
 from policies.ruleset import Effective, Resolved
 from policies.ruleset.account import Difference, Direction, account, differences, values
@@ -29,38 +31,10 @@ app = typer.Typer(
     epilog="Example: bakegate ruleset show --org retail/commerce",
 )
 
+app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=FEASIBILITY_EPILOG)(feasibility)
+
 _NOTHING: Final = "-"
-
-RulesetOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|FILE",
-        help="A built-in ruleset or a file, instead of the organization's.",
-    ),
-]
-OrgOption = Annotated[
-    str | None,
-    typer.Option(metavar="NODE", help="A node of the nearest organization.yaml; its root."),
-]
-AtOption = Annotated[str | None, typer.Option(metavar="TIME", help=AT_HELP)]
-FormatOption = Annotated[Format, typer.Option(help="How to answer.")]
-
-
-@contextmanager
-def refusing(command: str) -> Iterator[None]:
-    """Tell what cannot be used and end with exit code 2; every error of a file has its place."""
-    try:
-        yield
-    except DocumentError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    except Unusable as error:
-        typer.echo(f"bakegate {command}: {error}", err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    except OSError as error:
-        typer.echo(f"bakegate {command}: {error.filename}: {error.strerror}", err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-
 
 _SHOW: Final = """\b
 Examples:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from policies.exceptions import ExceptionPolicy, policy_json
 from policies.findings import Span
 from policies.plain import instant_text
 from policies.rule import ParamSpec, specs
@@ -73,7 +74,7 @@ def account(resolved: Resolved, at: datetime, rule: str | None = None) -> dict[s
             {"place": one.place, "windows": [window.name for window in one.windows]}
             for one in resolved.windows
         ],
-        "exceptions": {"forbidden": sorted(resolved.exceptions.forbidden)},
+        "exceptions": policy_json(resolved.exceptions),
     }
 
 
@@ -162,7 +163,15 @@ def _windows(resolved: Resolved) -> dict[str, tuple[str, object]]:
 
 
 def _of_exceptions(before: Resolved, after: Resolved) -> Iterator[Difference]:
-    was, now = sorted(before.exceptions.forbidden), sorted(after.exceptions.forbidden)
-    if was != now:
-        turned = _turned(set(now) > set(was), set(was) > set(now))
-        yield Difference("exceptions", "forbidden", was, now, turned)
+    """Limits by name; one set of limits is stricter where it refuses all that the other does."""
+    was, now = policy_json(before.exceptions), policy_json(after.exceptions)
+    harder = _refuses_no_less(after.exceptions, before.exceptions)
+    softer = _refuses_no_less(before.exceptions, after.exceptions)
+    for name in dict.fromkeys((*was, *now)):
+        if was.get(name) != now.get(name):
+            turned = _turned(harder, softer)
+            yield Difference("exceptions", name, was.get(name), now.get(name), turned)
+
+
+def _refuses_no_less(one: ExceptionPolicy, other: ExceptionPolicy) -> bool:
+    return one.tightened(other) == one

@@ -16,8 +16,10 @@ from typing import Final
 
 from policies.documents import DocumentError, Issue
 from policies.exceptions import NO_LIMITS, ExceptionPolicy
+from policies.findings import Enforcement
 from policies.organization import DEFAULT_ZONE
 from policies.rules import CATALOGUE
+from policies.ruleset.builtin import BUILTIN
 from policies.ruleset.conflicts import CONCERNED, Standing, conflicts
 from policies.ruleset.merging import Kept, Merged, below, level, level_said, plain_level, unsaid
 from policies.ruleset.model import (
@@ -27,6 +29,7 @@ from policies.ruleset.model import (
     Setting,
     Step,
     StepKey,
+    Targets,
     Upcoming,
 )
 from policies.ruleset.nodes import LEVEL, UNKNOWN, Node, Said
@@ -122,6 +125,27 @@ class Chain:
         """The instants after ``asked.at`` at which a schedule may change a level."""
         found = {start for each in self.dated for start in self._starts(each, asked)}
         return sorted(found)
+
+    @property
+    def targets(self) -> Targets | None:
+        """How fast changes are meant to be, as the nearest node says."""
+        said = [layer.ruleset.targets for node in self.nodes for layer in node.layers]
+        return next((each for each in reversed(said) if each), None)
+
+    @property
+    def owner(self) -> str:
+        """Who answers for the rules here, as the nearest node says.
+
+        The makers of a built-in ruleset answer to nobody in the organization.
+        """
+        files = [layer.ruleset for node in self.nodes for layer in node.layers]
+        said = [each.owner for each in files if each.path not in BUILTIN]
+        return next((word for word in reversed(said) if word), "")
+
+    def level_at(self, rule: str, asked: Asked) -> Enforcement:
+        """The level of one rule at an instant, broken locks aside."""
+        level_then: Enforcement = self._level(self.merged[rule], asked, []).value
+        return level_then
 
     def steps(self, asked: Asked) -> Iterator[tuple[StepKey, Setting, Step, datetime | None]]:
         """Every scheduled step that covers the organization, and when it starts (None: held)."""

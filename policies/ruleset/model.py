@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -76,6 +76,9 @@ class Setting:
     reason: str = ""
     debate: str = ""
     schedule: tuple[Step, ...] = ()
+    announced: date | None = None
+    ready_when: float | None = None
+    """The share of pipelines whose compliance lets a step come before its date; 0.95 is 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,15 @@ def _windows(source: WindowText, zone: str) -> tuple[Window, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """How long a change may take from check-in to its first and to all of its customers."""
+
+    span: Span
+    first_customer: timedelta | None = None
+    all_customers: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One ruleset file with the rulesets that it extends, in their order."""
 
@@ -115,6 +127,7 @@ class Ruleset:
     settings: tuple[Setting, ...] = ()
     windows: WindowText | None = None
     exceptions: ExceptionPolicy = NO_LIMITS
+    targets: Targets | None = None
 
     @property
     def size(self) -> int:

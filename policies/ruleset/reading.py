@@ -15,7 +15,7 @@ from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
 from policies.ruleset.builtin import BUILTIN, builtin_text
-from policies.ruleset.model import Base, Ruleset, WindowText
+from policies.ruleset.model import Base, Ruleset, Targets, WindowText
 from policies.ruleset.references import (
     Fetch,
     is_remote,
@@ -101,6 +101,7 @@ class _Reading:
             settings=read_settings(top.mapping("rules")),
             windows=self._windows(top.child("time_windows"), source.path),
             exceptions=_exceptions(top.mapping("exceptions")),
+            targets=_targets(top),
         )
 
     def _bases(self, top: NodeReader, trail: tuple[str, ...]) -> list[Base]:
@@ -208,6 +209,18 @@ def _exceptions(reader: NodeReader) -> ExceptionPolicy:
         most=reader.parsed("most", int),
         approver=Reach(approver) if approver in list(Reach) else None,
         second_person=frozenset(map(Subject, second)),
+    )
+
+
+def _targets(top: NodeReader) -> Targets | None:
+    key = next((key for key, _ in top.entries() if key.text == "targets"), None)
+    if key is None:
+        return None
+    reader = top.mapping("targets")
+    return Targets(
+        key.span,
+        first_customer=reader.parsed("first_customer", _length),
+        all_customers=reader.parsed("all_customers", _length),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from policies.documents import Issue
+from policies.durations import parse_share
 from policies.findings import Enforcement, Span
 from policies.plain import nearest, parse_day
 from policies.rule import AnyRule, ParamSpec, specs
@@ -64,13 +65,6 @@ class NodeReader:
             self.issues.append(Issue(node.span, str(error)))
             return None
 
-    def refuse(self, *keys: str) -> None:
-        """Keys of the published form that would do nothing here: an error, never a silent no."""
-        for key, _ in self.entries():
-            if key.text in keys:
-                told = f"this version does not act on {key.text!r}; remove it"
-                self.issues.append(Issue(key.span, told))
-
     def rule_ids(self, key: str) -> list[str]:
         found = self.texts(key)
         for node, name in found:
@@ -123,6 +117,8 @@ def _setting(known: AnyRule, key: Scalar, node: Node, issues: list[Issue]) -> Se
         reason=reader.text("reason"),
         debate=reader.text("debate"),
         schedule=_schedule(reader.mapping("schedule")),
+        announced=reader.mapping("schedule").parsed("announced", parse_day),
+        ready_when=reader.mapping("schedule").parsed("ready_when", parse_share),
     )
 
 
@@ -164,8 +160,6 @@ def _locked(known: AnyRule, reader: NodeReader) -> frozenset[str]:
 
 
 def _schedule(reader: NodeReader) -> tuple[Step, ...]:
-    reader.parsed("announced", parse_day)
-    reader.refuse("ready_when")
     steps = []
     for each in reader.items("steps"):
         start = each.parsed("from", parse_day)

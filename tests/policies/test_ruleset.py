@@ -236,21 +236,6 @@ def test_a_window_that_the_zone_turns_around_is_an_error_of_its_ruleset() -> Non
     )
 
 
-def test_what_this_version_does_not_act_on_is_an_error() -> None:
-    assert errors(
-        """retail
-rules:
-  bake-time:
-    schedule:
-      announced: 2026-10-01
-      steps: [{from: 2026-12-08, enforcement: block}]
-      ready_when: 90%
-"""
-    ) == [
-        "retail.yaml:8:7: this version does not act on 'ready_when'; remove it",
-    ]
-
-
 def test_limits_on_exceptions_only_tighten() -> None:
     parent = ruleset(
         "retail\nexceptions: {forbidden: [artifact-blocklist], longest: 60d, approver: parent}\n"
