@@ -4,40 +4,37 @@ Every file is replaced by rename, so that a reader never sees half of one, and w
 leaves either the old record or the new one.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from service.adapters.host_process import alive, read_claim
-from service.adapters.processes import end_process
 
 HostWord = Literal["starting", "in_service", "stopping", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """What the deployer last did to a target. ``lowest`` counts hosts in service under ``key``."""
+    """What the deployer last did to a target. ``lowest`` counts hosts in service under ``key``.
+
+    ``begun`` is when the deployment began, in seconds after boot: no jump of a clock changes it.
+    """
 
     epoch: int
     key: str
     digest: str
     state: str
     message: str
-    started_at: str
+    begun: float
     lowest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """One host. ``starts`` counts how often it was launched under ``key``."""
-
     pipeline: str
     stage: str
     target: str
@@ -49,7 +46,6 @@ class HostRecord:
     key: str
     epoch: int
     state: HostWord
-    starts: int = 0
 
     @property
     def url(self) -> str:
@@ -77,21 +73,21 @@ def short(key: str) -> str:
 
 
 def read_target(folder: Path) -> TargetRecord | None:
-    data = _read(folder / "target.json")
+    data = _read(target_path(folder))
     return None if data is None else TargetRecord(**data)
-
-
-def write_target(folder: Path, record: TargetRecord) -> None:
-    write_json(folder / "target.json", asdict(record))
 
 
 def read_result(folder: Path, key: str) -> dict[str, Any] | None:
     """What was answered in the end for a key, if it is finished."""
-    return _read(folder / "results" / f"{short(key)}.json")
+    return _read(result_path(folder, key))
 
 
-def write_result(folder: Path, key: str, result: dict[str, Any]) -> None:
-    write_json(folder / "results" / f"{short(key)}.json", result)
+def result_path(folder: Path, key: str) -> Path:
+    return folder / "results" / f"{short(key)}.json"
+
+
+def target_path(folder: Path) -> Path:
+    return folder / "target.json"
 
 
 def read_host(path: Path) -> HostRecord | None:
@@ -132,41 +128,19 @@ def process_of(path: Path, host: HostRecord) -> tuple[int, int] | None:
     return None
 
 
-def end_host(path: Path) -> None:
-    """End the process of a host, if it has one, and mark the host stopped."""
-    host = read_host(path)
-    if host is None:
-        return
-    # Written before the claim is read: a launch that is still under way either sees this and
-    # gives up, or is seen here.
-    write_host(path, replace(host, state="stopping"))
-    process = process_of(path, host)
-    if process is not None:
-        end_process(*process)
-    write_host(path, replace(host, state="stopped"))
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every other call for this target out, of this process or another; death releases it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def write_json(path: Path, data: dict[str, Any]) -> None:
+    prepare(path, data, "incoming").rename(path)
+
+
+def prepare(path: Path, data: dict[str, Any], suffix: str) -> Path:
+    """Write what is to replace ``path`` into a file beside it, which only needs to be renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One writer at a time (the lock), so a fixed name will do, and a kill leaves one file at most.
-    incoming = path.with_suffix(".incoming")
+    incoming = path.with_suffix(f".{suffix}")
     with incoming.open("w") as file:
         json.dump(data, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    incoming.rename(path)
+    return incoming
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 ``python -m service.adapters.host_process CLAIM LOG HOSTJSON -- COMMAND``
 
-It leaves its parent at once, writes its own number into CLAIM, a line into LOG, and then turns
+A claim is held once for good: a server that ended is not started again under the same claim. The
+wrapper leaves its parent at once, writes its own number into CLAIM, a line into LOG, and then turns
 into ``sh -e -c COMMAND``. So whoever started it may be killed at any moment: the claim still leads
 to the process. Only light modules of the standard library are imported: a start must cost little.
 """
@@ -46,11 +47,11 @@ def read_claim(path: str) -> tuple[int, int]:
 
 
 def _claimed(path: str) -> bool:
-    """Write ourselves into the claim, unless a living process holds it."""
+    """Write ourselves into the claim, unless a process holds it or has held it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     # Held until exec closes the file: of two wrappers for one claim the second sees the first.
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    if alive(*read_claim(path)):
+    if read_claim(path) != (0, 0):
         return False
     pid = os.getpid()
     os.ftruncate(descriptor, 0)

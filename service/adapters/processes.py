@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ _POLL = 0.05
 _TAIL = 4_000
 """Bytes of output that a message may carry."""
 _PASSED = ("PATH", "HOME", "LANG")
+
+Permitted = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,14 @@ def tail_of(output: Path) -> str:
         return file.read().decode(errors="replace").strip()
 
 
-def end_process(pid: int, started: int) -> None:
-    """End a process that is no child of ours, and its group: SIGTERM, then SIGKILL to the rest."""
+def end_process(pid: int, started: int, permitted: Permitted = nullcontext) -> None:
+    """End a process that is no child of ours, and its group: SIGTERM, then SIGKILL to the rest.
+
+    Each signal is sent inside ``permitted``, which raises where it may not be sent any more.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        _signal_group(pid, number)
+        with permitted():
+            _signal_group(pid, number)
         deadline = time.monotonic() + _GRACE
         while alive(pid, started) and time.monotonic() < deadline:
             time.sleep(_POLL / 5)

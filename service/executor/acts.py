@@ -144,7 +144,8 @@ def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Itera
                 environment=taken.pipeline.environment,
             )
         )
-        yield asdict(Moving(target, done.state, done.replaced, done.hosts, done.message))
+        moving = Moving(target, done.state, done.replaced, done.hosts, done.message, done.cause)
+        yield asdict(moving)
         if done.state == "failed":
             return
 

@@ -32,6 +32,7 @@ from service.promotions.model import (
     Wait,
     Withdrawn,
 )
+from service.promotions.ports import DEPLOY_WITHIN
 from service.store.tables import ReleaseRow, RunRow
 
 #: The age limit of the facts of a gate: a hold without an end is asked again after it.
@@ -44,7 +45,6 @@ _PAUSES: Final = timedelta(minutes=5)
 #: The longest that one attempt may take where the pipeline file says nothing.
 _BUILD: Final = timedelta(minutes=20)
 _TEST: Final = timedelta(minutes=10)
-_BATCH: Final = timedelta(minutes=2)
 
 
 def plan(turn: Turn, run: RunRow) -> Plan:
@@ -160,7 +160,7 @@ def patience(turn: Turn, run: RunRow, effect: Effect) -> timedelta:
         one = (stage.timeout or _TEST) * count
     else:
         deadline = stage.deploy.deadline.or_else(None) if stage.deploy else None
-        one = (deadline or _BATCH) * count
+        one = (deadline or DEPLOY_WITHIN) * count
     return one * _ATTEMPTS + _PAUSES
 
 
@@ -168,8 +168,9 @@ def _back_on(stage: Stage) -> frozenset[str]:
     """The causes that bring the last good artifact back; what the file leaves open, does."""
     causes = set()
     named = stage.deploy.rollback_on.or_else(None) if stage.deploy else None
-    if named is None or "failure" in named:
-        causes.add("failure")
+    for cause in ("failure", "deadline"):
+        if named is None or cause in named:
+            causes.add(cause)
     on_alarm = stage.bake.on_alarm.or_else(None) if stage.bake else None
     if on_alarm is not OnAlarm.HALT:
         causes.add("alarm")

@@ -107,7 +107,7 @@ def _deployed(event: Moved, plan: Plan, progress: Progress) -> Next:
     failed = next((each for each in event.targets if each.state == "failed"), None)
     if failed:
         message = f"deployment to {failed.target} failed: {failed.message}"
-        return _back(plan, message, "failure", log)
+        return _back(plan, message, failed.cause or "failure", log)
     if targets_now(plan, progress, Effect.DEPLOY):
         return _going_on(plan, progress, log)
     return _after_deploy(plan, log, deployed=True, progress=progress)

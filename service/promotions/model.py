@@ -51,7 +51,7 @@ class Plan:
     """What a stage asks of a release. ``good`` is the digest that a rollback restores.
 
     ``parallel`` is how many targets are changed at once; ``back_on`` holds the causes, among
-    ``failure`` and ``alarm``, that bring the last good artifact back; others halt.
+    ``failure``, ``deadline`` and ``alarm``, that bring the last good artifact back; others halt.
     """
 
     builds: bool
@@ -61,18 +61,22 @@ class Plan:
     targets: tuple[str, ...]
     good: str
     parallel: int = 1
-    back_on: frozenset[str] = frozenset({"failure", "alarm"})
+    back_on: frozenset[str] = frozenset({"failure", "deadline", "alarm"})
 
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """How far one target is: ``state`` is running, succeeded or failed, the rest counts hosts."""
+    """How far one target is: ``state`` is running, succeeded or failed, the rest counts hosts.
+
+    ``cause`` says of a failed one whether it was a ``failure`` or the ``deadline``.
+    """
 
     target: str
     state: str = "running"
     replaced: int = 0
     hosts: int = 0
     message: str = ""
+    cause: str = ""
 
 
 #: The targets that a deployment or a rollback has begun to change, in order.

@@ -8,11 +8,14 @@ held to the same contract tests as the real ones.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from policies.pipeline import Deploy, Pipeline, Stage, Step
 from policies.release import Evidence, Sbom
+
+#: How long a deployment to one target may take where the pipeline names no deadline.
+DEPLOY_WITHIN: Final = timedelta(minutes=10)
 
 
 class Fenced(Exception):
@@ -82,7 +85,8 @@ class DeployProgress:
     """Where a deployment stands after one more batch.
 
     ``state`` is ``running`` (call again), ``succeeded`` or ``failed``. ``in_service`` is the lowest
-    number of hosts that were in service so far, of ``hosts``.
+    number of hosts that were in service so far, of ``hosts``. ``cause`` of a failed one is
+    ``failure``, or ``deadline`` where the time of the whole deployment ran out.
     """
 
     state: str
@@ -90,6 +94,7 @@ class DeployProgress:
     hosts: int
     in_service: int
     message: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,139 +1,22 @@
-"""Hosts as local processes: batches, failures, fencing, and kills of whoever deploys."""
+"""Hosts as local processes: batches, failures, deadlines and fencing."""
 
-import io
 import json
 import os
-import pickle
 import signal
 import subprocess
-import sys
-import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.request import urlopen
 
 import pytest
 
-from policies.facts import Fact
-from policies.findings import Span
-from policies.pipeline import Deploy, Hooks
-from service.adapters.artifacts import ArtifactStore
-from service.adapters.host_files import read_hosts, read_target, target_folder
+from policies.pipeline import Hooks
+from service.adapters.host_change import since_boot
+from service.adapters.host_files import read_hosts, read_target
 from service.adapters.host_process import alive, start_time
-from service.adapters.hosts import LocalDeployer
-from service.promotions.ports import DeployOrder, DeployProgress, Fenced
-
-T = TypeVar("T")
-SPAN = Span("pipeline.yaml", 1, 1, 1, 2)
-SERVER = """\
-import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(open("version", "rb").read())
-
-    def log_message(self, *_):
-        pass
-
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["BAKEGATE_PORT"])), Handler).serve_forever()
-"""
-DRIVER = """\
-import pickle, sys
-from pathlib import Path
-from service.adapters.artifacts import ArtifactStore
-from service.adapters.hosts import LocalDeployer
-
-folder, artifacts, order = sys.argv[1:]
-deployer = LocalDeployer(Path(folder), ArtifactStore(Path(artifacts)))
-loaded = pickle.loads(Path(order).read_bytes())
-while deployer.advance(loaded).state == "running":
-    pass
-"""
-
-
-def fact(value: T) -> Fact[T]:
-    return Fact(value, SPAN)
-
-
-def deploy(
-    *,
-    hosts: int = 1,
-    batch: int = 1,
-    min_healthy: int = 0,
-    stop: str | None = None,
-    start: str | None = None,
-    validate: str | None = None,
-) -> Deploy:
-    return Deploy(
-        span=SPAN,
-        engine=fact("local"),
-        hosts=fact(hosts),
-        batch=fact(batch),
-        min_healthy=fact(min_healthy),
-        deadline=fact(timedelta(seconds=20)),
-        rollback_on=fact(None),
-        rollback_alarms=fact(None),
-        checks=fact(None),
-        hooks=Hooks(stop=fact(stop), start=fact(start), validate=fact(validate)),
-    )
-
-
-class Ground:
-    """A deployer, its artifacts, and orders for one target."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.artifacts = ArtifactStore(folder / "artifacts")
-        self.deployer = LocalDeployer(folder / "hosts", self.artifacts)
-        self.target = target_folder(folder / "hosts", "shop", "prod", "eu-1")
-
-    def built(self, version: str, **files: str) -> str:
-        """Store an app that answers with ``version``; ``files`` adds to or replaces its files."""
-        start = f"#!/bin/sh\nexec {sys.executable} -S -E server.py\n"
-        path = self.folder / "app.tar.gz"
-        with tarfile.open(path, "w:gz") as archive:
-            content = {"version": version, "server.py": SERVER, "start": start, **files}
-            for name, text in content.items():
-                info = tarfile.TarInfo(name)
-                info.size, info.mode = len(text.encode()), 0o755
-                archive.addfile(info, io.BytesIO(text.encode()))
-        return self.artifacts.put(path)
-
-    def order(self, key: str, digest: str, how: Deploy, *, epoch: int = 1) -> DeployOrder:
-        return DeployOrder(key, epoch, "r1", "shop", "prod", "eu-1", digest, how, rollback=False)
-
-    def finish(self, order: DeployOrder) -> list[DeployProgress]:
-        """Advance until it is over; every answer on the way."""
-        found = [self.deployer.advance(order)]
-        while found[-1].state == "running":
-            found.append(self.deployer.advance(order))
-        return found
-
-    def answers(self) -> list[str]:
-        found = []
-        for host in self.deployer.hosts("shop", "prod", "eu-1"):
-            with urlopen(host.url, timeout=5) as answer:  # noqa: S310 - our own loopback server
-                found.append(answer.read().decode())
-        return found
-
-    def starts(self) -> list[tuple[str, str]]:
-        lines = (self.folder / "hosts" / "starts.jsonl").read_text().splitlines()
-        return [(line["key"], line["host"]) for line in map(json.loads, lines)]
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    ground = Ground(tmp_path)
-    yield ground
-    ground.deployer.end_all()
+from service.promotions.ports import DeployProgress, Fenced
+from tests.service.adapters.conftest import Ground, deploy, fact
 
 
 def test_first_deployment_and_its_records(ground: Ground) -> None:
@@ -194,7 +77,7 @@ def test_nothing_can_be_replaced(ground: Ground) -> None:
         "1 hosts are in service and 1 must stay, so none can be replaced; "
         "lower min_healthy or raise hosts"
     )
-    failed = DeployProgress("failed", 0, 1, 1, message)
+    failed = DeployProgress("failed", 0, 1, 1, message, "failure")
     assert ground.finish(ground.order("k2", ground.built("two"), how)) == [failed]
     assert ground.answers() == ["one"]
 
@@ -210,6 +93,56 @@ def test_a_rollback_takes_a_third_and_leaves_the_good_version_alone(ground: Grou
     assert [each.replaced for each in ground.finish(back)] == [3, 5, 6]
     assert ground.deployer.hosts("shop", "prod", "eu-1")[5] == kept
     assert ground.answers() == ["one"] * 6
+
+
+def test_a_rollback_is_faster_with_three_hosts_too(ground: Ground) -> None:
+    how = deploy(hosts=3, batch=1, min_healthy=2)
+    good = ground.built("one")
+    ground.finish(ground.order("k1", good, how))
+    bad = ground.built("two")
+    ground.finish(ground.order("k2", bad, how))
+    back = replace(ground.order("k3", good, how), rollback=True)
+    assert [each.replaced for each in ground.finish(back)] == [2, 3]
+    ground.finish(ground.order("k4", bad, how))
+    slowly = replace(back, key="k5", deploy=replace(how, rollback_batch=fact(0.33)))
+    assert [each.replaced for each in ground.finish(slowly)] == [1, 2, 3]
+
+
+def test_the_deadline_is_of_the_whole_deployment(ground: Ground) -> None:
+    how = replace(deploy(hosts=2, validate="sleep 0.8"), deadline=fact(timedelta(seconds=1)))
+    order = ground.order("k1", ground.built("one"), how)
+    first = ground.deployer.advance(order)
+    assert first == DeployProgress("running", 1, 2, 0)
+    record = read_target(ground.target)
+    assert record is not None
+    # The second host gets what the first has left, not a second of its own.
+    failed = ground.deployer.advance(order)
+    assert (failed.state, failed.cause, failed.replaced) == ("failed", "deadline", 1)
+    assert since_boot() - record.begun < 5
+
+
+def test_a_deployment_that_waited_past_its_deadline_is_aborted(ground: Ground) -> None:
+    how = replace(deploy(hosts=2), deadline=fact(timedelta(seconds=1)))
+    order = ground.order("k1", ground.built("one"), how)
+    assert ground.deployer.advance(order).state == "running"
+    time.sleep(1)
+    message = "1 of 2 hosts were replaced within 1s"
+    late = DeployProgress("failed", 1, 2, 0, message, "deadline")
+    assert ground.deployer.advance(order) == late
+    assert ground.starts() == [("k1", "eu-1-1")]
+
+
+def test_a_host_that_dies_during_its_deployment_fails_it(ground: Ground) -> None:
+    order = ground.order("k1", ground.built("one"), deploy(hosts=2))
+    ground.deployer.advance(order)
+    (host,) = ground.deployer.hosts("shop", "prod", "eu-1")
+    os.kill(host.pid, signal.SIGKILL)
+    while start_time(host.pid):
+        time.sleep(0.002)
+    failed = ground.deployer.advance(order)
+    assert (failed.state, failed.cause) == ("failed", "failure")
+    assert failed.message == "host eu-1-1 ended while its deployment went on"
+    assert ground.starts() == [("k1", "eu-1-1")]
 
 
 def test_fewer_hosts_than_before(ground: Ground) -> None:
@@ -253,7 +186,7 @@ def test_a_failing_validation_is_kept_under_its_key(ground: Ground) -> None:
     bad = replace(how, hooks=hooks, deadline=fact(timedelta(seconds=4)))
     order = ground.order("k2", ground.built("two"), bad)
     message = "hook validate of host eu-1-1 ended with 4: bad data"
-    failed = DeployProgress("failed", 0, 2, 1, message)
+    failed = DeployProgress("failed", 0, 2, 1, message, "failure")
     assert ground.finish(order) == [failed]
     tries = ground.target / "hosts" / "1" / "tries"
     tried = tries.read_text()
@@ -293,7 +226,7 @@ def test_a_missing_artifact_costs_no_host(ground: Ground) -> None:
     ground.finish(ground.order("k1", ground.built("one"), deploy()))
     digest = "sha256:" + "0" * 64
     message = f"there is no artifact {digest} in {ground.folder / 'artifacts'}; build it again"
-    failed = DeployProgress("failed", 0, 1, 1, message)
+    failed = DeployProgress("failed", 0, 1, 1, message, "failure")
     assert ground.finish(ground.order("k2", digest, deploy())) == [failed]
     assert ground.answers() == ["one"]
 
@@ -320,14 +253,24 @@ def test_a_lower_epoch_is_fenced(ground: Ground) -> None:
         ground.deployer.advance(order)
 
 
-def test_two_callers_at_once(ground: Ground) -> None:
+def test_callers_at_once_start_no_host_twice(ground: Ground) -> None:
     order = ground.order("k1", ground.built("one"), deploy(hosts=3))
-    threads = [threading.Thread(target=ground.finish, args=[order]) for _ in range(3)]
+    fenced: list[int] = []
+
+    def call(epoch: int) -> None:
+        try:
+            ground.finish(replace(order, epoch=epoch))
+        except Fenced:
+            fenced.append(epoch)
+
+    threads = [threading.Thread(target=call, args=[epoch]) for epoch in (1, 2, 3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert 3 not in fenced
     assert ground.starts() == [("k1", f"eu-1-{number}") for number in (1, 2, 3)]
+    assert ground.answers() == ["one"] * 3
 
 
 def test_a_dead_host_stays_in_the_record_and_is_replaced_first(ground: Ground) -> None:
@@ -362,37 +305,3 @@ def test_end_all_ends_only_what_the_records_name(ground: Ground) -> None:
     os.killpg(lost.pid, signal.SIGKILL)
     assert [host.state for host in read_hosts(ground.target)] == ["stopped", "stopped"]
     assert ground.deployer.hosts("shop", "prod", "eu-1") == ()
-
-
-def _seen(ground: Ground, wanted: Callable[[dict[str, Any]], bool]) -> bool:
-    """Whether any record of a host says what is ``wanted``."""
-    found = (ground.target / "hosts").glob("*.json")
-    return any(wanted(json.loads(path.read_text())) for path in found)
-
-
-POINTS: dict[str, Callable[[Ground], bool]] = {
-    "stopping": lambda g: _seen(g, lambda host: host["state"] == "stopping"),
-    "before the launch": lambda g: _seen(g, lambda h: h["key"] == "k2" and h["starts"] == 1),
-    "claimed": lambda g: ("k2", "eu-1-1") in g.starts(),
-    "process recorded": lambda g: _seen(g, lambda host: host["key"] == "k2" and host["pid"] > 0),
-    "in service": lambda g: _seen(g, lambda h: (h["key"], h["state"]) == ("k2", "in_service")),
-    "second host": lambda g: ("k2", "eu-1-2") in g.starts(),
-}
-
-
-@pytest.mark.recovery
-@pytest.mark.parametrize("point", POINTS)
-def test_a_killed_deployer_starts_no_host_twice(ground: Ground, point: str) -> None:
-    how = deploy(hosts=2, batch=2, stop="sleep 0.1", validate="sleep 0.1")
-    ground.finish(ground.order("k1", ground.built("one"), how))
-    order = ground.order("k2", ground.built("two"), how)
-    pickled = ground.folder / "order"
-    pickled.write_bytes(pickle.dumps(order))
-    places = [str(ground.folder / name) for name in ("hosts", "artifacts", "order")]
-    with subprocess.Popen([sys.executable, "-c", DRIVER, *places]) as driver:
-        while driver.poll() is None and not POINTS[point](ground):
-            time.sleep(0.002)
-        driver.kill()
-    assert ground.finish(order)[-1] == DeployProgress("succeeded", 2, 2, 1)
-    assert ground.starts() == [(key, f"eu-1-{n}") for key in ("k1", "k2") for n in (1, 2)]
-    assert ground.answers() == ["two", "two"]
