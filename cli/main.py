@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "explain": ("cli.explain", "Say why a rule exists, or what a decision rests on."),
     "rules": ("cli.rules", "List every rule."),
     "ruleset": ("cli.ruleset", "Say what holds for an organization, and who set it."),
+    "exception": ("cli.exception", "Ask for exemptions and opt-outs, and decide about them."),
     "window": ("cli.window", "Say when time is open for releases."),
     "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
     "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),

@@ -1,6 +1,7 @@
 """``bakegate report``: what leaders ask, from what the service has seen."""
 
 import json
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -9,8 +10,8 @@ import typer
 from cli.database import reading
 from cli.exits import Exit
 from cli.problems import Unusable
+from service.executor.excepted import judged
 from service.reports.compliance import COLUMNS, compliance
-from service.store.read import registered
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Reports for leaders."
@@ -38,7 +39,7 @@ def compliance_command(
     """Count pass, fail, unknown and waived per rule over the registered pipelines."""
     try:
         with reading(database) as session:
-            rows = compliance(registered(session), org)
+            rows = compliance(judged(session, datetime.now(UTC)), org)
     except Unusable as error:
         typer.echo(f"bakegate report: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error

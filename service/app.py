@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
 from service.api import errors as api_errors
+from service.api import exceptions, reads, writes
 from service.api import given as api_given
-from service.api import reads, writes
 from service.api.backend import Backend
 from service.web import errors as page_errors
 from service.web import forms, live, pages, rules
@@ -39,7 +39,14 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
     api_given.give(app, backend, actor)
     page_given.give(app, backend, actor)
     live.give(app)
-    for router in (reads.router, writes.router, pages.router, rules.router, forms.router):
+    for router in (
+        reads.router,
+        writes.router,
+        exceptions.router,
+        pages.router,
+        rules.router,
+        forms.router,
+    ):
         app.include_router(router)
     for kind, handler in api_errors.HANDLERS.items():
         chosen = _either(handler, page_errors.HANDLERS[kind])

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from policies.rule import BlocklistEntry
+from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
 
 
@@ -36,6 +37,18 @@ class Backend(Protocol):
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
         """Add an entry; gives the names of the pipelines whose gates were asked again."""
         ...
+
+    def request_exception(self, wanted: Wanted, actor: str) -> str:
+        """Ask for an exemption or an opt-out; gives its id."""
+        ...
+
+    def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None: ...
+
+    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
+        """Exemptions and opt-outs, of files under review and of the service."""
+        ...
+
+    def exception(self, name: str) -> ExceptionView: ...
 
     def register_organization(self, files: Mapping[str, str], actor: str) -> None:
         """Take over ``organization.yaml`` and the rulesets beside it, by path."""

@@ -6,12 +6,20 @@ from typing import Any, Final
 
 from policies.pipeline import Pipeline
 from policies.rule import BlocklistEntry
-from service.executor import data, intake, reading, registration
+from service.executor import (
+    data,
+    excepting,
+    exception_views,
+    intake,
+    reading,
+    registration,
+)
 from service.executor.acts import claim, perform, report
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
 from service.executor.sweep import Sweep
+from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
 from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
@@ -50,6 +58,18 @@ class Executor:
 
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
         return registration.add_blocklist(self.ground, entry, actor)
+
+    def request_exception(self, wanted: Wanted, actor: str) -> str:
+        return excepting.request(self.ground, wanted, actor)
+
+    def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None:
+        excepting.ACTS[verb](self.ground, name, reason, actor)
+
+    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
+        return exception_views.listing(self.ground, wanted)
+
+    def exception(self, name: str) -> ExceptionView:
+        return exception_views.one(self.ground, name)
 
     def submit(self, pipeline: str, commit: str, actor: str) -> str:
         return intake.submit(self.ground, pipeline, commit, actor)

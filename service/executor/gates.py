@@ -13,6 +13,7 @@ from policies.engine.gate import gate
 from policies.findings import Verdict
 from policies.release import Release, ReleaseKind
 from service.executor.alarms import judge_alarms
+from service.executor.excepted import exceptions
 from service.executor.facts import blocklist, record, rolled_back
 from service.executor.turn import Turn
 from service.store.tables import Blob, DecisionRow, RunRow
@@ -40,14 +41,17 @@ def ask(turn: Turn, run: RunRow) -> Asked:
 def decide(turn: Turn, release: Release, stage: str, definition: str) -> Decision:
     """The decision about a release record, ours or one that was handed in."""
     stored = turn.session.get_one(Blob, definition)
+    tree, node = turn.tree(), turn.pipeline.organization
+    known = exceptions(turn.session, tree, node, turn.pipeline.name)
     return gate(
         GateInputs(
             definition=Definition(stored.text, turn.pipeline.path),
             release=release,
             stage=stage,
             at=turn.now,
-            resolved=turn.tree().resolved(turn.pipeline.organization, turn.now),
-            blocklist=blocklist(turn),
+            resolved=tree.resolved(node, turn.now),
+            blocklist=(*known.blocklist, *blocklist(turn)),
+            exceptions=known,
             conditions=tuple(_conditions(turn, release, stage)),
         )
     )

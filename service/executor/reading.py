@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from policies.pipeline import Pipeline
 from service.executor.definitions import definition
+from service.executor.excepted import judged, waived, waivers
 from service.executor.ground import SYSTEM, Ground
 from service.executor.turn import Turn
 from service.executor.watch import bake
@@ -39,7 +40,15 @@ def pipeline(ground: Ground, name: str) -> PipelineView:
         row = read.pipeline_row(session, name)
         kept = definition(session, row.definition, row.path, row.name)
         looking = _turn(ground, session, name)
-        return read.pipeline_view(session, name, kept, looking.now, lambda run: _bake(looking, run))
+        known = waivers(session, looking.tree(), row, looking.now)
+        return read.pipeline_view(
+            session,
+            name,
+            kept,
+            looking.now,
+            bake=lambda run: _bake(looking, run),
+            waived=lambda found: waived(known, found),
+        )
 
 
 def release(ground: Ground, name: str) -> ReleaseView:
@@ -86,7 +95,8 @@ def version(ground: Ground, pipeline: str) -> int:
 
 def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
     with ground.engines.reading() as session:
-        return compliance(read.registered(session), node)
+        now = ground.ports.clock.now()
+        return compliance(judged(session, now), node)
 
 
 def _turn(ground: Ground, session: Session, name: str) -> Turn:

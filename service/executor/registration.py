@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from policies.documents import DocumentError, Issue
-from policies.engine.lint import FileReport, lint
 from policies.formats import Read, read_pipelines
 from policies.pipeline import Pipeline
 from policies.plain import instant_text
 from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, Refused
-from service.executor.definitions import organization, tree
+from service.executor.definitions import tree
 from service.executor.ground import Ground
+from service.executor.linting import linted, node_of, store_lint
 from service.executor.transition import reconsider
 from service.executor.turn import keep
-from service.store.tables import BlocklistRow, LintRow, OrganizationRow, PipelineRow, StageRow
+from service.store.tables import BlocklistRow, OrganizationRow, PipelineRow, StageRow
 
 
 def register_organization(ground: Ground, files: Mapping[str, str], actor: str) -> None:
@@ -46,13 +45,14 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
     read = read_pipelines(text.encode(), path)
     pipeline = _only_one(read)
     now = ground.ports.clock.now()
-    report = _linted(ground, read, now)
+    with ground.engines.reading() as session:
+        report = linted(session, read, now, excepted=True)
     if report.blocks:
         raise Refused(pipeline.name, report.findings)
     with ground.engines.transaction() as session:
         known = session.get(PipelineRow, pipeline.name) is not None
         _store_pipeline(session, pipeline, text, path, repository)
-        _store_lint(session, pipeline.name, report)
+        store_lint(session, pipeline.name, read, now)
     if known:
         with ground.turn(pipeline.name, actor) as turn:
             reconsider(turn)
@@ -82,21 +82,12 @@ def _only_one(read: Read) -> Pipeline:
     return read.pipelines[0]
 
 
-def _linted(ground: Ground, read: Read, now: datetime) -> FileReport:
-    with ground.engines.reading() as session:
-        practice = organization(session)
-    try:
-        return lint(read, lambda each: practice.resolved(_node(each), now), now)
-    except DocumentError as error:
-        raise Invalid(error.issues) from error
-
-
 def _store_pipeline(
     session: Session, pipeline: Pipeline, text: str, path: str, repository: str
 ) -> None:
     said = PipelineRow(
         name=pipeline.name,
-        organization=_node(pipeline),
+        organization=node_of(pipeline),
         repository=repository,
         path=path,
         definition=keep(session, text),
@@ -113,26 +104,3 @@ def _store_pipeline(
             switch = stage.transition.or_else(None) or "automatic"
             kept = StageRow(pipeline=pipeline.name, stage=stage.name, transition=switch, running={})
             session.add(kept)
-
-
-def _store_lint(session: Session, pipeline: str, report: FileReport) -> None:
-    for old in session.exec(select(LintRow).where(LintRow.pipeline == pipeline)):
-        session.delete(old)
-    session.flush()
-    first = {each.rule: each for each in reversed(report.findings)}
-    for rule, result in report.pipelines[0].results.items():
-        finding = first.get(rule)
-        session.add(
-            LintRow(
-                pipeline=pipeline,
-                rule=rule,
-                result=result,
-                enforcement=finding.enforcement.word if finding else "",
-                message=finding.message if finding else "",
-                line=finding.span.line if finding else 0,
-            )
-        )
-
-
-def _node(pipeline: Pipeline) -> str:
-    return pipeline.organization.or_else(None) or ""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from policies.findings import Result
 from policies.pipeline import Pipeline, Stage
 from service.errors import NotFound
 from service.promotions.views import (
@@ -39,6 +40,10 @@ _EVENTS = 20
 
 BakeOf = Callable[[RunRow], BakeView | None]
 """Gives the progress of a run's bake; the executor knows what a bake needs."""
+
+
+WaivedOf = Callable[[LintRow], str]
+"""Gives what sets aside the findings of a rule, in words; empty where nothing does."""
 
 
 def events(session: Session, pipeline: str, after: int, limit: int) -> tuple[EventView, ...]:
@@ -123,7 +128,13 @@ def pipeline_row(session: Session, name: str) -> PipelineRow:
 
 
 def pipeline_view(
-    session: Session, name: str, pipeline: Pipeline, now: datetime, bake: BakeOf
+    session: Session,
+    name: str,
+    pipeline: Pipeline,
+    now: datetime,
+    *,
+    bake: BakeOf,
+    waived: WaivedOf,
 ) -> PipelineView:
     row = pipeline_row(session, name)
     reading = _Reading(session, name, bake)
@@ -139,7 +150,7 @@ def pipeline_view(
         stages=tuple(reading.stage(each) for each in pipeline.stages),
         in_flight=tuple(reading.view(each) for each in reversed(open_runs)),
         events=tuple(_event(each) for each in reading.newest),
-        findings=_findings(session, name),
+        findings=_findings(session, name, waived),
         path=row.path,
     )
 
@@ -242,15 +253,6 @@ class Registered:
     results: tuple[tuple[str, str], ...]
 
 
-def registered(session: Session) -> tuple[Registered, ...]:
-    found = []
-    for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
-        asked = select(LintRow).where(LintRow.pipeline == row.name).order_by(col(LintRow.rule))
-        results = tuple((each.rule, each.result) for each in session.exec(asked))
-        found.append(Registered(row.name, row.organization, results))
-    return tuple(found)
-
-
 def _runs(session: Session, which: object) -> list[RunRow]:
     return list(session.exec(select(RunRow).where(which).order_by(col(RunRow.id))))  # type: ignore[arg-type]  # SQLModel types a comparison as bool
 
@@ -335,9 +337,11 @@ def _packages(session: Session, release: ReleaseRow) -> int | None:
     return len(session.get_one(Blob, release.sbom).text.splitlines()) - 1
 
 
-def _findings(session: Session, pipeline: str) -> tuple[FindingView, ...]:
+def _findings(session: Session, pipeline: str, waived: WaivedOf) -> tuple[FindingView, ...]:
     asked = select(LintRow).where(LintRow.pipeline == pipeline).order_by(LintRow.rule)
-    return tuple(
-        FindingView(row.rule, row.result, row.enforcement, row.message, row.line)
-        for row in session.exec(asked)
-    )
+    return tuple(_finding(row, waived(row)) for row in session.exec(asked))
+
+
+def _finding(row: LintRow, by: str) -> FindingView:
+    result = Result.WAIVED if by else row.result
+    return FindingView(row.rule, result, row.enforcement, by or row.message, row.line)

@@ -196,6 +196,32 @@ class AlarmRow(SQLModel, table=True):
     had_data_at: datetime | None = _instant(null=True)
 
 
+class ExceptionRow(SQLModel, table=True):
+    """An exemption or opt-out; ``until`` is the review of an opt-out. It is never deleted."""
+
+    __tablename__ = "exceptions"
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    pipeline: str = Field(foreign_key="pipelines.name", index=True)
+    rule: str
+    finding: str = ""
+    reason: str
+    requested_by: str
+    requested_at: datetime = _instant()
+    start: datetime = _instant()
+    until: datetime = _instant()
+    state: str
+    approved_by: str = ""
+    decided_by: str = ""
+    decided_at: datetime | None = _instant(null=True)
+    decision: str = ""
+    """Why it was denied or revoked, or what the approver added."""
+
+    @property
+    def name(self) -> str:
+        return f"{'ex' if self.kind == 'exemption' else 'oo'}-{self.id}"
+
+
 class BlocklistRow(SQLModel, table=True):
     __tablename__ = "blocklist"
     id: str = Field(primary_key=True)
@@ -214,7 +240,7 @@ class BeatRow(SQLModel, table=True):
 
 
 class LintRow(SQLModel, table=True):
-    """What lint said of a pipeline's registered file, rule by rule."""
+    """What lint said of a pipeline's registered file, rule by rule, before any exception."""
 
     __tablename__ = "lint_results"
     pipeline: str = Field(primary_key=True)
@@ -223,6 +249,8 @@ class LintRow(SQLModel, table=True):
     enforcement: str
     message: str = ""
     line: int = 0
+    fingerprints: list[str] = _json()
+    """Of its findings that no inline ignore silences; exceptions are looked up when it is read."""
 
 
 METADATA: Final = SQLModel.metadata

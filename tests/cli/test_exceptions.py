@@ -1,10 +1,16 @@
-"""Exceptions on the command line: files under review count in a lint."""
+"""Exceptions on the command line: files under review in a lint, and those of a running service."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
+
+from service.server import Server
+from service.settings import Settings
+from tests.service.executor.conftest import ORGANIZATION as CORNER
+from tests.service.executor.conftest import PIPELINE
 
 ORGANIZATION = """\
 schema: bakegate/organization/v1
@@ -35,3 +41,63 @@ def test_the_exceptions_of_the_organization_count_until_their_end(
     findings = json.loads(ended.stdout)["files"][0]["findings"]
     told = [(each["path"], each["line"], each["column"], each["rule"]) for each in findings]
     assert ("exceptions.yaml", 3, 10, "exemption-valid") in told
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A real service with one registered pipeline, named to the commands by the environment."""
+    server = Server(Settings(data_folder=tmp_path / "state", port=0))
+    server.executor.register_organization(CORNER, "tester")
+    server.executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
+    server.start()
+    server.serve_in_thread()
+    monkeypatch.setenv("BAKEGATE_URL", server.url)
+    yield server
+    server.stop()
+
+
+@pytest.mark.usefixtures("service")
+def test_an_exemption_is_asked_for_approved_and_revoked(bakegate: Callable[..., Result]) -> None:
+    asked = ("shop", "bake-time", "--until", "2099-01-31", "--reason", "the hosts arrive then")
+    told = bakegate("exception", "request", *asked)
+    assert told.stdout == "ex-1 is requested; anybody may approve it\n"
+    again = bakegate("exception", "request", *asked)
+    standing = "ex-1 from bake-time is requested already; revoke it before you ask for another one"
+    assert (again.exit_code, again.stderr) == (2, f"bakegate exception: {standing}\n")
+    line = "ex-1  approved  shop  bake-time  until 2099-01-30"
+    needless = "not needed: the rule passes without it"
+    approved = bakegate("exception", "approve", "ex-1").stdout
+    assert approved == f"{line}  {needless}  the hosts arrive then\n"
+    assert bakegate("exception", "list", "--stale", "--rule", "bake-time").stdout == approved
+    bakegate("exception", "revoke", "ex-1", "--reason", "not needed")
+    shown = json.loads(bakegate("exception", "show", "ex-1", "--format", "json").stdout)
+    assert (shown["state"], shown["decision"]) == ("revoked", "not needed")
+    text = bakegate("exception", "show", "ex-1").stdout.splitlines()
+    assert text[:2] == ["exemption ex-1", "pipeline:       shop (corner)"]
+    assert "last day:       2099-01-30" in text
+    assert bakegate("exception", "list", "--state", "approved").stdout == "none\n"
+
+
+@pytest.mark.usefixtures("service")
+def test_what_the_service_refuses_and_what_is_no_time_is_one_sentence(
+    bakegate: Callable[..., Result],
+) -> None:
+    for words, told in (
+        (("deny", "ex-9", "--reason", "no"), "there is no exception in the service 'ex-9'"),
+        (("show", "x"), "there is no exception 'x'"),
+        (
+            ("request", "shop", "bake-time", "--reason", "x", "--until", "2027-02-30"),
+            "--until: '2027-02-30' is not a day of the calendar",
+        ),
+    ):
+        answer = bakegate("exception", *words)
+        assert (answer.exit_code, answer.stderr) == (2, f"bakegate exception: {told}\n")
+
+
+def test_without_a_service_the_command_says_how_to_start_one(
+    bakegate: Callable[..., Result],
+) -> None:
+    answer = bakegate("exception", "list", "--url", "http://127.0.0.1:9")
+    assert answer.exit_code == 2
+    assert "there is no service at http://127.0.0.1:9" in answer.stderr
+    assert "bakegate serve" in answer.stderr

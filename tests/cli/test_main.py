@@ -24,17 +24,18 @@ Options:
   --help     Show this message and exit.
 
 Commands:
-  lint     Judge pipeline files before merge.
-  inspect  Say what one pipeline file does, without judging it.
-  explain  Say why a rule exists, or what a decision rests on.
-  rules    List every rule.
-  ruleset  Say what holds for an organization, and who set it.
-  window   Say when time is open for releases.
-  schema   Print the JSON Schema of a file or message.
-  sbom     List the packages inside a folder as CycloneDX.
-  demo     Promote real releases of a small web service on this machine.
-  serve    Run the service: pages, API, executor.
-  report   Say which pipelines follow which rule.
+  lint       Judge pipeline files before merge.
+  inspect    Say what one pipeline file does, without judging it.
+  explain    Say why a rule exists, or what a decision rests on.
+  rules      List every rule.
+  ruleset    Say what holds for an organization, and who set it.
+  exception  Ask for exemptions and opt-outs, and decide about them.
+  window     Say when time is open for releases.
+  schema     Print the JSON Schema of a file or message.
+  sbom       List the packages inside a folder as CycloneDX.
+  demo       Promote real releases of a small web service on this machine.
+  serve      Run the service: pages, API, executor.
+  report     Say which pipelines follow which rule.
 
   Start with:
     bakegate lint .github/workflows

@@ -9,8 +9,10 @@ from policies.documents import Issue
 from policies.formats import read_pipelines
 from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, NotFound, Refused
+from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
+from tests.twins.exceptions import MemoryExceptions
 from tests.twins.sights import NOW, decision, event, waits
 
 
@@ -22,6 +24,7 @@ class MemoryBackend:
         self.summaries = tuple(summaries)
         self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
         self.releases = {RELEASE.id: RELEASE}
+        self.excepted = MemoryExceptions()
         self.refusal: Refused | None = None
         self.trouble = ""
         self.defect: Exception | None = None
@@ -107,6 +110,20 @@ class MemoryBackend:
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
         self.written.append(("blocklist", asdict(entry), actor))
         return sorted(self.views)
+
+    def request_exception(self, wanted: Wanted, actor: str) -> str:
+        self.written.append(("request", wanted, actor))
+        return self.excepted.request(wanted, self.pipeline(wanted.pipeline).organization, actor)
+
+    def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None:
+        self.excepted.decide(name, verb, reason, actor)
+        self.written.append((verb, name, reason, actor))
+
+    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
+        return self.excepted.listing(wanted)
+
+    def exception(self, name: str) -> ExceptionView:
+        return self.excepted.one(name)
 
     def register_organization(self, files: Mapping[str, str], actor: str) -> None:
         if "organization.yaml" not in files:

@@ -1,0 +1,48 @@
+"""A running service, asked over HTTP by commands that change something or look at it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cli.problems import Unusable
+
+#: Where a service listens by itself.
+DEFAULT: Final = "http://127.0.0.1:8440"
+VARIABLE: Final = "BAKEGATE_URL"
+URL_HELP: Final = f"Where the service is. Default: {VARIABLE}, else {DEFAULT}."
+#: Seconds for one answer: a write may wait for a pipeline's lock.
+_TIMEOUT: Final = 60
+
+
+def get(url: str | None, path: str, query: Mapping[str, str | None] | None = None) -> Any:
+    """The JSON answer to a question; raises Unusable with what the service said against it."""
+    asked = {name: value for name, value in (query or {}).items() if value is not None}
+    return _ask(url, "GET", path, params=asked)
+
+
+def post(url: str | None, path: str, body: Mapping[str, Any]) -> Any:
+    """The JSON answer to a change, None where there is none; raises Unusable."""
+    return _ask(url, "POST", path, json=dict(body))
+
+
+def _ask(url: str | None, method: str, path: str, **asked: Any) -> Any:
+    # Imported here: it takes longer to load than most commands need to run.
+    import httpx
+
+    base = (url or os.environ.get(VARIABLE) or DEFAULT).rstrip("/")
+    try:
+        answer = httpx.request(method, base + path, timeout=_TIMEOUT, **asked)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        told = f"there is no service at {base} ({error}); start one with: bakegate serve"
+        raise Unusable(told) from error
+    if answer.is_error:
+        raise Unusable(_problem(answer))
+    return answer.json() if answer.content else None
+
+
+def _problem(answer: Any) -> str:
+    """The sentence of a problem; what is none was not said by Bakegate."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.request.url} answered {answer.status_code}, which no Bakegate would say"

@@ -1,0 +1,73 @@
+"""What lint says of registered files, kept without exceptions: those are looked up when it is read.
+
+Only what judges the exceptions themselves is kept with them, and judged anew when one changes.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from policies.documents import DocumentError
+from policies.engine.lint import FileReport, lint
+from policies.exceptions import NO_EXCEPTIONS, Exceptions
+from policies.findings import Result
+from policies.formats import Read, read_pipelines
+from policies.pipeline import Pipeline
+from policies.rules import exemption_valid
+from service.errors import Invalid
+from service.executor.definitions import organization
+from service.executor.excepted import exceptions
+from service.store.tables import Blob, LintRow, PipelineRow
+
+
+def linted(session: Session, read: Read, now: datetime, *, excepted: bool) -> FileReport:
+    """Judge a file as the service would, with or without exceptions; raises Invalid."""
+    practice = organization(session)
+
+    def except_(pipeline: Pipeline) -> Exceptions:
+        return exceptions(session, practice, node_of(pipeline), pipeline.name)
+
+    known: Callable[[Pipeline], Exceptions] = except_ if excepted else lambda _: NO_EXCEPTIONS
+    try:
+        return lint(read, lambda each: practice.resolved(node_of(each), now), now, known)
+    except DocumentError as error:
+        raise Invalid(error.issues) from error
+
+
+def store_lint(session: Session, pipeline: str, read: Read, now: datetime) -> None:
+    """Keep what lint says of a file, in place of what it said before."""
+    plain = linted(session, read, now, excepted=False)
+    full = linted(session, read, now, excepted=True)
+    for old in session.exec(select(LintRow).where(LintRow.pipeline == pipeline)):
+        session.delete(old)
+    session.flush()
+    for rule in plain.pipelines[0].results:
+        report = full if rule == exemption_valid.RULE.id else plain
+        session.add(_row(pipeline, rule, report))
+    session.flush()
+
+
+def lint_again(session: Session, row: PipelineRow, now: datetime) -> None:
+    """Judge the registered file anew, because an exception has changed."""
+    text = session.get_one(Blob, row.definition).text
+    store_lint(session, row.name, read_pipelines(text.encode(), row.path), now)
+
+
+def _row(pipeline: str, rule: str, report: FileReport) -> LintRow:
+    found = [each for each in report.findings if each.rule == rule]
+    standing = [each for each in found if each.result is not Result.WAIVED]
+    first = next(iter(standing or found), None)
+    return LintRow(
+        pipeline=pipeline,
+        rule=rule,
+        result=report.pipelines[0].results[rule],
+        enforcement=first.enforcement.word if first else "",
+        message=first.message if first else "",
+        line=first.span.line if first else 0,
+        fingerprints=[each.fingerprint for each in standing],
+    )
+
+
+def node_of(pipeline: Pipeline) -> str:
+    return pipeline.organization.or_else(None) or ""
