@@ -28,6 +28,7 @@ SCHEMAS: Final = (
     "pipeline",
     "overlay",
     "ruleset",
+    "ruleset-cases",
     "organization",
     "exceptions",
     "release",

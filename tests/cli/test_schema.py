@@ -13,6 +13,7 @@ NAMES = (
     "pipeline",
     "overlay",
     "ruleset",
+    "ruleset-cases",
     "organization",
     "exceptions",
     "release",
