@@ -1,15 +1,15 @@
 """What gates read from a release record: evidence, runs of stages, and the facts to keep."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 
 from policies.facts import Provenance
 from policies.findings import Result
-from policies.phrases import listed
-from policies.pipeline import Stage
+from policies.phrases import clock, listed
+from policies.pipeline import Stage, StageKind
 from policies.plain import instant_text
-from policies.release import Evidence, Release, StageRun
+from policies.release import Context, Evidence, Release, StageRun
 from policies.rule import Case, Outcome, Used
 
 #: Words that reporters use for a suite that passed.
@@ -111,6 +111,52 @@ def _all_used(parts: Iterable[Outcome]) -> tuple[Used, ...]:
     for part in parts:
         kept.extend(used for used in part.used if used not in kept)
     return tuple(kept)
+
+
+class Seen(Protocol):
+    """A fact of the context that may say when it was observed, and by what."""
+
+    @property
+    def observed_at(self) -> datetime | None: ...
+    @property
+    def source(self) -> str: ...
+
+
+def seen_used(path: str, value: Any, fact: Seen, context: Context) -> Used:
+    """A fact of the context, as it is stored with the decision."""
+    at = fact.observed_at or context.captured_at
+    return observed(path, value, at, fact.source or context.source or "release record")
+
+
+def too_old(
+    case: Case, fact: Seen | None, oldest: timedelta, what: str, *used: Used
+) -> Outcome | None:
+    """The outcome of a fact that says nothing any more, or never said when it was seen.
+
+    None where it is fresh. A fact of None is a list of the context, seen when that was captured.
+    """
+    at = (fact.observed_at if fact else None) or case.release.context.captured_at
+    report = f"report {what}"
+    if at is None:
+        message = f"when {what} was observed was not reported"
+        return Outcome(Result.UNKNOWN, message, report, used=used)
+    if case.now - at > oldest:
+        message = f"{what} was last observed at {clock(at, case.now)}"
+        return Outcome(Result.UNKNOWN, message, report, used=used)
+    return None
+
+
+def ran_in_prod(case: Case, run: StageRun) -> bool:
+    """Whether a run was in production; a stage that the pipeline no longer has counts as such."""
+    stage = case.pipeline.stage(run.stage)
+    return stage is None or stage.kind.value in (StageKind.PROD, None) or not stage.kind.known
+
+
+def unchanged(release: Release) -> bool:
+    """Whether the release holds the commit that its base holds, so that nothing in it is new."""
+    earlier = {each.id: each.commit for each in release.context.earlier or ()}
+    base = earlier.get(release.base, release.base)
+    return not release.changes and base == release.artifact.commit
 
 
 def suites_named(evidence: Iterable[Evidence]) -> str:

@@ -14,6 +14,11 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 package``, ``2 packages``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def clock(at: datetime, now: datetime) -> str:
     """Write an instant as ``09:16``: with seconds where it is near, with a date if far."""
     near = abs(at - now) < _MINUTES_FROM

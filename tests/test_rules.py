@@ -94,15 +94,20 @@ HEADINGS: Final = {
     "bake-time": (29, H, WARN, BLOCK),
     "canary-first": (24, H, WARN, BLOCK),
     "exemption-valid": (68, M, BLOCK, BLOCK),
+    "code-reviewed": (66, H, WARN, BLOCK),
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "integration-tests": (11, H, WARN, BLOCK),
     "min-data-points": (28, H, OBSERVE, BLOCK),
     "no-soft-fail-tests": (18, H, WARN, BLOCK),
+    "override-justified": (41, H, BLOCK, BLOCK),
     "owner-declared": (65, H, WARN, BLOCK),
     "preprod-stage": (15, H, WARN, BLOCK),
     "rollback-on-alarm": (25, H, WARN, BLOCK),
+    "rolled-back-revision": (42, H, WARN, BLOCK),
+    "sbom-present": (61, M, WARN, BLOCK),
     "time-window": (37, M, WARN, BLOCK),
     "unit-tests": (9, H, WARN, BLOCK),
+    "vuln-threshold": (62, M, WARN, BLOCK),
 }
 
 

@@ -29,6 +29,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
             "builder": artifact.builder,
             "size": artifact.size,
             "config_hash": artifact.config_hash,
+            "equivalents": list(artifact.equivalents),
             "sbom": artifact.sbom and _sbom_json(artifact.sbom),
         }
     )
@@ -56,6 +57,7 @@ def artifact_from(group: Group) -> Artifact:
         config_hash=group.text("config_hash", ""),
         sbom=_sbom(sbom) if sbom else None,
         provenance=_provenance(provenance) if provenance else None,
+        equivalents=group.texts("equivalents"),
         findings=None if findings is None else tuple(_finding(each) for each in findings),
     )
     group.close()
@@ -80,7 +82,12 @@ def _sbom_json(sbom: Sbom) -> dict[str, Any]:
         {"purl": each.purl} | ({"transitive": True} if each.transitive else {})
         for each in sbom.components
     ]
-    head = {"format": sbom.format, "ref": sbom.ref, "digest": sbom.digest}
+    head = {
+        "format": sbom.format,
+        "ref": sbom.ref,
+        "digest": sbom.digest,
+        "complete": sbom.complete,
+    }
     return compact(head) | {"components": components}
 
 
@@ -90,6 +97,7 @@ def _sbom(group: Group) -> Sbom:
         components=tuple(_component(each) for each in group.groups("components")),
         ref=group.text("ref", ""),
         digest=group.text("digest", ""),
+        complete=group.maybe_flag("complete"),
     )
     group.close()
     return sbom

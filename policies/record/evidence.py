@@ -26,6 +26,7 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
             "soft_failed": evidence.soft_failed or None,
             "target_rate": evidence.target_rate,
             "report_url": evidence.report_url,
+            "source": evidence.source,
             "attestation": signature_json(evidence.attestation) if evidence.attestation else None,
         }
     )
@@ -49,6 +50,7 @@ def evidence_from(group: Group) -> Evidence:
         soft_failed=group.flag("soft_failed"),
         target_rate=group.maybe_number("target_rate"),
         report_url=group.text("report_url", ""),
+        source=group.text("source", ""),
         attestation=signature_from(attestation) if attestation else None,
     )
     group.close()

@@ -50,6 +50,7 @@ def alarm_json(alarm: AlarmState) -> dict[str, Any]:
             "target": alarm.target,
             "had_data_at": time_text(alarm.had_data_at),
             "source": alarm.source,
+            "noisy_until": time_text(alarm.noisy_until),
         }
     )
 
@@ -65,6 +66,7 @@ def alarm_from(group: Group) -> AlarmState:
         target=group.text("target", ""),
         had_data_at=group.maybe_instant("had_data_at"),
         source=group.text("source", ""),
+        noisy_until=group.maybe_instant("noisy_until"),
     )
     group.close()
     return alarm

@@ -20,6 +20,8 @@ class Sbom:
     ref: str = ""
     digest: str = ""
     """Of the artifact that the list describes; empty where the list does not say."""
+    complete: bool | None = None
+    """Whether packages that other packages ask for are listed too; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +90,5 @@ class Artifact:
     provenance: BuildProvenance | None = None
     findings: tuple[Vulnerability, ...] | None = None
     """None where nobody scanned it."""
+    equivalents: tuple[str, ...] = ()
+    """Digests of the same build, such as those of other processors under one index."""

@@ -26,6 +26,8 @@ class AlarmState:
     target: str = ""
     had_data_at: datetime | None = None
     source: str = ""
+    noisy_until: datetime | None = None
+    """Until when it is known to fire without a cause."""
 
 
 @dataclass(frozen=True, slots=True)

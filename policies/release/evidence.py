@@ -27,3 +27,5 @@ class Evidence:
     """Requests a second that a load test asked for."""
     report_url: str = ""
     attestation: Signature | None = None
+    source: str = ""
+    """Who reports it; ``bakegate`` where our own executor ran the suite."""

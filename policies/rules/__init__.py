@@ -12,16 +12,21 @@ from policies.rules import (
     bake_monitored,
     bake_time,
     canary_first,
+    code_reviewed,
     exemption_valid,
     health_check_after_deploy,
     integration_tests,
     min_data_points,
     no_soft_fail_tests,
+    override_justified,
     owner_declared,
     preprod_stage,
     rollback_on_alarm,
+    rolled_back_revision,
+    sbom_present,
     time_window,
     unit_tests,
+    vuln_threshold,
 )
 
 CATALOGUE: Final[tuple[AnyRule, ...]] = (
@@ -33,16 +38,21 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     bake_monitored.RULE,
     bake_time.RULE,
     canary_first.RULE,
+    code_reviewed.RULE,
     exemption_valid.RULE,
     health_check_after_deploy.RULE,
     integration_tests.RULE,
     min_data_points.RULE,
     no_soft_fail_tests.RULE,
+    override_justified.RULE,
     owner_declared.RULE,
     preprod_stage.RULE,
     rollback_on_alarm.RULE,
+    rolled_back_revision.RULE,
+    sbom_present.RULE,
     time_window.RULE,
     unit_tests.RULE,
+    vuln_threshold.RULE,
 )
 
 _BY_ID: Final = {each.id: each for each in CATALOGUE}

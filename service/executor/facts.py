@@ -13,7 +13,6 @@ from policies.release import (
     Component,
     Context,
     DataPoints,
-    Evidence,
     Release,
     ReleaseKind,
     Running,
@@ -21,6 +20,7 @@ from policies.release import (
     StageRun,
 )
 from policies.rule import BlocklistEntry
+from service.executor.earlier import OURSELVES, Causes, earlier, evidence, rollback_causes
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
@@ -29,7 +29,6 @@ from service.store.tables import (
     AlarmRow,
     Blob,
     BlocklistRow,
-    EvidenceRow,
     ReleaseRow,
     RunRow,
     StageRow,
@@ -47,20 +46,10 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         artifact=_artifact(turn, release),
         base=release.base,
         changes=tuple(_change(each) for each in release.changes),
-        evidence=_evidence(turn, release),
-        stages=tuple(_stage(turn, release, run) for run in turn.all_runs(release.id)),
+        evidence=evidence(turn, release),
+        stages=_stages(turn, release),
         context=_context(turn, release),
     )
-
-
-def rolled_back(turn: Turn) -> set[str]:
-    """Digests that were rolled back in some stage of this pipeline."""
-    asked = (
-        select(ReleaseRow.digest)
-        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
-        .where(ReleaseRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
-    )
-    return set(turn.session.exec(asked))
 
 
 def blocklist(turn: Turn) -> tuple[BlocklistEntry, ...]:
@@ -94,7 +83,7 @@ def _artifact(turn: Turn, release: ReleaseRow) -> Artifact:
         commit=release.commit,
         repository=turn.pipeline.repository,
         built_at=release.built_at,
-        builder="bakegate",
+        builder=OURSELVES,
         sbom=sbom_of(stored.text if stored else None),
     )
 
@@ -109,27 +98,12 @@ def _change(data: dict[str, Any]) -> Change:
     )
 
 
-def _evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
-    rows = turn.session.exec(select(EvidenceRow).where(EvidenceRow.release == release.id))
-    return tuple(
-        Evidence(
-            kind=each.kind,
-            stage=each.stage,
-            digest=release.digest,
-            commit=release.commit,
-            result=each.result,
-            ended_at=each.ended_at,
-            executed=each.executed,
-            failed=each.failed,
-            retries=each.retries,
-            soft_failed=each.soft_failed,
-            name=each.name,
-        )
-        for each in rows
-    )
+def _stages(turn: Turn, release: ReleaseRow) -> tuple[StageRun, ...]:
+    causes = rollback_causes(turn, [release.id])
+    return tuple(_stage(turn, release, run, causes) for run in turn.all_runs(release.id))
 
 
-def _stage(turn: Turn, release: ReleaseRow, run: RunRow) -> StageRun:
+def _stage(turn: Turn, release: ReleaseRow, run: RunRow, causes: Causes) -> StageRun:
     stage = turn.planned(release, run.stage)
     seen = bake(turn, run, release) if stage.is_prod and run.deployed_at else None
     back = run.outcome == "rolled_back"
@@ -148,6 +122,7 @@ def _stage(turn: Turn, release: ReleaseRow, run: RunRow) -> StageRun:
         rolled_back_at=run.ended_at if back else None,
         rolled_back_auto=back,
         rolled_back_to=turn.stage(run.stage).good if back else "",
+        rolled_back_cause=causes.get((run.release, run.stage), "") if back else "",
     )
 
 
@@ -165,8 +140,21 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
     return Context(
         alarms=_alarms(turn, release),
         running=tuple(sorted(running, key=lambda each: (each.stage, each.digest))),
-        rolled_back=tuple(sorted(rolled_back(turn))),
+        rolled_back=tuple(sorted(_rolled_back(turn))),
+        captured_at=turn.now,
+        source=OURSELVES,
+        earlier=earlier(turn, release),
     )
+
+
+def _rolled_back(turn: Turn) -> set[str]:
+    """Digests that were rolled back in some stage of this pipeline."""
+    asked = (
+        select(ReleaseRow.digest)
+        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
+        .where(ReleaseRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
+    )
+    return set(turn.session.exec(asked))
 
 
 def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:

@@ -11,10 +11,10 @@ from sqlmodel import col, select
 from policies.decision import Condition, Decision, Definition, GateInputs, to_message
 from policies.engine.gate import gate
 from policies.findings import Verdict
-from policies.release import Release, ReleaseKind
+from policies.release import Release
 from service.executor.alarms import judge_alarms
 from service.executor.excepted import exceptions
-from service.executor.facts import blocklist, record, rolled_back
+from service.executor.facts import blocklist, record
 from service.executor.turn import Turn
 from service.store.tables import Blob, DecisionRow, RunRow
 
@@ -113,12 +113,10 @@ def _conditions(turn: Turn, release: Release, stage: str) -> list[Condition]:
 
 
 def _bound(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
-    """What depends on the artifact: approvals, and that it was never rolled back."""
+    """What depends on the artifact: its approvals."""
     entered = turn.registered().stage(stage)
-    if entered is None:
-        return
+    asked = entered.approvals.or_else(None) if entered else None
     digest = release.artifact.digest
-    asked = entered.approvals.or_else(None)
     given = {
         each.by
         for each in release.approvals
@@ -127,9 +125,6 @@ def _bound(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
     if asked and len(given) < asked.count:
         told = f"{len(given)} of {asked.count} approvals of this artifact were given"
         yield Condition("approval", Verdict.HOLD, told)
-    if entered.is_prod and digest in rolled_back(turn) and release.kind is not ReleaseKind.ROLLBACK:
-        told = f"{digest[:19]} was rolled back in this pipeline; release a new artifact"
-        yield Condition("rolled-back-revision", Verdict.BLOCK, told)
 
 
 def _said(message: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -189,11 +189,12 @@ def pair(spec: ParamSpec) -> st.SearchStrategy[tuple[Any, Any]]:
     """A loose and a tight value of one parameter, in this order."""
     match spec.unit:
         case Unit.WORDS:
-            words = st.frozensets(st.sampled_from(spec.allowed))
+            # Where any word is allowed, those of the default tell as much as others.
+            words = st.frozensets(st.sampled_from(spec.allowed or sorted(spec.default)))
             both = st.tuples(words, words).map(lambda two: (two[0] & two[1], two[0] | two[1]))
             return both if spec.stricter is Stricter.SUPERSET else both.map(lambda two: two[::-1])
         case Unit.FLAG:
-            return st.just((False, True))
+            return st.just((spec.stricter is Stricter.LESS, spec.stricter is Stricter.MORE))
         case Unit.DURATION:
             values: st.SearchStrategy[Any] = st.integers(1, 100_000).map(
                 lambda seconds: timedelta(seconds=seconds)

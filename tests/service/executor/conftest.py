@@ -34,6 +34,7 @@ rules:
   bake-time: {enforcement: block, parameters: {onebox: 60s, first_wave: 60s, later_wave: 60s}}
   min-data-points: {enforcement: block, parameters: {min_positive: 10}}
   alarm-block: {parameters: {clear_for: 1s}}
+  rolled-back-revision: block
 """,
 }
 

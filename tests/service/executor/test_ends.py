@@ -57,12 +57,11 @@ def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None
     assert field.state(again, "one-box") == "waiting"
     newest = field.release(again).decisions[-1].message
     assert newest["verdict"] == "block"
-    assert [(each["condition"], each["message"]) for each in newest["conditions"]] == [
-        (
-            "rolled-back-revision",
-            "sha256:bbbbbbbbbbbb was rolled back in this pipeline; release a new artifact",
-        )
-    ]
+    (why,) = [each for each in newest["results"] if each["verdict"] == "block"]
+    assert why["rule"] == "rolled-back-revision"
+    assert why["message"].startswith(
+        "shop:2, this artifact, was rolled back in one-box because of an alarm at "
+    )
 
 
 def test_what_waits_does_not_slip_in_after_a_rollback(field: Field) -> None:

@@ -1,0 +1,117 @@
+"""What gates ask about earlier releases: when each was deployed where, and what went back and why.
+
+A gate sees the newest releases of the pipeline, and besides, however old they are, those that were
+rolled back with this artifact or with a commit that the release contains.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
+
+from policies.release import EarlierRelease, Evidence, ReleaseKind, StageRun
+from service.executor.turn import Turn
+from service.promotions.model import Outcome
+from service.store.tables import EventRow, EvidenceRow, ReleaseRow, RunRow
+
+#: How many releases a gate looks back.
+NEWEST: Final = 20
+#: Who reports what our own executor ran.
+OURSELVES: Final = "bakegate"
+
+Causes = dict[tuple[str, str], str]
+
+
+def earlier(turn: Turn, release: ReleaseRow) -> tuple[EarlierRelease, ...]:
+    rows = {each.id: each for each in (*_newest(turn, release), *_gone_back(turn, release))}
+    newest_first = sorted(rows.values(), key=lambda each: each.number, reverse=True)
+    causes = rollback_causes(turn, rows)
+    return tuple(_earlier(turn, each, causes) for each in newest_first)
+
+
+def rollback_causes(turn: Turn, releases: Iterable[str]) -> Causes:
+    """Why a release went back in a stage, by release and stage: ``alarm``, ``failure`` ..."""
+    asked = select(EventRow).where(
+        EventRow.kind == "rollback.started", col(EventRow.release).in_(list(releases))
+    )
+    return {
+        (each.release, each.stage): str(each.data.get("cause", ""))
+        for each in turn.session.exec(asked.order_by(col(EventRow.sequence)))
+        if each.release and each.stage
+    }
+
+
+def evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
+    rows = turn.session.exec(select(EvidenceRow).where(EvidenceRow.release == release.id))
+    return tuple(
+        Evidence(
+            kind=each.kind,
+            stage=each.stage,
+            digest=release.digest,
+            commit=release.commit,
+            result=each.result,
+            ended_at=each.ended_at,
+            executed=each.executed,
+            failed=each.failed,
+            retries=each.retries,
+            soft_failed=each.soft_failed,
+            name=each.name,
+            source=OURSELVES,
+        )
+        for each in rows
+    )
+
+
+def _newest(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
+    asked = (
+        select(ReleaseRow)
+        .where(ReleaseRow.pipeline == release.pipeline, ReleaseRow.number < release.number)
+        .order_by(col(ReleaseRow.number).desc())
+        .limit(NEWEST)
+    )
+    return list(turn.session.exec(asked))
+
+
+def _gone_back(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
+    commits = [release.commit, *(each["commit"] for each in release.changes)]
+    related: list[ColumnElement[bool]] = [col(ReleaseRow.commit).in_(commits)]
+    related += [col(ReleaseRow.digest) == release.digest] if release.digest else []
+    asked = (
+        select(ReleaseRow)
+        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
+        .where(
+            ReleaseRow.pipeline == release.pipeline,
+            ReleaseRow.id != release.id,
+            RunRow.outcome == Outcome.ROLLED_BACK,
+            or_(*related),
+        )
+    )
+    return list(turn.session.exec(asked))
+
+
+def _earlier(turn: Turn, release: ReleaseRow, causes: Causes) -> EarlierRelease:
+    return EarlierRelease(
+        id=release.id,
+        kind=ReleaseKind(release.kind),
+        digest=release.digest,
+        commit=release.commit,
+        created_at=release.created_at,
+        # Only of an emergency are the tests of interest that came afterwards.
+        evidence=evidence(turn, release) if release.kind == ReleaseKind.EMERGENCY else (),
+        stages=tuple(_run(each, causes) for each in turn.all_runs(release.id)),
+    )
+
+
+def _run(run: RunRow, causes: Causes) -> StageRun:
+    back = run.outcome == Outcome.ROLLED_BACK
+    return StageRun(
+        stage=run.stage,
+        state=run.outcome or run.state,
+        started_at=run.started_at,
+        deployed_at=run.deployed_at,
+        ended_at=run.ended_at,
+        outcome=run.outcome,
+        rolled_back_at=run.ended_at if back else None,
+        rolled_back_cause=causes.get((run.release, run.stage), "") if back else "",
+    )
