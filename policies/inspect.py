@@ -27,6 +27,8 @@ _TESTS: Final = {
 _COMMON: Final = frozenset({"unit", "integration", "lint"})
 _BUILT: Final = frozenset({"unit"})
 _SLICES: Final = frozenset({"canary", "onebox"})
+#: Strategies of an engine that reach a part of customers first.
+_SLICING: Final = frozenset({"canary", "linear", "one-box"})
 #: Commands that ask a monitoring system something, so that a job can stop on its answer.
 _METRICS: Final = (
     "get-metric-statistics",
@@ -59,17 +61,19 @@ def inspect(read: Read) -> dict[str, Any]:
 
 def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
     goals = _goals(pipeline)
+    # A file that reaches no production still says how it deploys.
+    reached = goals or [stage for stage in pipeline.stages if stage.deploy]
     before = _before(pipeline, goals)
     return {
         "name": pipeline.name,
         "format": pipeline.format,
         "deploys": [_deploy(stage) for stage in pipeline.stages if stage.deploy],
-        "tests_before_production": {**_tests(pipeline, goals), "canary": _canary(goals)},
+        "tests_before_production": {**_tests(pipeline, goals), "canary": _canary(reached)},
         "approval_before_production": _approval(goals, before),
-        "alarm_gating": _alarms(pipeline, goals),
+        "alarm_gating": _alarms(pipeline, reached),
         "time_window": _windows(pipeline),
-        "automatic_rollback": _rollback(goals),
-        "progressive_exposure": _slices(goals),
+        "automatic_rollback": _rollback(reached),
+        "progressive_exposure": _slices(reached),
         "bake": list(_bakes(pipeline)),
     }
 
@@ -284,7 +288,9 @@ def _parts(goals: list[Stage]) -> Answer:
             return _yes(stage.exposure.span.line)
         if stage.deploy and stage.deploy.exposures.known and stage.deploy.exposures.value:
             return _yes(stage.deploy.exposures.span.line)
-        if stage.deploy and _SLICES & {*words(stage.name), *words(stage.environment)}:
+        if stage.deploy and stage.deploy.strategy.value in _SLICING:
+            return _yes(stage.deploy.strategy.span.line)
+        if _named_slice(stage):
             return _yes(stage.span.line)
         if stage.deploy and _elsewhere(stage.deploy.exposures):
             hidden = _unknown(stage.deploy.exposures.span.line)
@@ -292,10 +298,17 @@ def _parts(goals: list[Stage]) -> Answer:
     return _yes(goals[-1].wave.span.line) if len(waves) > 1 else hidden
 
 
+def _named_slice(stage: Stage) -> bool:
+    """Whether a name says canary, where no strategy says what it really is."""
+    if stage.deploy is None or stage.deploy.strategy.known:
+        return False
+    return bool(_SLICES & {*words(stage.name), *words(stage.environment)})
+
+
 def _two_colours(stage: Stage) -> bool:
     """Whether a stage switches between two full copies, by its strategy or by its names."""
-    if stage.deploy and stage.deploy.strategy.value == "blue-green":
-        return True
+    if stage.deploy and stage.deploy.strategy.known:
+        return stage.deploy.strategy.value == "blue-green"
     names = (stage.name, stage.environment, *(str(step.name.value) for step in stage.steps))
     return any("bluegreen" in "".join(words(name)) for name in names)
 

@@ -5,7 +5,7 @@ from typing import Final
 from policies.documents import DocumentError
 from policies.fields import Calendars
 from policies.findings import Span
-from policies.formats import bakegate, codepipeline, github_actions
+from policies.formats import argo_rollouts, bakegate, codepipeline, flagger, github_actions
 from policies.formats.files import File, Files, Refused
 from policies.formats.follower import Follower
 from policies.formats.model import Beside, Format, Read, Unreadable
@@ -25,7 +25,13 @@ __all__ = [
     "read_pipelines",
 ]
 
-FORMATS: Final[tuple[Format, ...]] = (bakegate.FORMAT, github_actions.FORMAT, codepipeline.FORMAT)
+FORMATS: Final[tuple[Format, ...]] = (
+    bakegate.FORMAT,
+    github_actions.FORMAT,
+    codepipeline.FORMAT,
+    argo_rollouts.FORMAT,
+    flagger.FORMAT,
+)
 
 
 def read_pipelines(

@@ -5,7 +5,6 @@ projects that they use; ``aws codepipeline get-pipeline`` prints one pipeline an
 What stands on a target that is only named, in a buildspec file or in the console is unknown.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -26,12 +25,12 @@ from policies.formats.codepipeline_conditions import conditions_of
 from policies.formats.codepipeline_origin import origin_of
 from policies.formats.codepipeline_stages import Place, Told, note_windows, stages_of
 from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.naming import slug
 from policies.guards import Queue
 from policies.pipeline import Owner, Pipeline, Stage
 from policies.source import Mapping, Node, Scalar, Sequence, Source
 
 PIPELINE: Final = "AWS::CodePipeline::Pipeline"
-_SLUG: Final = re.compile(r"[a-z0-9]+")
 _QUEUES: Final = {"QUEUED": Queue.FIFO, "PARALLEL": Queue.PARALLEL}
 #: A newer execution replaces the one that waits, unless the mode says otherwise.
 _QUEUE: Final = Queue.LATEST
@@ -92,12 +91,6 @@ def _of_resource(template: Template, resource: Resource, path: str, count: int) 
     if not name:
         name = slug(path) if count == 1 else f"{slug(path)}-{resource.name.lower()}"
     return _pipeline(template, resource.properties, place, name)
-
-
-def slug(path: str) -> str:
-    """A name for a pipeline that gives itself none: its path without suffix."""
-    stem = path.rpartition(".")[0] or path
-    return "-".join(_SLUG.findall(stem.lower())) or "pipeline"
 
 
 def _pipeline(template: Template, node: Mapping, span: Span, name: str) -> Pipeline:

@@ -1,0 +1,22 @@
+"""Keys that are written twice, where the tool that owns the file refuses them."""
+
+from collections.abc import Iterator
+
+from policies.formats.model import Unreadable
+from policies.source import Mapping, Node, Scalar, Sequence
+
+
+def written_twice(node: Node, refuser: str) -> Iterator[Unreadable]:
+    """Every such key at its first place; the last one is what was read."""
+    match node:
+        case Mapping(entries=entries, duplicates=duplicates):
+            for key in duplicates:
+                message = f"key '{key.text}' is written twice, which {refuser} refuses; keep one"
+                yield Unreadable(key.span, message)
+            for entry in entries.values():
+                yield from written_twice(entry.value, refuser)
+        case Sequence(items=items):
+            for item in items:
+                yield from written_twice(item, refuser)
+        case Scalar():
+            return
