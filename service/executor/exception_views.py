@@ -27,7 +27,7 @@ _STANDING = frozenset({State.REQUESTED, State.APPROVED})
 def listing(ground: Ground, wanted: Filter) -> tuple[ExceptionView, ...]:
     """Files first, by node and id, then the store, newest last."""
     with ground.engines.reading() as session:
-        views = every(session, organization(session), ground.ports.clock.now())
+        views = every(session, organization(session), ground.ports.clock.within(session))
         return tuple(each for each in views if wanted.picks(each))
 
 

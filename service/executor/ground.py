@@ -29,7 +29,7 @@ class Ground:
         with self.engines.transaction() as session:
             asked = select(PipelineRow).where(PipelineRow.name == pipeline).with_for_update()
             row = found(session.exec(asked).first(), "pipeline", pipeline)
-            yield Turn(session, row, self.ports.clock.now(), actor, self.durable.order)
+            yield Turn(session, row, self.ports.clock.within(session), actor, self.durable.order)
 
     def pipelines(self) -> list[str]:
         with self.engines.reading() as session:

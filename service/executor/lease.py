@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select, update
 
 from service.errors import Conflict
-from service.store.engines import Engines
+from service.store.engines import Engines, database_now
 from service.store.tables import BeatRow
 
 _log: Final = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ _log: Final = logging.getLogger(__name__)
 EMBEDDED: Final = "embedded"
 #: A process that finds itself declared dead ends with this code; its supervisor starts another.
 DECLARED_DEAD: Final = 70
-#: Good beats in a row before a process may judge others: after an outage all of them look dead.
-_GOOD: Final = 3
 
 TakeOver = Callable[[set[str]], None]
 
@@ -95,6 +93,9 @@ class BeatLease:
         self.name = f"w-{os.getpid()}-{uuid4().hex[:8]}"
         self._engine = engines.write
         self._pace = pace
+        # After an outage everybody looks dead. Who has beaten well for as long as others may be
+        # silent has given them that time to come back, and only then judges them.
+        self._needed = pace.dead_after // pace.beat + 1
         self._good = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -102,7 +103,7 @@ class BeatLease:
     def take(self) -> None:
         """Beat once before any work is taken, so that no work is ever without a beat."""
         with Session(self._engine) as session:
-            session.add(BeatRow(executor=self.name, at=_now(session)))
+            session.add(BeatRow(executor=self.name, at=database_now(session)))
             session.commit()
 
     def keep(self, take_over: TakeOver) -> None:
@@ -126,7 +127,7 @@ class BeatLease:
         while not self._stop.wait(self._pace.beat.total_seconds()):
             try:
                 alive = self._once()
-                if alive and self._good >= _GOOD:
+                if alive and self._good >= self._needed:
                     take_over(self._dead())
             except Exception:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
                 _log.warning("the heartbeat failed", exc_info=True)
@@ -149,7 +150,7 @@ class BeatLease:
     def _dead(self) -> set[str]:
         """Declare the silent dead, and name all who are."""
         with Session(self._engine) as session:
-            limit = _now(session) - self._pace.dead_after
+            limit = database_now(session) - self._pace.dead_after
             silent = select(BeatRow).where(~col(BeatRow.dead), col(BeatRow.at) < limit)
             for each in session.exec(silent.with_for_update(skip_locked=True)):
                 each.dead = True
@@ -159,8 +160,3 @@ class BeatLease:
 
 def open_lease(engines: Engines, pace: Pace) -> Lease:
     return FileLease(engines) if engines.sqlite else BeatLease(engines, pace)
-
-
-def _now(session: Session) -> datetime:
-    now: datetime = session.connection().execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return now

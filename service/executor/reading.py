@@ -95,14 +95,14 @@ def version(ground: Ground, pipeline: str) -> int:
 
 def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
     with ground.engines.reading() as session:
-        now = ground.ports.clock.now()
+        now = ground.ports.clock.within(session)
         return compliance(judged(session, now), node)
 
 
 def _turn(ground: Ground, session: Session, name: str) -> Turn:
     """A turn that only looks: the reading connection could not write if it tried to order."""
     row = read.pipeline_row(session, name)
-    return Turn(session, row, ground.ports.clock.now(), SYSTEM, ground.durable.order)
+    return Turn(session, row, ground.ports.clock.within(session), SYSTEM, ground.durable.order)
 
 
 def _bake(turn: Turn, run: RunRow) -> BakeView | None:

@@ -29,7 +29,7 @@ def register_organization(ground: Ground, files: Mapping[str, str], actor: str) 
     except DocumentError as error:
         raise Invalid(error.issues) from error
     with ground.engines.transaction() as session:
-        now = ground.ports.clock.now()
+        now = ground.ports.clock.within(session)
         session.add(OrganizationRow(files=dict(files), at=now, actor=actor))
     for name in ground.pipelines():
         with ground.turn(name, actor) as turn:
@@ -44,15 +44,14 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
     """
     read = read_pipelines(text.encode(), path)
     pipeline = _only_one(read)
-    now = ground.ports.clock.now()
     with ground.engines.reading() as session:
-        report = linted(session, read, now, excepted=True)
+        report = linted(session, read, ground.ports.clock.within(session), excepted=True)
     if report.blocks:
         raise Refused(pipeline.name, report.findings)
     with ground.engines.transaction() as session:
         known = session.get(PipelineRow, pipeline.name) is not None
         _store_pipeline(session, pipeline, text, path, repository)
-        store_lint(session, pipeline.name, read, now)
+        store_lint(session, pipeline.name, read, ground.ports.clock.within(session))
     if known:
         with ground.turn(pipeline.name, actor) as turn:
             reconsider(turn)
@@ -63,7 +62,7 @@ def add_blocklist(ground: Ground, entry: BlocklistEntry, actor: str) -> list[str
     """Add an entry and ask the gates of every release that waits; gives the pipelines asked."""
     data = asdict(entry) | {"until": entry.until and instant_text(entry.until)}
     with ground.engines.transaction() as session:
-        now = ground.ports.clock.now()
+        now = ground.ports.clock.within(session)
         session.merge(BlocklistRow(id=entry.id, entry=data, added_by=actor, added_at=now))
     asked = ground.pipelines()
     for name in asked:

@@ -50,8 +50,8 @@ class Sweep:
 
     def once(self) -> int:
         """Decide every row that is due, up to a limit; gives how many."""
-        now = self.ground.ports.clock.now()
         with self.ground.engines.reading() as session:
+            now = self.ground.ports.clock.within(session)
             asked = (
                 select(RunRow.id, RunRow.pipeline)
                 .where(col(RunRow.due) <= now)
@@ -64,7 +64,7 @@ class Sweep:
                 self._wake(turn, run)
             if self.ground.engines.sqlite:
                 self._stop.wait(_PAUSE_S)
-        self.swept_at = now
+        self.swept_at = self.ground.ports.clock.now()
         return len(due)
 
     def _wake(self, turn: Turn, name: int | None) -> None:

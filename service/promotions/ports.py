@@ -9,7 +9,7 @@ held to the same contract tests as the real ones.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from policies.pipeline import Deploy, Pipeline, Stage, Step
 from policies.release import Evidence, Sbom
@@ -167,9 +167,15 @@ class Repository(Protocol):
 
 
 class Clock(Protocol):
-    """The one clock; read once per transaction and bound as a parameter."""
+    """The one clock."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """The instant on this machine, for what is done outside of the database."""
+        ...
+
+    def within(self, session: Any) -> datetime:
+        """The instant of a transaction: read once in it and bound as a parameter."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

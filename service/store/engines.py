@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -88,3 +89,9 @@ def _sqlite(url: str, isolation: str | None, pool: int) -> sa.Engine:
 
     event.listen(engine, "connect", connected)
     return engine
+
+
+def database_now(session: Session) -> datetime:
+    """The instant on PostgreSQL's own clock, also within one transaction."""
+    now: datetime = session.connection().execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now

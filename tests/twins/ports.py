@@ -9,6 +9,7 @@ from service.promotions.ports import (
     Artifact,
     BuildOrder,
     BuildResult,
+    Clock,
     Commit,
     DeployOrder,
     DeployProgress,
@@ -29,6 +30,9 @@ class MovableClock:
         self._now = now
 
     def now(self) -> datetime:
+        return self._now
+
+    def within(self, session: object) -> datetime:
         return self._now
 
     def move(self, by: timedelta) -> None:
@@ -174,7 +178,7 @@ class MemoryRepository:
 
 
 def memory_ports(
-    clock: MovableClock,
+    clock: Clock,
     builder: MemoryBuilder,
     deployer: MemoryDeployer,
     tester: MemoryTester,
