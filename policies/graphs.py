@@ -35,6 +35,18 @@ class Order:
             self._below = reachable(turned(self.needs()))
         return self._below
 
+    def before(self, weights: Sequence[float]) -> list[float]:
+        """For each node the largest sum of weights on a way to it, its own not counted."""
+        return _heaviest(self.needs(), weights)
+
+
+def _heaviest(edges: list[list[int]], weights: Sequence[float]) -> list[float]:
+    """For each node the largest sum of weights on a way that ends before it; circles are cut."""
+    found = [0.0] * len(edges)
+    for node in _deepest_first(edges):
+        found[node] = max((found[each] + weights[each] for each in edges[node]), default=0.0)
+    return found
+
 
 def decoded(bits: int) -> Iterator[int]:
     """The numbers of a set, smallest first."""

@@ -323,9 +323,11 @@ class Pipeline:
     environment: tuple[str, ...] = ()
     """Names of environment variables that steps may inherit."""
     ruled_windows: bool | None = None
-    """Whether a ruleset of the organization has time windows; None until that is resolved."""
+    """Whether a ruleset of the organization has windows; None until that is resolved."""
     granted: tuple[Granted, ...] | None = None
     """Its exemptions and opt-outs; None until that is resolved."""
+    bake_factor: float = 1.0
+    """What the ruleset multiplies bakes by for its tier; the engine sets it before rules look."""
     maturity: Fact[str | None] = UNSAID
     """``new`` for a young system that may still be promoted by hand."""
     has_ui: Fact[bool | None] = UNSAID
@@ -341,17 +343,18 @@ class Pipeline:
     permissions: Fact[Permissions | None] = UNSAID
     """What a job may do that does not say it itself."""
     references: tuple[Reference, ...] = ()
-    """What the file as a whole takes from elsewhere: includes, templates, common images."""
+    """What the file as a whole takes from elsewhere."""
     owned_path: Fact[bool | None] = UNSAID
     """Whether somebody owns the path of this file (CODEOWNERS)."""
     writers: Fact[tuple[Writer, ...] | None] = UNSAID
-    """Other pipelines of the same run that deploy to a production environment of this one."""
+    """Other pipelines of the same run that deploy to one of its production environments."""
     history: Fact[History | None] = UNSAID
     """What the service knows of earlier runs; unknown without a service."""
     prod: tuple[Stage, ...] = field(init=False, repr=False, compare=False)
     first: tuple[Stage, ...] = field(init=False, repr=False, compare=False)
     """The prod stages of the lowest wave; a prod stage without a wave counts as wave 1."""
-    _order: Order = field(init=False, repr=False, compare=False)
+    order: Order = field(init=False, repr=False, compare=False)
+    """Which stage waits for which, by their numbers in ``stages``."""
 
     def __post_init__(self) -> None:
         prod = tuple(stage for stage in self.stages if stage.is_prod)
@@ -359,27 +362,24 @@ class Pipeline:
         order = Order([stage.name for stage in self.stages], [each.needs for each in self.stages])
         object.__setattr__(self, "prod", prod)
         object.__setattr__(self, "first", tuple(each for each in prod if _wave(each) == lowest))
-        object.__setattr__(self, "_order", order)
+        object.__setattr__(self, "order", order)
 
     def stage(self, name: str) -> Stage | None:
         """The stage of this name, of equal names the first."""
-        number = self._order.index.get(name)
+        number = self.order.index.get(name)
         return None if number is None else self.stages[number]
 
     def bits(self, stages: Iterable[Stage]) -> int:
         """A set of stages of this pipeline, to be combined with ``above`` and ``below``."""
-        index, found = self._order.index, 0
-        for stage in stages:
-            found |= 1 << index[stage.name]
-        return found
+        return sum({1 << self.order.index[stage.name] for stage in stages})
 
     def above(self, stage: Stage) -> int:
         """All stages that ``stage`` depends on, directly or not, as bits."""
-        return self._order.above()[self._order.index[stage.name]]
+        return self.order.above()[self.order.index[stage.name]]
 
     def below(self, stage: Stage) -> int:
         """All stages that depend on ``stage``, directly or not, as bits."""
-        return self._order.below()[self._order.index[stage.name]]
+        return self.order.below()[self.order.index[stage.name]]
 
     def of_bits(self, bits: int) -> tuple[Stage, ...]:
         """The stages of a set, in file order."""

@@ -35,6 +35,8 @@ class Unit(StrEnum):
     COUNT = "count"
     DURATION = "duration"
     SHARE = "share"
+    FACTOR = "factor"
+    """A plain number, for example 1.5."""
     FLAG = "flag"
     WORD = "word"
     WORDS = "words"

@@ -91,6 +91,7 @@ HEADINGS: Final = {
     "auto-promote-preprod": (49, M, WARN, WARN),
     "auto-rollback-on-failure": (3, H, WARN, BLOCK),
     "bake-monitored": (30, H, WARN, BLOCK),
+    "bake-scales-with-impact": (31, M, OBSERVE, WARN),
     "bake-time": (29, H, WARN, BLOCK),
     "canary-first": (24, H, WARN, BLOCK),
     "exemption-valid": (68, M, BLOCK, BLOCK),
@@ -154,7 +155,10 @@ def pipeline_of(case: Mapping[str, Any]) -> Pipeline:
     assert [str(each) for each in found.problems] == []
     (pipeline,) = found.pipelines
     return replace(
-        pipeline, ruled_windows=case.get("ruled_windows"), granted=granted_of(case, pipeline.name)
+        pipeline,
+        ruled_windows=case.get("ruled_windows"),
+        granted=granted_of(case, pipeline.name),
+        bake_factor=case.get("impact", 1),
     )
 
 

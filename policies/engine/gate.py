@@ -22,6 +22,7 @@ from policies.plain import instant_text, nearest
 from policies.release import ReleaseKind
 from policies.rule import AnyRule, Case, Outcome
 from policies.ruleset import Effective
+from policies.ruleset.impact import with_impact
 from policies.waivers import Waivers
 from policies.windows import (
     WindowSet,
@@ -48,7 +49,7 @@ def gate(inputs: GateInputs) -> Decision:
     stored = _inputs_json(inputs)
     # What is judged is what is stored, to the second that a record can say.
     inputs = replace(inputs, release=_inputs_from_json(stored).release)
-    pipeline = _pipeline(inputs)
+    pipeline = with_impact(_pipeline(inputs), inputs.resolved)
     stage = _stage(pipeline, inputs.stage)
     run = _Run(inputs, pipeline, stage, _case(inputs, pipeline, stage))
     guards = [each for each in inputs.resolved.rules.values() if _guards(each, stage)]

@@ -18,6 +18,7 @@ from policies.findings import Enforcement, Finding, Problem, Result, Severity, S
 from policies.formats import Read
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
+from policies.ruleset.impact import bake_factor
 from policies.waivers import Ignores, Waivers, read_ignores
 
 #: Ids that the engine itself reports; they cannot be waived, because nothing was evaluated.
@@ -112,6 +113,7 @@ def _surrounded(pipeline: Pipeline, resolved: Resolved, waivers: Waivers) -> Pip
         pipeline,
         ruled_windows=bool(resolved.placed),
         granted=waivers.granted(pipeline.name, resolved.zone),
+        bake_factor=bake_factor(pipeline, resolved),
     )
 
 

@@ -8,12 +8,16 @@ where a fault harms fewest; later waves may go faster, because each has less lef
 Which row a stage is held to: a stage with an `exposure` to `onebox`, the rest of the lowest wave
 to `first_wave`, other waves to `later_wave`, and a stage of a later wave that only further stages
 of its own wave wait for to `fault_domain`. A pipeline or release of kind `config` has the row
-`config`. A longer bake that the stage declares itself counts instead. At the gate the bake is the
-time since the stage was fully deployed in which its alarms had data: while nothing is seen, the
-clock stands still. With `clock: staffed` only time counts in which the windows that bind the
-release are open, so that a night is no bake; without windows there is nothing to tell the two
-clocks apart. `profile` says how waves compare: `decreasing` as above, `flat` holds every wave to
-`first_wave`, and `increasing` lets no wave bake shorter than the one before it.
+`config`. All other rows are multiplied by what `bake-scales-with-impact` asks of the pipeline's
+tier, where that rule is on and the tier is known. A longer bake that the stage declares itself
+counts instead.
+
+At the gate the bake is the time since the stage was fully deployed in which its alarms had data:
+while nothing is seen, the clock stands still. With `clock: staffed` only time counts in which the
+windows that bind the release are open, so that a night is no bake; without windows there is
+nothing to tell the two clocks apart. `profile` says how waves compare: `decreasing` as above,
+`flat` holds every wave to `first_wave`, and `increasing` lets no wave bake shorter than the one
+before it.
 
 ## Fails
 ```yaml
@@ -149,12 +153,20 @@ class BakeTime(Params):
 
 def required(pipeline: Pipeline, stage: Stage, kind: ReleaseKind, params: BakeTime) -> timedelta:
     """How long ``stage`` bakes for a release of ``kind``: its row, or longer where it says so."""
-    row, _ = _rows(pipeline, stage, params)
+    row, _ = _scaled(pipeline, stage, params)
     if kind is ReleaseKind.CONFIG:
         row = params.config
     own = stage.bake.time.or_else(None) if stage.bake else None
     need = max(row, own or timedelta())
     return need * params.emergency if kind is ReleaseKind.EMERGENCY else need
+
+
+def _scaled(pipeline: Pipeline, stage: Stage, params: BakeTime) -> tuple[timedelta, str]:
+    """The row that a stage is held to, for the tier of its pipeline."""
+    row, words = _rows(pipeline, stage, params)
+    if pipeline.bake_factor == 1 or pipeline.kind.value is PipelineKind.CONFIG:
+        return row, words
+    return row * pipeline.bake_factor, f"{words} of tier {pipeline.tier.value}"
 
 
 def _rows(pipeline: Pipeline, stage: Stage, params: BakeTime) -> tuple[timedelta, str]:
@@ -200,7 +212,7 @@ def lint(pipeline: Pipeline, params: BakeTime) -> Iterator[Problem]:
 
 
 def _too_short(pipeline: Pipeline, stage: Stage, params: BakeTime) -> Iterator[Problem]:
-    need, row = _rows(pipeline, stage, params)
+    need, row = _scaled(pipeline, stage, params)
     where = f"stages/{stage.name}/bake"
     time = stage.bake.time if stage.bake else None
     if (time is None and not stage.bake_known.known) or (time and not time.known):

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, assert_never
+from math import inf
+from typing import Any, Final, assert_never
 
 from policies.durations import format_duration, parse_duration, parse_share
 from policies.plain import nearest, share_text
 from policies.rule import ParamSpec, Stricter, Unit
+
+_A_NUMBER: Final = "a number from 0 up, such as 0.5 or 2"
 
 
 def parse_value(spec: ParamSpec, value: Any) -> Any:
@@ -20,6 +23,9 @@ def parse_value(spec: ParamSpec, value: Any) -> Any:
         case Unit.SHARE:
             _checked(value, isinstance(value, str), "a share; write 1% or 0.5%, at most 100%")
             return parse_share(value)
+        case Unit.FACTOR:
+            _checked(value, type(value) in (int, float) and 0 <= value < inf, _A_NUMBER)
+            return float(value)
         case Unit.FLAG:
             return _checked(value, isinstance(value, bool), "true or false")
         case Unit.WORD:
@@ -40,7 +46,7 @@ def value_json(spec: ParamSpec, value: Any) -> Any:
             return share_text(value)
         case Unit.WORDS:
             return sorted(value) if isinstance(value, frozenset) else list(value)
-        case Unit.COUNT | Unit.FLAG | Unit.WORD:
+        case Unit.COUNT | Unit.FACTOR | Unit.FLAG | Unit.WORD:
             return value
         case _:
             assert_never(spec.unit)

@@ -15,6 +15,7 @@ from policies.pipeline import Alarm, Pipeline, Stage
 from policies.release import ReleaseKind
 from policies.rules import alarm_block, bake_time, min_data_points
 from policies.ruleset import Resolved
+from policies.ruleset.impact import with_impact
 from service.executor.turn import Turn
 from service.promotions.alarms import (
     AlarmLevel,
@@ -168,7 +169,8 @@ def _time(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resol
     params = resolved.rules[bake_time.RULE.id].params
     if _blocks(resolved, bake_time.RULE.id) and _guards(pipeline, stage):
         assert isinstance(params, bake_time.BakeTime)  # noqa: S101 - the catalogue pairs them
-        return bake_time.required(pipeline, stage, ReleaseKind(release.kind), params)
+        paced = with_impact(pipeline, resolved)
+        return bake_time.required(paced, stage, ReleaseKind(release.kind), params)
     return own or timedelta()
 
 
