@@ -1,6 +1,7 @@
 """Output formats: golden files, exactly as a person and a machine get them."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,12 +35,28 @@ rules:
   min-data-points: observe
   owner-declared: observe
 """
+#: The rules that the golden files show; a new rule of the catalogue does not change how they look.
+SHOWN = (
+    "auto-rollback-on-failure",
+    "bake-monitored",
+    "bake-time",
+    "canary-first",
+    "health-check-after-deploy",
+    "integration-tests",
+    "no-soft-fail-tests",
+    "owner-declared",
+    "preprod-stage",
+    "rollback-on-alarm",
+    "time-window",
+    "unit-tests",
+)
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
     own = read_ruleset(RULESET, "harbor.yaml", str)
-    resolved = resolve([("harbor", own)], AT, "Europe/Berlin")
+    everything = resolve([("harbor", own)], AT, "Europe/Berlin")
+    resolved = replace(everything, rules={name: everything.rules[name] for name in SHOWN})
     shop = read_pipelines((GOLDEN / "shop.yaml").read_bytes(), "shop.yaml")
     broken = read_pipelines(b"name: [shop\n", "broken.yaml")
     files = tuple(lint(each, lambda _: resolved, AT) for each in (shop, broken))
