@@ -11,6 +11,7 @@ demo:
 	@.venv/bin/bakegate demo $(if $(KEEP),--keep)
 
 test: setup
+	@tools/opa build
 	@tools/check
 
 lint: setup
@@ -18,6 +19,7 @@ lint: setup
 
 # Benchmarks measure and report; they are files bench_*.py, so that make test leaves them alone.
 bench: setup
+	@tools/opa build
 	@.venv/bin/python -m pytest -q -s -o python_files="bench_*.py" tests/bench
 
 # Every property test again, with many more examples each.

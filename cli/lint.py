@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, assert_never
+from typing import TYPE_CHECKING, Annotated, Final, assert_never
 
 import typer
 
@@ -27,6 +27,9 @@ from policies.formats import Read
 from policies.output import RENDERERS
 from policies.pipeline import Pipeline
 from policies.ruleset import Resolved
+
+if TYPE_CHECKING:
+    from policies.rego.port import Rego
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -140,9 +143,16 @@ def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
 
 
 def _judged(read: Read, judge: _Judge, more: list[Finding]) -> FileReport:
-    report = lint(read, judge, judge.at, judge.exceptions)
+    report = lint(read, judge, judge.at, judge.exceptions, _rego)
     found = sorted((*report.findings, *more), key=lambda each: each.span)
     return replace(report, findings=tuple(found)) if more else report
+
+
+def _rego() -> "Rego":
+    """What evaluates custom rules, loaded for the first file that has some."""
+    from cli.rego_engine import chosen_rego
+
+    return chosen_rego()
 
 
 def _reads(paths: list[Path], overlay: Path | None) -> Iterator[Read]:

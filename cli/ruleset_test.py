@@ -15,6 +15,7 @@ from cli.formats import Format
 from cli.practice import chain_named
 from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
+from cli.rego_engine import chosen_rego
 from cli.ruleset_options import FormatOption, refusing
 from policies.decision import Decision, Definition, GateInputs
 from policies.documents import Document, DocumentError, Issue, locate, read_document, read_single
@@ -177,7 +178,7 @@ class _Case:
         if not read.pipelines:
             told = "; ".join(each.message for each in read.problems) or "it holds no pipeline"
             raise self._error(("pipeline",), told)
-        report = lint(read, lambda _: resolved, self._moment)
+        report = lint(read, lambda _: resolved, self._moment, rego=chosen_rego)
         results = {
             rule: result.value for each in report.pipelines for rule, result in each.results.items()
         }
@@ -204,7 +205,8 @@ class _Case:
             release = release_from_json(data, shown(record))
             definition = Definition(path.read_text(encoding="utf-8"), shown(path))
             stage = self.said["stage"]
-            return gate(GateInputs(definition, release, stage, self._moment, resolved))
+            asked = GateInputs(definition, release, stage, self._moment, resolved)
+            return gate(asked, chosen_rego())
         except (DataError, GateError) as error:
             raise self._error(("record",), str(error)) from error
 

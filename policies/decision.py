@@ -55,6 +55,8 @@ class GateInputs:
     blocklist: tuple[BlocklistEntry, ...] | None = ()
     exceptions: Exceptions = NO_EXCEPTIONS
     conditions: tuple[Condition, ...] = ()
+    custom: Mapping[str, Any] | None = None
+    """What custom rules answered, as it is stored; None where they have not been asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ def inputs_json(inputs: GateInputs) -> dict[str, Any]:
         "approvers": _names(inputs.exceptions.approvers),
         "owners": sorted(inputs.exceptions.owners),
         "conditions": [_condition_json(each) for each in inputs.conditions],
+        # Left out where nobody was asked, so that such a decision has the digest that it had.
+        **({} if inputs.custom is None else {"custom": inputs.custom}),
     }
 
 
@@ -210,6 +214,7 @@ def inputs_from_json(data: Mapping[str, Any]) -> GateInputs:
             owners=frozenset(data["owners"]),
         ),
         conditions=tuple(_condition(each) for each in data["conditions"]),
+        custom=data.get("custom"),
     )
 
 

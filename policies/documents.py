@@ -36,6 +36,8 @@ SCHEMAS: Final = (
     "lint",
     "inspect",
     "windows",
+    "custom-rule",
+    "input",
 )
 #: JSON types in the words of somebody who writes YAML.
 _TYPES: Final = {

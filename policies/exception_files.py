@@ -1,6 +1,6 @@
 """Exceptions files under review: ``bakegate/exceptions/v1`` as values, every error located."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -17,13 +17,16 @@ from policies.waivers import UNWAIVABLE
 from policies.windows import zone as zone_of
 
 
-def read_exceptions(text: bytes | str, path: str, zone: str) -> Exceptions:
+def read_exceptions(
+    text: bytes | str, path: str, zone: str, custom: Collection[str] = ()
+) -> Exceptions:
     """Read ``bakegate/exceptions/v1``; a date is the start of that day in ``zone``.
 
-    Raises DocumentError with everything that is wrong.
+    ``custom`` are the custom rules that it may name beside the catalogue. Raises DocumentError with
+    everything that is wrong.
     """
     document = read_document(text, path, "exceptions")
-    reader = _Reader(document.data, document.source, zone_of(zone))
+    reader = _Reader(document.data, document.source, zone_of(zone), custom)
     exceptions = Exceptions(
         tuple(reader.exemption(at, each) for at, each in reader.listed("exemptions")),
         tuple(reader.opt_out(at, each) for at, each in reader.listed("opt_outs")),
@@ -45,6 +48,7 @@ class _Reader:
     data: dict[str, Any]
     source: Source
     zone: ZoneInfo
+    custom: Collection[str]
     issues: list[Issue] = field(default_factory=list)
     places: dict[str, Span] = field(default_factory=dict)
 
@@ -103,8 +107,8 @@ class _Reader:
         return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
 
     def _rule(self, at: DataPlace, name: str) -> str:
-        if rule(name) is None:
-            near = nearest(name, (each.id for each in CATALOGUE))
+        if rule(name) is None and name not in self.custom:
+            near = nearest(name, (*(each.id for each in CATALOGUE), *self.custom))
             self._tell(at, f"there is no rule {name!r}{near or '; `bakegate rules` lists all'}")
         elif name in UNWAIVABLE:
             self._tell(at, f"no exception reaches {name!r}, which judges exceptions")

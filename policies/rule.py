@@ -50,6 +50,7 @@ class Family(StrEnum):
     SPEED = "speed-and-automation"
     INTEGRITY = "artifact-integrity"
     OWNERSHIP = "ownership"
+    CUSTOM = "custom"
 
 
 class GateFamily(StrEnum):
@@ -63,6 +64,7 @@ class GateFamily(StrEnum):
     WINDOWS = "windows"
     BLOCKLIST = "blocklist"
     APPROVAL = "approval"
+    CUSTOM = "custom"
     OTHER = "other"
 
 
@@ -171,12 +173,31 @@ class Case:
         return tuple(stage for stage in found if stage)
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What a custom rule is instead of functions: a file in Rego, which an engine evaluates.
+
+    ``halves`` holds ``lint``, ``gate`` or both: the names that the module defines. ``facts`` are
+    the data paths that it says it rests on; ``*`` stands for every item of a list.
+    """
+
+    path: str
+    text: str
+    halves: frozenset[str]
+    owner: str
+    fix: str
+    facts: tuple[tuple[str, ...], ...] = ()
+
+
 P = TypeVar("P", bound=Params)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[P]):
-    """One practice. ``now`` and ``target`` are the two levels of the catalogue's heading."""
+    """One practice. ``now`` and ``target`` are the two levels of the catalogue's heading.
+
+    A built-in rule has functions, a custom one has a module.
+    """
 
     id: str
     number: int
@@ -194,6 +215,17 @@ class Rule(Generic[P]):
     """Kinds of stage whose entry the gate half guards."""
     target_tiers: frozenset[int] | None = None
     """Tiers for which ``target`` holds, where the catalogue qualifies it; None means all."""
+    module: Module | None = None
+
+    @property
+    def lints(self) -> bool:
+        """Whether the rule is asked before merge."""
+        return self.lint is not None or (self.module is not None and "lint" in self.module.halves)
+
+    @property
+    def gates(self) -> bool:
+        """Whether the rule is asked when a release enters a stage."""
+        return self.gate is not None or (self.module is not None and "gate" in self.module.halves)
 
 
 #: A rule whose parameter type does not matter to the one who holds it.

@@ -18,6 +18,7 @@ from policies.findings import Span
 from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE, Organization, read_organization
 from policies.plain import nearest
+from policies.rule import AnyRule
 from policies.ruleset import (
     NOT_READY,
     Asked,
@@ -171,26 +172,40 @@ class _Reading:
     issues: list[Issue] = field(default_factory=list)
     rulesets: dict[str, Ruleset] = field(default_factory=dict)
     files: dict[str, Exceptions] = field(default_factory=dict)
+    custom: dict[str, Mapping[str, AnyRule]] = field(default_factory=dict)
+    """Custom rules of the nodes that have some, by the path of the node."""
 
     def node(self, root: Organization, node: str, organization: Organization) -> None:
         at, ruleset, exceptions = organization.span, organization.ruleset, organization.exceptions
         if ruleset:
-            read = self._file("ruleset", ruleset, at, self._ruleset)
+            above = self._above(node)
+            read = self._file("ruleset", ruleset, at, lambda path: self._ruleset(path, above))
             if read:
                 self.rulesets[node] = read
+            if read and (own := read.all_custom()):
+                self.custom[node] = own
         if exceptions:
-            zone = root.zone_of(node)
+            zone, known = root.zone_of(node), self._above(node)
             found = self._file(
-                "exceptions file", exceptions, at, lambda path: self._exceptions(path, zone)
+                "exceptions file", exceptions, at, lambda path: self._exceptions(path, zone, known)
             )
             if found:
                 self.files[node] = found
 
-    def _ruleset(self, path: str) -> Ruleset:
-        return read_ruleset(self.load(path), path, self.load, self.fetch)
+    def _above(self, node: str) -> dict[str, AnyRule]:
+        """The custom rules of a node and of all above it, as far as they are read."""
+        return {
+            name: rule
+            for path, rules in self.custom.items()
+            if f"{node}/".startswith(f"{path}/")
+            for name, rule in rules.items()
+        }
 
-    def _exceptions(self, path: str, zone: str) -> Exceptions:
-        return read_exceptions(self.load(path), path, zone)
+    def _ruleset(self, path: str, above: Mapping[str, AnyRule]) -> Ruleset:
+        return read_ruleset(self.load(path), path, self.load, self.fetch, above)
+
+    def _exceptions(self, path: str, zone: str, known: Mapping[str, AnyRule]) -> Exceptions:
+        return read_exceptions(self.load(path), path, zone, known)
 
     def _file(self, kind: str, path: str, at: Span, read: Callable[[str], T]) -> T | None:
         try:

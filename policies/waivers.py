@@ -7,6 +7,7 @@ stage for hours. Whether one counts is computed when it is read: nothing has to 
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -221,8 +222,13 @@ class Ignores:
                 return f"ignore on line {each.span.line}: {each.reason}"
         return ""
 
-    def complaints(self, forbidden: frozenset[str]) -> Iterator[tuple[Span, str, str]]:
-        """Every ignore that is not valid: its place, what is wrong, and what to do."""
+    def complaints(
+        self, forbidden: frozenset[str], known: AbstractSet[str]
+    ) -> Iterator[tuple[Span, str, str]]:
+        """Every ignore that is not valid: its place, what is wrong, and what to do.
+
+        ``known`` are the rules that were there to be ignored, custom ones among them.
+        """
         for each in self.found:
             if not each.rules:
                 yield each.span, "ignore names no rule", "write `# bakegate: ignore[rule] reason`"
@@ -234,13 +240,13 @@ class Ignores:
                 )
             else:
                 for name in each.rules:
-                    yield from self._complaint(each, name, forbidden)
+                    yield from self._complaint(each, name, forbidden, known)
 
     def _complaint(
-        self, ignore: Ignore, name: str, forbidden: frozenset[str]
+        self, ignore: Ignore, name: str, forbidden: frozenset[str], known: AbstractSet[str]
     ) -> Iterator[tuple[Span, str, str]]:
-        if rule(name) is None:
-            near = nearest(name, (each.id for each in CATALOGUE))
+        if rule(name) is None and name not in known:
+            near = nearest(name, (*(each.id for each in CATALOGUE), *known))
             yield ignore.span, f"ignore names {name!r}, which is no rule{near}", "correct the name"
         elif name in forbidden:
             told = f"{name!r} cannot be ignored in this organization"

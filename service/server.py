@@ -10,6 +10,7 @@ from typing import IO, Final
 
 import uvicorn
 
+from policies.rego.choice import ChosenRego
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.builder import LocalBuilder
 from service.adapters.clock import SystemClock
@@ -52,6 +53,7 @@ class Server:
         artifacts = ArtifactStore(folder / "artifacts")
         self.deployer = LocalDeployer(folder / "hosts", artifacts)
         repository, clock = GitRepository(), SystemClock()
+        self.rego = ChosenRego(settings.rego)
         self.executor = Executor(
             self.engines,
             Ports(
@@ -62,6 +64,7 @@ class Server:
                 ),
                 repository=repository,
                 clock=clock,
+                rego=self.rego,
             ),
         )
         self.prober = Prober(self.deployer, self._watched, self.executor.record_data_points)
@@ -98,6 +101,7 @@ class Server:
         self.http.should_exit = True
         self.prober.stop()
         self.executor.stop()
+        self.rego.close()
         self.engines.dispose()
         self.socket.close()
         self.lock.close()

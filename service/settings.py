@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from policies.rego.settings import Engine, Policies, RegoSettings
 
 
 class Settings(BaseSettings):
@@ -18,6 +20,34 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the service listens; loopback only.")
     port: int = Field(default=8440, ge=0, le=65535, description="0 takes a free one.")
+
+    rego_engine: Engine = Field(
+        default=Engine.AUTO, description="Evaluates custom rules: auto, server, opa, embedded."
+    )
+    rego_url: str = Field(default="", description="Of an Open Policy Agent.")
+    rego_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it.")
+    rego_ca: str = Field(default="", description="PEM file of who signed its certificate.")
+    rego_certificate: str = Field(default="", description="PEM file that says who we are.")
+    rego_key: str = Field(default="", description="PEM file of its key.")
+    rego_program: str = Field(default="", description="An opa program; default: on the PATH.")
+    rego_timeout: float = Field(default=2, gt=0, le=60, description="Seconds for one question.")
+    rego_policies: Policies = Field(
+        default=Policies.UPLOAD, description="upload, or bundle where OPA fetches them itself."
+    )
+
+    @property
+    def rego(self) -> RegoSettings:
+        return RegoSettings(
+            engine=self.rego_engine,
+            timeout=self.rego_timeout,
+            program=self.rego_program,
+            url=self.rego_url,
+            token=self.rego_token.get_secret_value(),
+            ca=self.rego_ca,
+            certificate=self.rego_certificate,
+            key=self.rego_key,
+            policies=self.rego_policies,
+        )
 
     @property
     def database(self) -> str:

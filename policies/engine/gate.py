@@ -5,9 +5,9 @@ judges is not judged again: a pipeline file was accepted or refused when it was 
 ignores do not count either: an author's comment beside a line is no word about a release.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from policies.decision import Condition, Decision, GateInputs, GateResult
 from policies.decision import inputs_from_json as _inputs_from_json
@@ -32,6 +32,10 @@ from policies.windows import (
     without_soft,
 )
 
+if TYPE_CHECKING:
+    from policies.engine.custom import Heard
+    from policies.rego.port import Rego
+
 _ON_UNKNOWN: Final = {
     "ignore": Verdict.ALLOW,
     "warn": Verdict.WARN,
@@ -44,15 +48,23 @@ class GateError(Exception):
     """A question that cannot be asked: no such pipeline or stage, or a file that is unreadable."""
 
 
-def gate(inputs: GateInputs) -> Decision:
-    """Decide whether one release may enter one stage now; raises GateError."""
+def gate(inputs: GateInputs, rego: "Rego | None" = None) -> Decision:
+    """Decide whether one release may enter one stage now; raises GateError.
+
+    ``rego`` is asked once for all custom rules that guard the stage. What it answers is stored with
+    the other inputs, so a recomputation asks nobody.
+    """
     stored = _inputs_json(inputs)
     # What is judged is what is stored, to the second that a record can say.
     inputs = replace(inputs, release=_inputs_from_json(stored).release)
     pipeline = with_impact(_pipeline(inputs), inputs.resolved)
     stage = _stage(pipeline, inputs.stage)
-    run = _Run(inputs, pipeline, stage, _case(inputs, pipeline, stage))
+    case = _case(inputs, pipeline, stage)
     guards = [each for each in inputs.resolved.rules.values() if _guards(each, stage)]
+    heard = _heard(inputs, case, guards, rego)
+    if heard:
+        stored["custom"] = heard.stored
+    run = _Run(inputs, pipeline, stage, case, heard)
     return Decision(
         at=inputs.at,
         subject={
@@ -110,7 +122,23 @@ def _guards(effective: Effective, stage: Stage) -> bool:
     rule = effective.rule
     kind = stage.kind.value
     word = kind.value if isinstance(kind, StageKind) else StageKind.PROD.value
-    return bool(rule.gate) and effective.enforcement > Enforcement.OFF and word in rule.stages
+    return rule.gates and effective.enforcement > Enforcement.OFF and word in rule.stages
+
+
+def _heard(
+    inputs: GateInputs, case: Case, guards: Iterable[Effective], rego: "Rego | None"
+) -> "Heard | None":
+    """What the custom rules of this gate answer; None where there is none to ask."""
+    kind = inputs.release.kind
+    asked = [each for each in guards if each.rule.module and meets(kind, each.rule) != Meets.NEVER]
+    if not asked:
+        return None
+    # Imported here: a gate without custom rules needs nothing of them.
+    from policies.engine.custom import ask_gate, heard_before  # noqa: PLC0415 - see above
+
+    if inputs.custom is not None:
+        return heard_before(inputs.custom, inputs.resolved, case, asked)
+    return ask_gate(rego, inputs.resolved, case, asked)
 
 
 def _case(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> Case:
@@ -152,6 +180,7 @@ class _Run:
     pipeline: Pipeline
     stage: Stage
     case: Case
+    heard: "Heard | None"
 
     def result(self, effective: Effective) -> GateResult:
         rule = effective.rule
@@ -189,6 +218,8 @@ class _Run:
     def _asked(self, effective: Effective) -> Outcome:
         ask = effective.rule.gate
         try:
+            if self.heard and effective.rule.module:
+                return self.heard.outcome(effective.rule)
             if ask:
                 return ask(self.case, effective.params)
         except Exception as error:  # noqa: BLE001 - one crashed rule is unknown, the others still count

@@ -7,10 +7,11 @@ found. Rules of the engine stand beside the catalogue: ``readable`` for what cou
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
@@ -20,6 +21,10 @@ from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
 from policies.ruleset.impact import bake_factor
 from policies.waivers import Ignores, Waivers, read_ignores
+
+if TYPE_CHECKING:
+    from policies.engine.custom import Heard
+    from policies.rego.port import Rego
 
 #: Ids that the engine itself reports; they cannot be waived, because nothing was evaluated.
 READABLE: Final = "readable"
@@ -75,28 +80,38 @@ def lint(
     rulesets: Callable[[Pipeline], Resolved],
     at: datetime,
     exceptions: Callable[[Pipeline], Exceptions] = lambda _: NO_EXCEPTIONS,
+    rego: "Callable[[], Rego] | None" = None,
 ) -> FileReport:
-    """Judge one file. ``rulesets`` and ``exceptions`` give what holds for a pipeline at ``at``."""
+    """Judge one file. ``rulesets`` and ``exceptions`` give what holds for a pipeline at ``at``.
+
+    ``rego`` gives what evaluates custom rules, and is called only where there are some; without it
+    each of them is told to be unevaluated.
+    """
     ignores = read_ignores(read.source, *read.parts)
     findings = [
         _unreadable(each.span, each.message, templated=each.templated) for each in read.problems
     ]
     reports = []
     forbidden: frozenset[str] = frozenset()
+    known: set[str] = set()
     for pipeline in read.pipelines:
         resolved = rulesets(pipeline)
         forbidden |= resolved.exceptions.forbidden
         waivers = Waivers(exceptions(pipeline), resolved.exceptions, at)
-        run = _Run(_surrounded(pipeline, resolved, waivers), resolved, waivers, ignores)
+        whole = _surrounded(pipeline, resolved, waivers)
+        asked = [each for each in resolved.rules.values() if _is_asked(each)]
+        heard = _heard(rego, resolved, whole, asked, at)
+        run = _Run(whole, resolved, waivers, ignores, heard)
         results = {}
-        for effective in resolved.rules.values():
-            if effective.rule.lint and effective.enforcement > Enforcement.OFF:
-                results[effective.rule.id], found = run.rule(effective)
-                findings.extend(found)
+        for effective in asked:
+            results[effective.rule.id], found = run.rule(effective)
+            findings.extend(found)
+        known |= resolved.rules.keys()
         findings.extend(run.stale(results))
         reports.append(PipelineReport(pipeline.name, resolved.organization, results))
     # Whether an ignore of another file does something is told where that file is judged itself.
-    findings.extend(each for each in _complaints(ignores, forbidden) if each.span.path == read.path)
+    told = _complaints(ignores, forbidden, known)
+    findings.extend(each for each in told if each.span.path == read.path)
     return FileReport(
         path=read.path,
         format=read.format,
@@ -125,13 +140,13 @@ class _Run:
     resolved: Resolved
     waivers: Waivers
     ignores: Ignores
+    heard: "Heard | None"
     used: set[str] = field(default_factory=set)
     """Ids of the exemptions and opt-outs that set a finding aside."""
 
     def rule(self, effective: Effective) -> tuple[Result, list[Finding]]:
-        run = effective.rule.lint
         try:
-            problems = list(run(self.pipeline, effective.params)) if run else []
+            problems = self._problems(effective)
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still run
             return Result.UNKNOWN, [self._crash(effective, error)]
         shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
@@ -151,7 +166,7 @@ class _Run:
         told_here = {
             name: result
             for name, result in results.items()
-            if not self.resolved.rules[name].rule.gate
+            if not self.resolved.rules[name].rule.gates
         }
         for each in self.waivers.unused(self.pipeline.name, self.used, told_here):
             told = f"{each.kind} {each.id} is not needed: {each.rule} passes without it"
@@ -167,6 +182,12 @@ class _Run:
                 fix=f"Remove {each.id}, so that {each.rule} holds from now on.",
                 docs=_docs(EXCEPTION_STALE),
             )
+
+    def _problems(self, effective: Effective) -> list[Problem]:
+        if self.heard and effective.rule.module:
+            return self.heard.problems(effective.rule)
+        run = effective.rule.lint
+        return list(run(self.pipeline, effective.params)) if run else []
 
     def _stamped(self, effective: Effective, problems: Iterable[Problem]) -> Iterator[Finding]:
         seen: Counter[str] = Counter()
@@ -203,18 +224,44 @@ class _Run:
 
     def _crash(self, effective: Effective, error: Exception) -> Finding:
         crashed = effective.rule.id
+        what = f"crashed ({type(error).__name__}: {error})"
+        fix = "Please report this with the file; until then, set the rule to off."
+        if module := effective.rule.module:
+            what = f"could not be evaluated: {error}"
+            fix = f"Ask {module.owner}, who owns {module.path}; until then, set the rule to off."
         return Finding(
             rule=INTERNAL,
             pipeline=self.pipeline.name,
             result=Result.UNKNOWN,
             enforcement=Enforcement.BLOCK,
             severity=Severity.HIGH,
-            message=f"rule {crashed!r} crashed ({type(error).__name__}: {error}); the others ran",
+            message=f"rule {crashed!r} {what}; the others ran",
             span=self.pipeline.span,
             fingerprint=fingerprint(INTERNAL, self.pipeline.name, crashed, 0),
-            fix="Please report this with the file; until then, set the rule to off.",
+            fix=fix,
             docs=_docs(crashed),
         )
+
+
+def _is_asked(effective: Effective) -> bool:
+    return effective.rule.lints and effective.enforcement > Enforcement.OFF
+
+
+def _heard(
+    rego: "Callable[[], Rego] | None",
+    resolved: Resolved,
+    pipeline: Pipeline,
+    asked: Iterable[Effective],
+    at: datetime,
+) -> "Heard | None":
+    """The answers of all custom rules about one pipeline; None where there is no such rule."""
+    custom = [each for each in asked if each.rule.module]
+    if not custom:
+        return None
+    # Imported here: few rulesets have custom rules, and lint must start fast for the others.
+    from policies.engine.custom import ask_lint  # noqa: PLC0415 - see above
+
+    return ask_lint(rego() if rego else None, resolved, pipeline, custom, at)
 
 
 def fingerprint(rule: str, pipeline: str, where: str, occurrence: int) -> str:
@@ -255,8 +302,10 @@ def _unreadable(span: Span, message: str, *, templated: bool) -> Finding:
     )
 
 
-def _complaints(ignores: Ignores, forbidden: frozenset[str]) -> Iterator[Finding]:
-    for number, (span, message, fix) in enumerate(ignores.complaints(forbidden)):
+def _complaints(
+    ignores: Ignores, forbidden: frozenset[str], known: AbstractSet[str]
+) -> Iterator[Finding]:
+    for number, (span, message, fix) in enumerate(ignores.complaints(forbidden, known)):
         yield Finding(
             rule=IGNORE_VALID,
             pipeline="",

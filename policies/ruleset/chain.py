@@ -172,10 +172,23 @@ class Chain:
     def _add(self, node: Node) -> None:
         everything = node.last_word("debate") or any(node.general(key) for key in UNKNOWN)
         self.debate = node.last_word("debate") or self.debate
-        names = list(self.merged) if everything else sorted(node.mentioned())
+        new = self._introduced(node)
+        self.merged |= new
+        names = list(self.merged) if everything else sorted({*node.mentioned(), *new})
         issues: list[Issue] = []
         self._keep(below(self.merged[name], node, issues) for name in names)
         self.issues = (*self.issues, *issues)
+
+    def _introduced(self, node: Node) -> dict[str, Merged]:
+        """The custom rules that a node brings in, under what the nodes above say of all rules."""
+        new = {}
+        for rule in node.custom():
+            if rule.id not in self.merged:
+                merged = unsaid(rule)
+                for above in self.nodes[:-1]:
+                    merged = below(merged, above, [])
+                new[rule.id] = merged
+        return new
 
     def _keep(self, rules: Iterable[Merged]) -> None:
         """Take over merged rules; the level of one without dates is settled at once."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from policies.documents import DocumentError
 from policies.exceptions import policy_from_json
 from policies.findings import Enforcement
 from policies.plain import parse_instant
@@ -24,7 +25,8 @@ def from_json(data: Mapping[str, Any]) -> Resolved:
 
     A rule that this engine no longer has is left out; comparing the two answers tells of it.
     """
-    found = ((each, rule(each), said) for each, said in data["rules"].items())
+    custom = _custom(data.get("custom", {}))
+    found = ((each, rule(each) or custom.get(each), said) for each, said in data["rules"].items())
     return Resolved(
         name=data["name"],
         organization=data["organization"],
@@ -33,6 +35,22 @@ def from_json(data: Mapping[str, Any]) -> Resolved:
         placed=tuple(_placed(each) for each in data["time_windows"]),
         exceptions=policy_from_json(data["exceptions"]),
     )
+
+
+def _custom(modules: Mapping[str, Any]) -> dict[str, AnyRule]:
+    """Custom rules by id; one that breaks the contract of this engine is one that it lacks."""
+    if not modules:
+        return {}
+    # Imported here, as where rulesets are read.
+    from policies.ruleset.custom import read_custom  # noqa: PLC0415 - see above
+
+    found = {}
+    for name, said in modules.items():
+        try:
+            found[name] = read_custom(said["text"], said["path"])
+        except DocumentError:
+            continue
+    return found
 
 
 def _placed(data: Mapping[str, Any]) -> PlacedWindows:

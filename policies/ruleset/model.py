@@ -128,6 +128,8 @@ class Ruleset:
     windows: WindowText | None = None
     exceptions: ExceptionPolicy = NO_LIMITS
     targets: Targets | None = None
+    custom: tuple[AnyRule, ...] = ()
+    """Custom rules that this file brings in, without those of the rulesets that it extends."""
 
     @property
     def size(self) -> int:
@@ -142,6 +144,10 @@ class Ruleset:
         for base in self.extends:
             yield from base.ruleset.layers(above or base.span)
         yield self, above
+
+    def all_custom(self) -> dict[str, AnyRule]:
+        """Every custom rule of this file and of those that it extends, by id."""
+        return {each.id: each for layer, _ in self.layers() for each in layer.custom}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +233,18 @@ class Resolved:
 
 def to_json(resolved: Resolved) -> dict[str, Any]:
     """Everything that a gate needs to come to the same answer again, as plain JSON data."""
+    modules = {
+        name: {"path": each.rule.module.path, "text": each.rule.module.text}
+        for name, each in resolved.rules.items()
+        if each.rule.module
+    }
     return {
         "name": resolved.name,
         "organization": resolved.organization,
         "zone": resolved.zone,
         "rules": {name: _effective_json(each) for name, each in resolved.rules.items()},
+        # Left out where there is none, so that the digest of such a ruleset stays what it was.
+        **({"custom": modules} if modules else {}),
         "time_windows": [
             {"place": each.place, "sources": [_window_json(source) for source in each.sources]}
             for each in resolved.placed

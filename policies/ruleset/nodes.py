@@ -65,6 +65,11 @@ class Node:
     def mentioned(self) -> set[str]:
         return {rule for layer in self.layers for rule in layer.settings}
 
+    def custom(self) -> list[AnyRule]:
+        """The custom rules that its files bring in, by their ids."""
+        found = {rule.id: rule for layer in self.layers for rule in layer.ruleset.custom}
+        return [found[name] for name in sorted(found)]
+
     def last(self, rule: str, pick: Callable[[Setting], Said | None]) -> Statement | None:
         """What this node says last; None where it says nothing."""
         found = None

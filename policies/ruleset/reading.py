@@ -1,6 +1,6 @@
 """A ruleset file as ``Ruleset``: its ``extends``, windows and entries, all errors at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from json import dumps
@@ -14,6 +14,7 @@ from policies.exceptions import ExceptionPolicy, Subject
 from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
+from policies.rule import AnyRule
 from policies.ruleset.builtin import BUILTIN, builtin_text
 from policies.ruleset.model import Base, Ruleset, Targets, WindowText
 from policies.ruleset.references import (
@@ -23,7 +24,7 @@ from policies.ruleset.references import (
     parse_reference,
     verified,
 )
-from policies.ruleset.settings import NodeReader, read_settings
+from policies.ruleset.settings import NO_CUSTOM, CustomRules, NodeReader, read_settings
 from policies.source import Node, Scalar, Source, core_value, read
 from policies.windows import parse_windows
 
@@ -35,15 +36,20 @@ TextOf = Callable[[NodeReader, str], bytes | str]
 
 
 def read_ruleset(
-    text: bytes | str, path: str, load: Load, fetch: Fetch = nothing_fetched
+    text: bytes | str,
+    path: str,
+    load: Load,
+    fetch: Fetch = nothing_fetched,
+    inherited: CustomRules = NO_CUSTOM,
 ) -> Ruleset:
     """Read ``bakegate/ruleset/v1``; ``load`` gives the text of a file that it names.
 
     Paths in a ruleset are relative to its own folder; ``load`` gets them joined with it and raises
-    OSError for what cannot be read, as does ``fetch`` for a pinned file elsewhere. Raises
-    DocumentError with all that is wrong in all files.
+    OSError for what cannot be read, as does ``fetch`` for a pinned file elsewhere. ``inherited``
+    are the custom rules of the nodes above, which the file may name. Raises DocumentError with all
+    that is wrong in all files.
     """
-    reading = _Reading(load, fetch)
+    reading = _Reading(load, fetch, inherited)
     ruleset = reading.text(text, path, ())
     reading.done()
     return ruleset
@@ -54,7 +60,7 @@ def builtin(name: str) -> Ruleset:
 
     Its form is not validated here, because a test does that and the schema costs a slow import.
     """
-    reading = _Reading(builtin_text, nothing_fetched)
+    reading = _Reading(builtin_text, nothing_fetched, NO_CUSTOM)
     ruleset = reading.ruleset(read(builtin_text(name), name)[0], (name,))
     reading.done()
     return ruleset
@@ -66,6 +72,7 @@ class _Reading:
 
     load: Load
     fetch: Fetch
+    inherited: CustomRules
     form: list[Issue] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     known: dict[tuple[str, str], Ruleset] = field(default_factory=dict)
@@ -87,21 +94,25 @@ class _Reading:
 
     def ruleset(self, source: Source, trail: tuple[str, ...]) -> Ruleset:
         top = NodeReader(source.root, self.issues)
-        self._refuse_custom(top)
         unknown = top.mapping("on_unknown")
+        bases = tuple(self._bases(top, trail))
+        above = {**self.inherited, **_custom_of(bases)}
+        custom = tuple(self._custom(top, source.path, above))
+        nameable = {**above, **{each.id: each for each in custom}}
         return Ruleset(
             name=top.text("name"),
             path=source.path,
             span=top.node.span,
-            extends=tuple(self._bases(top, trail)),
+            extends=bases,
             owner=top.text("owner"),
             debate=top.text("debate"),
             on_unknown_lint=unknown.text("lint"),
             on_unknown_gate=unknown.text("gate"),
-            settings=read_settings(top.mapping("rules")),
+            settings=read_settings(top.mapping("rules"), nameable),
             windows=self._windows(top.child("time_windows"), source.path),
-            exceptions=_exceptions(top.mapping("exceptions")),
+            exceptions=_exceptions(top.mapping("exceptions"), nameable),
             targets=_targets(top),
+            custom=custom,
         )
 
     def _bases(self, top: NodeReader, trail: tuple[str, ...]) -> list[Base]:
@@ -186,10 +197,35 @@ class _Reading:
             return None
         return WindowText(dumps(core_value(node)), tuple(sorted(used.items())))
 
-    def _refuse_custom(self, top: NodeReader) -> None:
+    def _custom(self, top: NodeReader, path: str, above: CustomRules) -> Iterator[AnyRule]:
+        """The rules of ``custom``; an id that means two things is an error of the later file."""
+        known = dict(above)
         for node, reference in top.texts("custom"):
-            told = f"{reference!r}: this version has no custom rules; remove the entry"
+            found = self._module(node, reference, path)
+            other = known.setdefault(found.id, found) if found else None
+            if found and other and other.module == found.module:
+                yield found
+            elif found and other and other.module:
+                told = f"{found.id!r} is another rule in {other.module.path}; rename one of them"
+                self.issues.append(Issue(node.span, told))
+
+    def _module(self, node: Scalar, reference: str, path: str) -> AnyRule | None:
+        if is_remote(path) or is_remote(reference):
+            told = f"{reference!r}: custom rules are files beside a ruleset, and not fetched"
             self.issues.append(Issue(node.span, told))
+            return None
+        # Imported here: few rulesets have custom rules, and lint must start fast for the others.
+        from policies.ruleset.custom import read_custom  # noqa: PLC0415 - see above
+
+        place = normpath(join(dirname(path), reference))
+        try:
+            return read_custom(self.load(place), place)
+        except DocumentError as error:
+            self.issues.extend(error.issues)
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            self.issues.append(Issue(node.span, f"{reference!r} cannot be read ({why or error})"))
+        return None
 
 
 def _reference(entry: NodeReader) -> str:
@@ -197,12 +233,16 @@ def _reference(entry: NodeReader) -> str:
     return entry.node.text if isinstance(entry.node, Scalar) else entry.text("from")
 
 
-def _exceptions(reader: NodeReader) -> ExceptionPolicy:
+def _custom_of(bases: Iterable[Base]) -> dict[str, AnyRule]:
+    return {name: rule for base in bases for name, rule in base.ruleset.all_custom().items()}
+
+
+def _exceptions(reader: NodeReader, custom: CustomRules) -> ExceptionPolicy:
     """The limits; words that the schema refuses have been told of already."""
     second = [word for _, word in reader.texts("second_person") if word in list(Subject)]
     approver = reader.text("approver")
     return ExceptionPolicy(
-        forbidden=frozenset(reader.rule_ids("forbidden")),
+        forbidden=frozenset(reader.rule_ids("forbidden", custom)),
         longest=reader.parsed("longest", _length),
         longest_override=reader.parsed("longest_override", _length),
         review=reader.parsed("review", _length),

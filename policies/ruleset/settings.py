@@ -1,6 +1,7 @@
 """The entries of ``rules:`` in a ruleset file: ids, levels, parameters, locks and schedules."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,10 @@ from policies.ruleset.values import parse_value
 from policies.source import Mapping, Node, Scalar, Sequence, core_value
 
 T = TypeVar("T")
+
+#: Custom rules that a file may name, by their ids.
+CustomRules = MappingOf[str, AnyRule]
+NO_CUSTOM: Final[CustomRules] = {}
 
 _LEVELS: Final = tuple(level.word for level in Enforcement)
 
@@ -65,28 +70,28 @@ class NodeReader:
             self.issues.append(Issue(node.span, str(error)))
             return None
 
-    def rule_ids(self, key: str) -> list[str]:
+    def rule_ids(self, key: str, custom: CustomRules) -> list[str]:
         found = self.texts(key)
         for node, name in found:
-            if rule(name) is None:
-                self.issues.append(Issue(node.span, no_rule(name)))
+            if rule(name) is None and name not in custom:
+                self.issues.append(Issue(node.span, no_rule(name, custom)))
         return [name for _, name in found]
 
 
-def read_settings(rules: NodeReader) -> tuple[Setting, ...]:
+def read_settings(rules: NodeReader, custom: CustomRules) -> tuple[Setting, ...]:
     found = []
     for key, node in rules.entries():
-        known = rule(key.text)
+        known = rule(key.text) or custom.get(key.text)
         if known is None:
-            rules.issues.append(Issue(key.span, no_rule(key.text)))
+            rules.issues.append(Issue(key.span, no_rule(key.text, custom)))
         else:
             found.append(_setting(known, key, node, rules.issues))
     return tuple(found)
 
 
-def no_rule(name: str) -> str:
+def no_rule(name: str, custom: Iterable[str] = ()) -> str:
     """The words about a rule id that is none."""
-    near = nearest(name, (each.id for each in CATALOGUE))
+    near = nearest(name, (*(each.id for each in CATALOGUE), *custom))
     return f"there is no rule {name!r}{near or '; `bakegate rules` lists all'}"
 
 

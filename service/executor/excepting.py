@@ -99,7 +99,7 @@ def _decide(turn: Turn, row: ExceptionRow, state: State, decision: str) -> None:
     row.decided_by, row.decided_at = turn.actor, turn.now
     turn.session.flush()
     _tell(turn, row)
-    lint_again(turn.session, turn.pipeline, turn.now)
+    lint_again(turn.session, turn.pipeline, turn.now, turn.rego)
     reconsider(turn)
 
 

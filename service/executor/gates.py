@@ -53,7 +53,8 @@ def decide(turn: Turn, release: Release, stage: str, definition: str) -> Decisio
             blocklist=(*known.blocklist, *blocklist(turn)),
             exceptions=known,
             conditions=tuple(_conditions(turn, release, stage)),
-        )
+        ),
+        turn.rego,
     )
 
 

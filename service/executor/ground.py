@@ -29,7 +29,8 @@ class Ground:
         with self.engines.transaction() as session:
             asked = select(PipelineRow).where(PipelineRow.name == pipeline).with_for_update()
             row = found(session.exec(asked).first(), "pipeline", pipeline)
-            yield Turn(session, row, self.ports.clock.within(session), actor, self.durable.order)
+            ports, order = self.ports, self.durable.order
+            yield Turn(session, row, ports.clock.within(session), actor, order, ports.rego)
 
     def pipelines(self) -> list[str]:
         with self.engines.reading() as session:

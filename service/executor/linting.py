@@ -14,6 +14,7 @@ from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Result
 from policies.formats import Read, read_pipelines
 from policies.pipeline import Pipeline
+from policies.rego.port import Rego
 from policies.rules import exemption_valid
 from service.errors import Invalid
 from service.executor.definitions import organization
@@ -21,7 +22,9 @@ from service.executor.excepted import exceptions
 from service.store.tables import Blob, LintRow, PipelineRow
 
 
-def linted(session: Session, read: Read, now: datetime, *, excepted: bool) -> FileReport:
+def linted(
+    session: Session, read: Read, now: datetime, rego: Rego | None, *, excepted: bool
+) -> FileReport:
     """Judge a file as the service would, with or without exceptions; raises Invalid."""
     practice = organization(session)
 
@@ -30,15 +33,18 @@ def linted(session: Session, read: Read, now: datetime, *, excepted: bool) -> Fi
 
     known: Callable[[Pipeline], Exceptions] = except_ if excepted else lambda _: NO_EXCEPTIONS
     try:
-        return lint(read, lambda each: practice.resolved(node_of(each), now), now, known)
+        source = (lambda: rego) if rego else None
+        return lint(read, lambda each: practice.resolved(node_of(each), now), now, known, source)
     except DocumentError as error:
         raise Invalid(error.issues) from error
 
 
-def store_lint(session: Session, pipeline: str, read: Read, now: datetime) -> None:
+def store_lint(
+    session: Session, pipeline: str, read: Read, now: datetime, rego: Rego | None
+) -> None:
     """Keep what lint says of a file, in place of what it said before."""
-    plain = linted(session, read, now, excepted=False)
-    full = linted(session, read, now, excepted=True)
+    plain = linted(session, read, now, rego, excepted=False)
+    full = linted(session, read, now, rego, excepted=True)
     for old in session.exec(select(LintRow).where(LintRow.pipeline == pipeline)):
         session.delete(old)
     session.flush()
@@ -48,10 +54,10 @@ def store_lint(session: Session, pipeline: str, read: Read, now: datetime) -> No
     session.flush()
 
 
-def lint_again(session: Session, row: PipelineRow, now: datetime) -> None:
+def lint_again(session: Session, row: PipelineRow, now: datetime, rego: Rego | None) -> None:
     """Judge the registered file anew, because an exception has changed."""
     text = session.get_one(Blob, row.definition).text
-    store_lint(session, row.name, read_pipelines(text.encode(), row.path), now)
+    store_lint(session, row.name, read_pipelines(text.encode(), row.path), now, rego)
 
 
 def _row(pipeline: str, rule: str, report: FileReport) -> LintRow:

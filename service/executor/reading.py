@@ -102,7 +102,8 @@ def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
 def _turn(ground: Ground, session: Session, name: str) -> Turn:
     """A turn that only looks: the reading connection could not write if it tried to order."""
     row = read.pipeline_row(session, name)
-    return Turn(session, row, ground.ports.clock.within(session), SYSTEM, ground.durable.order)
+    ports, order = ground.ports, ground.durable.order
+    return Turn(session, row, ports.clock.within(session), SYSTEM, order, ports.rego)
 
 
 def _bake(turn: Turn, run: RunRow) -> BakeView | None:

@@ -45,13 +45,14 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
     read = read_pipelines(text.encode(), path)
     pipeline = _only_one(read)
     with ground.engines.reading() as session:
-        report = linted(session, read, ground.ports.clock.within(session), excepted=True)
+        now, rego = ground.ports.clock.within(session), ground.ports.rego
+        report = linted(session, read, now, rego, excepted=True)
     if report.blocks:
         raise Refused(pipeline.name, report.findings)
     with ground.engines.transaction() as session:
         known = session.get(PipelineRow, pipeline.name) is not None
         _store_pipeline(session, pipeline, text, path, repository)
-        store_lint(session, pipeline.name, read, ground.ports.clock.within(session))
+        store_lint(session, pipeline.name, read, ground.ports.clock.within(session), rego)
     if known:
         with ground.turn(pipeline.name, actor) as turn:
             reconsider(turn)

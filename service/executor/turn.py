@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlmodel import Session, col, select
 
 from policies.pipeline import Pipeline, Stage
+from policies.rego.port import Rego
 from policies.tree import Tree
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
@@ -27,6 +28,7 @@ class Turn:
     now: datetime
     actor: str
     order: Callable[[Session, RunRow, Effect], None]
+    rego: Rego | None = None
 
     def log(
         self, kind: str, release: str | None = None, stage: str | None = None, **data: Any

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from policies.pipeline import Deploy, Pipeline, Stage, Step
+from policies.rego.port import Rego
 from policies.release import Evidence, Sbom
 
 #: How long a deployment to one target may take where the pipeline names no deadline.
@@ -187,3 +188,5 @@ class Ports:
     tester: Tester
     repository: Repository
     clock: Clock
+    rego: Rego | None = None
+    """Evaluates custom rules; without it, their results are unknown."""

@@ -21,6 +21,8 @@ NAMES = (
     "lint",
     "inspect",
     "windows",
+    "custom-rule",
+    "input",
 )
 
 

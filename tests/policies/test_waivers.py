@@ -54,7 +54,7 @@ def test_an_ignore_speaks_of_its_line_or_of_the_line_below() -> None:
     assert found.covering(finding("unit-tests", 4)) == "ignore on line 2: generated code"
     assert found.covering(finding("canary-first", 4)) == "ignore on line 3: one host"
     assert found.covering(finding("bake-time", 4)) == "ignore on line 2: generated code"
-    assert list(found.complaints(frozenset())) == []
+    assert list(found.complaints(frozenset(), set())) == []
 
 
 def test_an_ignore_that_is_not_valid_is_complained_about() -> None:
@@ -69,7 +69,7 @@ def test_an_ignore_that_is_not_valid_is_complained_about() -> None:
     assert found.covering(finding("bake-time", 1)) == ""
     told = [
         (span.line, span.column, message)
-        for span, message, _ in found.complaints(frozenset({"alarm-block"}))
+        for span, message, _ in found.complaints(frozenset({"alarm-block"}), set())
     ]
     assert told == [
         (1, 7, "ignore has no reason"),
