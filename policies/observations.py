@@ -138,10 +138,10 @@ def too_old(
     at = (fact.observed_at if fact else None) or case.release.context.captured_at
     report = f"report {what}"
     if at is None:
-        message = f"when {what} was observed was not reported"
+        message = f"the report of {what} does not say when it was made"
         return Outcome(Result.UNKNOWN, message, report, used=used)
     if case.now - at > oldest:
-        message = f"{what} was last observed at {clock(at, case.now)}"
+        message = f"the last report of {what} is from {clock(at, case.now)}"
         return Outcome(Result.UNKNOWN, message, report, used=used)
     return None
 

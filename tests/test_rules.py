@@ -76,9 +76,10 @@ EXCEPTIONS: Final = "exceptions.yaml"
 AT: Final = "2026-11-24T10:22:48Z"
 MARK: Final = re.compile(r"#([!?~]) (\d+) (.*?)(?= #[!?~] \d|$)")
 
-H, M, OBSERVE, WARN, BLOCK = (
+H, M, L, OBSERVE, WARN, BLOCK = (
     Severity.HIGH,
     Severity.MEDIUM,
+    Severity.LOW,
     Enforcement.OBSERVE,
     Enforcement.WARN,
     Enforcement.BLOCK,
@@ -94,8 +95,11 @@ HEADINGS: Final = {
     "bake-scales-with-impact": (31, M, OBSERVE, WARN),
     "bake-time": (29, H, WARN, BLOCK),
     "canary-first": (24, H, WARN, BLOCK),
-    "exemption-valid": (68, M, BLOCK, BLOCK),
     "code-reviewed": (66, H, WARN, BLOCK),
+    "emergency-backfill": (45, M, WARN, BLOCK),
+    "evidence-matches-artifact": (19, H, WARN, BLOCK),
+    "exemption-valid": (68, M, BLOCK, BLOCK),
+    "failure-reason": (70, L, OBSERVE, WARN),
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "integration-tests": (11, H, WARN, BLOCK),
     "min-data-points": (28, H, OBSERVE, BLOCK),
@@ -106,7 +110,9 @@ HEADINGS: Final = {
     "rollback-on-alarm": (25, H, WARN, BLOCK),
     "rolled-back-revision": (42, H, WARN, BLOCK),
     "sbom-present": (61, M, WARN, BLOCK),
+    "small-batches": (54, M, WARN, WARN),
     "time-window": (37, M, WARN, BLOCK),
+    "two-phase-change": (22, H, WARN, BLOCK),
     "unit-tests": (9, H, WARN, BLOCK),
     "vuln-threshold": (62, M, WARN, BLOCK),
 }
