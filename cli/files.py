@@ -15,12 +15,29 @@ ORGANIZATION: Final = "organization.yaml"
 _ENDINGS: Final = (".yml", ".yaml", ".json")
 #: Folders that never hold a pipeline of the repository itself.
 _SKIPPED: Final = frozenset({"node_modules", "vendor", "third_party", "dist", "build"})
+#: Hidden folders in which teams keep pipeline files.
+_HIDDEN: Final = frozenset(
+    {
+        ".ado",
+        ".azdo",
+        ".azure",
+        ".azure-devops",
+        ".azure-pipelines",
+        ".azuredevops",
+        ".circleci",
+        ".github",
+        ".gitlab",
+        ".gitlab-ci",
+        ".pipelines",
+        ".vsts",
+    }
+)
 
 
 def pipeline_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """Every file to read, once, in a stable order; true beside it when the user named it himself.
 
-    Of folders, hidden ones are passed over except ``.github``, ``.gitlab`` and ``.circleci``.
+    Of folders, hidden ones are passed over except those that are known to hold pipelines.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -43,7 +60,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _is_read(folder: str) -> bool:
     if folder.startswith("."):
-        return folder in {".github", ".gitlab", ".circleci"}
+        return folder in _HIDDEN
     return folder not in _SKIPPED
 
 

@@ -3,7 +3,12 @@
 A chain of ten thousand jobs would take minutes with a walk for every question.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
+
+#: From so many common needs on, a node behind them saves more than it costs.
+_MANY: Final = 8
 
 
 class Order:
@@ -20,24 +25,48 @@ class Order:
         self._below: list[int] | None = None
 
     def needs(self) -> list[list[int]]:
-        index = self.index
-        return [[index[name] for name in each if name in index] for each in self._needs]
+        """The edges of each node; what many nodes wait for together is one more node behind them.
+
+        Where every job of a stage waits for every job of the stage before, ten thousand jobs would
+        have millions of edges.
+        """
+        index, edges = self.index, []
+        shared = {key for key, count in Counter(map(id, self._needs)).items() if count > 1}
+        groups: dict[int, int] = {}
+        behind: list[list[int]] = []
+        for each in self._needs:
+            if id(each) not in shared or len(each) < _MANY:
+                edges.append([index[name] for name in each if name in index])
+                continue
+            if id(each) not in groups:
+                groups[id(each)] = len(self._needs) + len(behind)
+                behind.append([index[name] for name in each if name in index])
+            edges.append([groups[id(each)]])
+        return edges + behind
 
     def above(self) -> list[int]:
         """For each node all that it waits for, directly or not."""
         if self._above is None:
-            self._above = reachable(self.needs())
+            self._above = self._real(reachable(self.needs()))
         return self._above
 
     def below(self) -> list[int]:
         """For each node all that wait for it, directly or not."""
         if self._below is None:
-            self._below = reachable(turned(self.needs()))
+            self._below = self._real(reachable(turned(self.needs())))
         return self._below
 
     def before(self, weights: Sequence[float]) -> list[float]:
         """For each node the largest sum of weights on a way to it, its own not counted."""
-        return _heaviest(self.needs(), weights)
+        edges = self.needs()
+        # Nodes that only stand for many weigh nothing.
+        padded = [*weights, *([0.0] * (len(edges) - len(weights)))]
+        return _heaviest(edges, padded)[: len(weights)]
+
+    def _real(self, found: list[int]) -> list[int]:
+        """Without the nodes that only stand for many."""
+        mask = (1 << len(self._needs)) - 1
+        return [bits & mask for bits in found[: len(self._needs)]]
 
 
 def _heaviest(edges: list[list[int]], weights: Sequence[float]) -> list[float]:

@@ -5,10 +5,11 @@ elsewhere (an expression, a called workflow, the settings of an environment), so
 reader cannot tell. Rules are stricter: an absence that a format could not express is unknown there.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from policies.classify import named, words
+from policies.classify import named, places, words
 from policies.facts import Fact, Provenance
 from policies.formats import Read
 from policies.pipeline import Deploy, Pipeline, Stage, StageKind, Step, StepKind
@@ -29,13 +30,10 @@ _BUILT: Final = frozenset({"unit"})
 _SLICES: Final = frozenset({"canary", "onebox"})
 #: Strategies of an engine that reach a part of customers first.
 _SLICING: Final = frozenset({"canary", "linear", "one-box"})
-#: Commands that ask a monitoring system something, so that a job can stop on its answer.
-_METRICS: Final = (
-    "get-metric-statistics",
-    "get-metric-data",
-    "describe-alarms",
-    "/api/v1/query",
-    "datadog-ci",
+#: Commands and switches that ask a monitoring system something, so that a job stops on its answer.
+_METRICS: Final = re.compile(
+    r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci"
+    r"|(?<!no-)(?:check|verify|watch)-(?:telemetry|monitors?|alarms?|alerts?|metrics|slos?)"
 )
 Answer = dict[str, Any]
 
@@ -69,11 +67,11 @@ def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
         "format": pipeline.format,
         "deploys": [_deploy(stage) for stage in pipeline.stages if stage.deploy],
         "tests_before_production": {**_tests(pipeline, goals), "canary": _canary(reached)},
-        "approval_before_production": _approval(goals, before),
+        "approval_before_production": _approval(pipeline, goals, before),
         "alarm_gating": _alarms(pipeline, reached),
         "time_window": _windows(pipeline),
         "automatic_rollback": _rollback(reached),
-        "progressive_exposure": _slices(reached),
+        "progressive_exposure": _slices(pipeline, reached),
         "bake": list(_bakes(pipeline)),
     }
 
@@ -143,6 +141,13 @@ def _before(pipeline: Pipeline, goals: list[Stage]) -> list[Step]:
     ]
 
 
+def _above(pipeline: Pipeline, goals: Iterable[Stage]) -> tuple[Stage, ...]:
+    bits = 0
+    for goal in goals:
+        bits |= pipeline.above(goal)
+    return pipeline.of_bits(bits)
+
+
 def _head(stage: Stage) -> tuple[Step, ...]:
     """The steps of a stage in front of its deployment; a stage's own tests come after it."""
     for index, step in enumerate(stage.steps):
@@ -154,6 +159,9 @@ def _head(stage: Stage) -> tuple[Step, ...]:
 def _tests(pipeline: Pipeline, goals: list[Stage]) -> dict[str, Answer]:
     before = _before(pipeline, goals)
     found = {name: _test(name, kinds, before) for name, kinds in _TESTS.items()}
+    if found["unit"]["value"] == "no" and _elsewhere(pipeline.complete):
+        # Of what another file brings in or stands around this one, unit tests are what all have.
+        found["unit"] = _unknown(pipeline.complete.span.line)
     if found["integration"]["value"] != "yes":
         # A smoke test of an earlier environment asks what runs there, from outside.
         for step in _smokes(pipeline, goals):
@@ -184,15 +192,19 @@ def _likely(step: Step) -> frozenset[str]:
     return _BUILT if StepKind.BUILD in map(named, texts) else _COMMON
 
 
-def _approval(goals: Iterable[Stage], before: Iterable[Step]) -> Answer:
+def _approval(pipeline: Pipeline, goals: list[Stage], before: Iterable[Step]) -> Answer:
     hidden = _no()
     for stage in goals:
         if stage.approvals.known and stage.approvals.value:
             return _yes(stage.approvals.span.line)
         if stage.transition.value == "manual":
             return _yes(stage.transition.span.line)
-        if not stage.approvals.known:
+        # Where the file starts a stage by itself, approvals that are settings are not its own.
+        if not stage.transition.known or _elsewhere(stage.approvals):
             hidden = _unknown(stage.approvals.span.line)
+    for stage in _above(pipeline, goals):
+        if stage.transition.value == "manual":
+            return _yes(stage.transition.span.line)
     for step in before:
         # A step that waits for a person stops a release only where a tool makes it wait.
         if step.kind.value is StepKind.APPROVAL and step.uses.value:
@@ -228,7 +240,7 @@ def _watched(stage: Stage) -> Iterator[int]:
             yield analysis.span.line
     for step in stage.steps:
         run = step.run.or_else(None) or ""
-        if any(word in run for word in _METRICS):
+        if _METRICS.search(run):
             yield step.run.span.line
 
 
@@ -242,6 +254,8 @@ def _calls_away(stage: Stage) -> bool:
 def _windows(pipeline: Pipeline) -> Answer:
     if pipeline.windows.known and pipeline.windows.value:
         return _yes(pipeline.windows.span.line)
+    if pipeline.windows.provenance is Provenance.DECLARED and not pipeline.windows.known:
+        return _unknown(pipeline.windows.span.line)
     for stage in pipeline.stages:
         if stage.windows:
             return _yes(stage.windows[0].span.line)
@@ -270,10 +284,12 @@ def _triggered(deploy: Deploy) -> bool:
     return bool(events - {"alarm"}) or ("alarm" in events and bool(deploy.rollback_alarms.value))
 
 
-def _slices(goals: list[Stage]) -> Answer:
+def _slices(pipeline: Pipeline, goals: list[Stage]) -> Answer:
     """Whether production is reached in parts, or in two colours between which it is switched."""
     parts = _parts(goals)
     if parts["value"] != "yes":
+        for stage in _chained(pipeline, goals):
+            return _yes(stage.span.line)
         for stage in goals:
             if stage.deploy and _two_colours(stage):
                 return _yes(stage.span.line)
@@ -316,3 +332,16 @@ def _two_colours(stage: Stage) -> bool:
 def _canary(goals: list[Stage]) -> Answer:
     parts = _parts(goals)
     return parts if parts["value"] == "yes" else _no()
+
+
+def _chained(pipeline: Pipeline, goals: Iterable[Stage]) -> Iterator[Stage]:
+    """The same deployment of one place after another, as waves are written without the word."""
+    placed = [stage for stage in goals if stage.is_prod and places(stage.name)]
+    for stage in placed:
+        for above in pipeline.upstream(stage):
+            if above in placed and _commands(above) == _commands(stage):
+                yield above
+
+
+def _commands(stage: Stage) -> list[tuple[str | None, str | None]]:
+    return [(step.run.or_else(None), step.uses.or_else(None)) for step in stage.steps]

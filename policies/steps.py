@@ -124,6 +124,8 @@ def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tup
     between: list[Stage] = []
     todo = deque(stage.needs)
     seen: set[str] = set()
+    # Thousands of jobs of one stage share what they wait for; it is looked at once.
+    walked = {id(stage.needs)}
     while todo:
         name = todo.popleft()
         found = pipeline.stage(name)
@@ -134,7 +136,9 @@ def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tup
             stops.append(found)
         else:
             between.append(found)
-            todo.extend(found.needs)
+            if id(found.needs) not in walked:
+                walked.add(id(found.needs))
+                todo.extend(found.needs)
     return tuple(stops), tuple(between)
 
 

@@ -64,6 +64,7 @@ class Tables:
     preparing: re.Pattern[str]
     names: Mapping[tuple[str, ...], StepKind]
     environments: Mapping[str, StageKind]
+    places: re.Pattern[str]
 
 
 @cache
@@ -88,6 +89,7 @@ def tables() -> Tables:
         environments={
             word: StageKind(kind) for kind, words in data["environments"].items() for word in words
         },
+        places=re.compile(data["places"]),
     )
 
 
@@ -153,6 +155,12 @@ def _script(run: str, name: str) -> tuple[StepKind, float]:
     return best[1], best[2]
 
 
+def refined(name: str) -> StepKind | None:
+    """The kind of test that a name tells, where it says more than that something is tested."""
+    kind = named(name)
+    return kind if kind in _REFINABLE else None
+
+
 def commands(run: str) -> Iterator[tuple[str, str]]:
     """The commands of a script: first word without its path, and the rest of its line."""
     known = tables()
@@ -210,3 +218,8 @@ def environment(name: str) -> StageKind | None:
     """What an environment's, job's or place's name says it is for; None where it says nothing."""
     known = tables().environments
     return next((known[word] for word in words(name) if word in known), None)
+
+
+def places(name: str) -> bool:
+    """Whether a name says where something is deployed: a region, a zone, a cell, a wave."""
+    return any(tables().places.fullmatch(word) for word in words(name))

@@ -5,7 +5,14 @@ from typing import Final
 from policies.documents import DocumentError
 from policies.fields import Calendars
 from policies.findings import Span
-from policies.formats import argo_rollouts, bakegate, codepipeline, flagger, github_actions
+from policies.formats import (
+    argo_rollouts,
+    bakegate,
+    codepipeline,
+    flagger,
+    github_actions,
+    gitlab_ci,
+)
 from policies.formats.files import File, Files, Refused
 from policies.formats.follower import Follower
 from policies.formats.model import Beside, Format, Read, Unreadable
@@ -31,6 +38,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     codepipeline.FORMAT,
     argo_rollouts.FORMAT,
     flagger.FORMAT,
+    gitlab_ci.FORMAT,
 )
 
 

@@ -81,7 +81,8 @@ class Follower:
         if file is None:
             raise NotFollowed(f"{path} is not beside this file")
         try:
-            return read(file.text, file.path)[0]
+            # A header document (the inputs of a GitLab component) stands before the content.
+            return read(file.text, file.path)[-1]
         except SourceError as error:
             self.problems.append(error)
             raise NotFollowed(f"{path} cannot be read") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from policies.classify import environment as kind_of
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
+from policies.formats.naming import unflattened
 from policies.pipeline import StageKind
 from policies.source import Mapping, Node, Scalar, Sequence
 
@@ -109,7 +110,7 @@ def _hints(root: Mapping, name: str, job: Mapping) -> Iterator[tuple[str, float]
             yield found.name, 0.6
     workflow = root.get("name")
     yield (workflow.text if isinstance(workflow, Scalar) else ""), 0.6
-    yield root.span.path.rpartition("/")[2].rpartition(".")[0], 0.6
+    yield unflattened(root.span.path).rpartition("/")[2].rpartition(".")[0], 0.6
 
 
 def _steps(job: Mapping) -> Iterator[Mapping]:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import Result
 
 from policies.documents import schema_text
+from policies.formats import FORMATS
 
 Bakegate = Callable[..., Result]
 Write = Callable[[str, str], Path]
@@ -43,10 +44,8 @@ Shop (github-actions)
   automatic rollback: no
   progressive exposure: no
 """
-UNKNOWN_FORMAT = (
-    "not a pipeline file of a known format; known are "
-    "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow"
-)
+KNOWN = ", ".join(each.title for each in FORMATS)
+UNKNOWN_FORMAT = f"not a pipeline file of a known format; known are {KNOWN}"
 
 
 def test_text(bakegate: Bakegate, write: Write) -> None:

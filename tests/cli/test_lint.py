@@ -12,6 +12,7 @@ import pytest
 from typer.testing import Result
 
 from policies.documents import schema_text
+from policies.formats import FORMATS
 
 Bakegate = Callable[..., Result]
 Write = Callable[[str, str], Path]
@@ -303,7 +304,7 @@ def test_a_named_file_that_is_no_pipeline_is_told_why(bakegate: Bakegate, write:
     assert result.exit_code == 1
     assert result.stdout == (
         "notes.txt:1:1: block: readable: not a pipeline file of a known format; known are "
-        "Bakegate pipeline (bakegate/pipeline/v1), GitHub Actions workflow\n"
+        f"{', '.join(each.title for each in FORMATS)}\n"
         "    1 | hi\n"
         "      | ^\n"
         "  fix:  Correct the file, or leave it out of the paths to lint.\n"
@@ -332,3 +333,17 @@ def test_lint_starts_without_the_service(soft: Path, tmp_path: Path) -> None:
     assert {"cli", "policies", "yaml", "typer"} <= loaded
     heavy = {"service", "dbos", "fastapi", "httpx", "icalendar", "jinja2", "rich", "sqlalchemy"}
     assert loaded & heavy == set()
+
+
+def test_a_finding_in_an_included_file_shows_its_line(bakegate: Bakegate, write: Write) -> None:
+    write(".git/HEAD", "ref: refs/heads/main\n")
+    file = write(".gitlab-ci.yml", "include: ci/test.yml\n")
+    write("ci/test.yml", "unit:\n  script:\n    - pytest || true\n")
+    answer = bakegate("lint", str(file), "--ruleset", "recommended")
+    assert answer.exit_code == 1
+    assert (
+        "ci/test.yml:3:14: block: no-soft-fail-tests: pytest || true can fail without stopping "
+        "the release: || true\n"
+        "    3 |     - pytest || true\n"
+        "      |              ^^^^^^^\n"
+    ) in answer.stdout

@@ -1,0 +1,232 @@
+"""GitLab CI into the model: jobs are stages, ordered by ``needs`` and by GitLab's own stages.
+
+Approvals, freeze periods and protected variables are settings of the project, and alarms and bakes
+cannot be written; those facts are unknown, with a note that names where they are set. A delayed job
+after a deployment is a bake that nobody watches.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from policies.facts import UNKNOWN, Fact, Provenance, Unknown, unknown
+from policies.fields import texts
+from policies.findings import Span
+from policies.formats.follower import Follower
+from policies.formats.gitlab_includes import Configuration, configuration
+from policies.formats.gitlab_jobs import KEYWORDS, Job, Jobs
+from policies.formats.gitlab_order import DEFAULT_STAGES, Order
+from policies.formats.gitlab_rules import Start, start
+from policies.formats.gitlab_stages import OVERLAY, stage_of
+from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.naming import slug, unflattened
+from policies.formats.scripts import timer
+from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
+from policies.references import Reference, ReferenceKind, image
+from policies.source import Mapping, Node, Scalar, Sequence, Source
+from policies.steps import last_stops
+
+_FILE: Final = ".gitlab-ci.yml"
+#: Keys of jobs that hardly occur elsewhere; two of them make a job.
+_TELLING: Final = frozenset(
+    {
+        "after_script",
+        "allow_failure",
+        "artifacts",
+        "before_script",
+        "except",
+        "extends",
+        "needs",
+        "only",
+        "rules",
+        "tags",
+        "trigger",
+        "when",
+    }
+)
+_INCLUDES: Final = frozenset({"local", "project", "template", "remote", "component"})
+_SOURCE: Final = re.compile(r"CI_PIPELINE_SOURCE\s*==\s*[\"']?(\w+)")
+_STARTS: Final = {"push": "push", "schedule": "schedule", "web": "manual", "api": "manual"}
+_FREEZE: Final = "CI_DEPLOY_FREEZE"
+
+
+def detect(source: Source) -> bool:
+    root = source.root
+    # Other tools with a ``script`` at the top are Travis and AppVeyor.
+    if not isinstance(root, Mapping) or "script" in root.entries or "on" in root.entries:
+        return False
+    if _is_root(source.path):
+        return True
+    return any(
+        _is_job(name, entry.value) for name, entry in root.entries.items() if name not in KEYWORDS
+    ) or _includes(root)
+
+
+def _is_root(path: str) -> bool:
+    return unflattened(path).rpartition("/")[2] == _FILE
+
+
+def _is_job(name: str, node: Node) -> bool:
+    if not isinstance(node, Mapping):
+        return False
+    keys = set(node.entries)
+    if isinstance(node.get("script"), Sequence) or (name.startswith(".") and keys & _TELLING):
+        return True
+    return ("script" in keys and "stage" in keys) or len(keys & _TELLING) > 1
+
+
+def _includes(root: Mapping) -> bool:
+    node = root.get("include")
+    items = node.items if isinstance(node, Sequence) else (node,)
+    return any(isinstance(each, Mapping) and _INCLUDES & set(each.entries) for each in items)
+
+
+def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
+    root = source.root
+    if not isinstance(root, Mapping):
+        raise TypeError("detect lets mappings pass only")
+    found = configuration(root, beside.follower)
+    jobs = Jobs(found)
+    named = [(job, start(job)) for job in jobs.all()]
+    running = [(job, begin) for job, begin in named if not begin.never]
+    lines = _lines(source, beside.follower)
+    needs = Order(running, _stages(found)).needs()
+    stages = tuple(stage_of(job, begin, needs[job.name], lines) for job, begin in running)
+    pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
+    return (_baked(pipeline, running),), tuple(jobs.problems)
+
+
+def _lines(source: Source, follower: Follower) -> dict[str, list[str]]:
+    parts = (source, *follower.parts.values())
+    return {each.path: each.text.split("\n") for each in parts}
+
+
+def _stages(found: Configuration) -> tuple[str, ...]:
+    return texts(found.get("stages") or found.get("types")) or DEFAULT_STAGES
+
+
+def _pipeline(
+    source: Source,
+    root: Mapping,
+    found: Configuration,
+    stages: tuple[Stage, ...],
+    notifies: Fact[Any],
+) -> Pipeline:
+    workflow = found.get("workflow")
+    title = workflow.get("name") if isinstance(workflow, Mapping) else None
+    titled = isinstance(title, Scalar) and bool(title.text) and "$" not in title.text
+    first = next((entry.key.span for entry in root.entries.values()), root.span)
+    span = title.span if title and titled else first
+    nothing: Fact[Any] = Fact(None, span)
+    return Pipeline(
+        name=title.text if isinstance(title, Scalar) and titled else slug(source.path),
+        format=FORMAT.name,
+        span=span,
+        organization=Fact(None, span),
+        kind=Fact(None, span, Provenance.INFERRED),
+        tier=Fact(None, span),
+        owner=Owner(nothing, nothing, nothing, nothing),
+        origin=_origin(workflow, span),
+        stages=stages,
+        alarms=unknown(span, f"GitLab CI cannot say alarms; {OVERLAY}"),
+        windows=_windows(found, span),
+        complete=_complete(source, found, first),
+        artifact=unknown(span, f"GitLab CI cannot say which artifact is released; {OVERLAY}"),
+        notifies=notifies,
+        permissions=unknown(span, "rights of the job token stand in Settings, CI/CD"),
+        references=(*found.references, *_shared_images(found)),
+    )
+
+
+def _complete(source: Source, found: Configuration, span: Span) -> Fact[bool]:
+    if found.gaps:
+        return found.gaps[0]
+    if not _is_root(source.path):
+        around = "this file is included by another one, whose jobs are not seen here"
+        return Fact(UNKNOWN, span, note=around)
+    return Fact(value=True, span=span)
+
+
+def _origin(workflow: Node | None, span: Span) -> Origin:
+    """Pipelines run for every push, unless ``workflow`` lets only others pass."""
+    rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
+    starts: list[str] = []
+    for rule in rules.items if isinstance(rules, Sequence) else ():
+        condition = rule.get("if") if isinstance(rule, Mapping) else None
+        when = rule.get("when") if isinstance(rule, Mapping) else None
+        if isinstance(when, Scalar) and when.text == "never":
+            continue
+        text = condition.text if isinstance(condition, Scalar) else ""
+        starts.extend(_STARTS.get(each, "push") for each in _SOURCE.findall(text) or ["push"])
+    return Origin(
+        repository=Fact(".", span, Provenance.INFERRED),
+        branches=unknown(span, "each job says for itself for which branches it runs"),
+        start=Fact(tuple(dict.fromkeys(starts)) or ("push",), rules.span if rules else span),
+    )
+
+
+def _windows(found: Configuration, span: Span) -> Fact[Any]:
+    """Freeze periods are settings; a rule that asks for them points there."""
+    place = _asks_for_freeze(entry.value for entry in found.entries.values())
+    if place:
+        return Fact(UNKNOWN, place, note="freeze periods stand in Settings, CI/CD, Deploy freezes")
+    return unknown(span, f"GitLab CI cannot say time windows; {OVERLAY}")
+
+
+def _asks_for_freeze(nodes: Iterable[Node]) -> Span | None:
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        match node:
+            case Scalar(text=text) if _FREEZE in text:
+                return node.span
+            case Mapping(entries=entries):
+                todo.extend(entry.value for entry in entries.values())
+            case Sequence(items=items):
+                todo.extend(items)
+    return None
+
+
+def _notifies(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -> Fact[Any]:
+    """A job that tells somebody after a failure; mails and chats are settings otherwise."""
+    for (job, begin), stage in zip(running, stages, strict=True):
+        tells = any(step.kind.value is StepKind.NOTIFY for step in stage.steps)
+        if begin.after_failure and tells:
+            return Fact(("team_channel",), job.span, Provenance.INFERRED, 0.7)
+    place = stages[0].span if stages else Span("", 1, 1, 1, 1)
+    return unknown(place, "pipeline mails and chat messages stand in Settings, Integrations")
+
+
+def _shared_images(found: Configuration) -> Iterator[Reference]:
+    default = found.get("default")
+    nodes = [found.get("image"), default.get("image") if isinstance(default, Mapping) else None]
+    for node in nodes:
+        name = node.get("name") if isinstance(node, Mapping) else node
+        if isinstance(name, Scalar) and name.text:
+            yield image(name.text, ReferenceKind.CI_IMAGE, name.span)
+
+
+def _baked(pipeline: Pipeline, running: Iterable[tuple[Job, Start]]) -> Pipeline:
+    """What was deployed in front of a delayed job stays for so long before it goes on."""
+    bakes: dict[str, Bake] = {}
+    for job, begin in running:
+        stage = pipeline.stage(job.name)
+        if begin.delay and stage and not isinstance(begin.delay.value, Unknown):
+            length = begin.delay.value
+            for stop in last_stops(pipeline, stage)[0]:
+                bakes.setdefault(stop.name, timer(begin.delay.span, length))
+    if not bakes:
+        return pipeline
+    return replace(
+        pipeline, stages=tuple(_with_bake(each, bakes.get(each.name)) for each in pipeline.stages)
+    )
+
+
+def _with_bake(stage: Stage, bake: Bake | None) -> Stage:
+    if bake is None:
+        return stage
+    return replace(stage, bake=bake, bake_known=Fact(value=True, span=bake.span))
+
+
+FORMAT: Final = Format("gitlab-ci", "GitLab CI", detect, read)
