@@ -86,6 +86,23 @@ class Params:
     """Base of all parameters; a rule without parameters uses it as it is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiered(Params):
+    """Parameters of a rule whose level the catalogue qualifies: ``block(tier 0-1)``.
+
+    A pipeline of another tier, or of none that is known, is held to the first level of the rule at
+    most.
+    """
+
+    block_tiers: frozenset[str] = param(
+        frozenset({"0", "1"}),
+        "Tiers in which the level counts in full; elsewhere the rule stays at its first level.",
+        unit=Unit.WORDS,
+        stricter=Stricter.SUPERSET,
+        allowed=("0", "1", "2", "3"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
     name: str
@@ -213,8 +230,6 @@ class Rule(Generic[P]):
     gate_family: GateFamily = GateFamily.OTHER
     stages: frozenset[str] = frozenset({"prod"})
     """Kinds of stage whose entry the gate half guards."""
-    target_tiers: frozenset[int] | None = None
-    """Tiers for which ``target`` holds, where the catalogue qualifies it; None means all."""
     module: Module | None = None
 
     @property

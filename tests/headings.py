@@ -39,6 +39,8 @@ HEADINGS: Final = {
     "rolled-back-revision": (42, H, WARN, BLOCK),
     "sbom-present": (61, M, WARN, BLOCK),
     "small-batches": (54, M, WARN, WARN),
+    "synthetics-cover-apis": (35, M, OBSERVE, WARN),
+    "synthetics-every-minute": (34, H, WARN, BLOCK),
     "time-window": (37, M, WARN, BLOCK),
     "two-phase-change": (22, H, WARN, BLOCK),
     "unit-tests": (9, H, WARN, BLOCK),

@@ -77,43 +77,6 @@ EXCEPTIONS: Final = "exceptions.yaml"
 AT: Final = "2026-11-24T10:22:48Z"
 MARK: Final = re.compile(r"#([!?~]) (\d+) (.*?)(?= #[!?~] \d|$)")
 
-H, M, OBSERVE, WARN, BLOCK = (
-    Severity.HIGH,
-    Severity.MEDIUM,
-    Enforcement.OBSERVE,
-    Enforcement.WARN,
-    Enforcement.BLOCK,
-)
-#: Number, severity and the two levels of the headings of the catalogue.
-HEADINGS: Final = {
-    "alarm-block": (36, H, BLOCK, BLOCK),
-    "artifact-blocklist": (40, H, BLOCK, BLOCK),
-    "auto-build": (48, M, WARN, WARN),
-    "auto-promote-preprod": (49, M, WARN, WARN),
-    "auto-rollback-on-failure": (3, H, WARN, BLOCK),
-    "bake-monitored": (30, H, WARN, BLOCK),
-    "bake-scales-with-impact": (31, M, OBSERVE, WARN),
-    "bake-time": (29, H, WARN, BLOCK),
-    "canary-first": (24, H, WARN, BLOCK),
-    "code-reviewed": (66, H, WARN, BLOCK),
-    "exemption-valid": (68, M, BLOCK, BLOCK),
-    "health-check-after-deploy": (1, H, WARN, BLOCK),
-    "integration-tests": (11, H, WARN, BLOCK),
-    "min-data-points": (28, H, OBSERVE, BLOCK),
-    "no-soft-fail-tests": (18, H, WARN, BLOCK),
-    "override-justified": (41, H, BLOCK, BLOCK),
-    "owner-declared": (65, H, WARN, BLOCK),
-    "preprod-stage": (15, H, WARN, BLOCK),
-    "rollback-on-alarm": (25, H, WARN, BLOCK),
-    "rolled-back-revision": (42, H, WARN, BLOCK),
-    "sbom-present": (61, M, WARN, BLOCK),
-    "synthetics-cover-apis": (35, M, OBSERVE, WARN),
-    "synthetics-every-minute": (34, H, WARN, BLOCK),
-    "time-window": (37, M, WARN, BLOCK),
-    "unit-tests": (9, H, WARN, BLOCK),
-    "vuln-threshold": (62, M, WARN, BLOCK),
-}
-
 
 def data_of(text: str, path: str) -> Any:
     (document,) = read(text, path)

@@ -14,6 +14,7 @@ from policies.decision import inputs_from_json as _inputs_from_json
 from policies.decision import inputs_json as _inputs_json
 from policies.engine.announcement import announced
 from policies.engine.kinds import Meets, meets
+from policies.engine.tiers import at_tier
 from policies.findings import Enforcement, Result, Verdict
 from policies.formats import read_pipelines
 from policies.overlay import read_overlay
@@ -60,7 +61,8 @@ def gate(inputs: GateInputs, rego: "Rego | None" = None) -> Decision:
     pipeline = with_impact(_pipeline(inputs), inputs.resolved)
     stage = _stage(pipeline, inputs.stage)
     case = _case(inputs, pipeline, stage)
-    guards = [each for each in inputs.resolved.rules.values() if _guards(each, stage)]
+    held = (at_tier(each, pipeline) for each in inputs.resolved.rules.values())
+    guards = [each for each in held if _guards(each, stage)]
     heard = _heard(inputs, case, guards, rego)
     if heard:
         stored["custom"] = heard.stored

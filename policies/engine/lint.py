@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
+from policies.engine.tiers import at_tier
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read
@@ -99,7 +100,8 @@ def lint(
         forbidden |= resolved.exceptions.forbidden
         waivers = Waivers(exceptions(pipeline), resolved.exceptions, at)
         whole = _surrounded(pipeline, resolved, waivers)
-        asked = [each for each in resolved.rules.values() if _is_asked(each)]
+        held = (at_tier(each, whole) for each in resolved.rules.values())
+        asked = [each for each in held if _is_asked(each)]
         heard = _heard(rego, resolved, whole, asked, at)
         run = _Run(whole, resolved, waivers, ignores, heard)
         results = {}

@@ -50,9 +50,10 @@ stages:
 ```
 
 ## Not reported
-Batches, libraries and mobile apps, which nobody asks anything. Stages of other kinds. Whether a
-prober stands outside is unknown until the file says so. A third party's limit on requests is
-declared by raising `max_interval` for that organization.
+Services of tiers that `block_tiers` does not name, beyond a warning. Batches, libraries and mobile
+apps, which nobody asks anything. Stages of other kinds. Whether a prober stands outside is unknown
+until the file says so. A third party's limit on requests is declared by raising `max_interval` for
+that organization.
 
 ## Sources
 Synthetics every minute against every stage: Amazon's account of its practice, and the synthetic
@@ -71,12 +72,12 @@ from policies.observations import observed, together
 from policies.phrases import clock
 from policies.pipeline import Pipeline, PipelineKind, Stage, Synthetic
 from policies.release import SyntheticState
-from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
+from policies.rule import Case, Family, GateFamily, Outcome, Rule, Stricter, Tiered, Unit, param
 from policies.steps import deploys, not_applicable, of_kind, unclear, without_production
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyntheticsEveryMinute(Params):
+class SyntheticsEveryMinute(Tiered):
     max_interval: timedelta = param(
         timedelta(seconds=60),
         "Longest time between two runs of a synthetic.",
@@ -212,7 +213,6 @@ RULE = Rule(
     severity=Severity.HIGH,
     now=Enforcement.WARN,
     target=Enforcement.BLOCK,
-    target_tiers=frozenset({0, 1}),
     params=SyntheticsEveryMinute,
     docs=__doc__,
     lint=lint,

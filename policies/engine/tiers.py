@@ -1,0 +1,20 @@
+"""Levels that hold for some tiers only."""
+
+from dataclasses import replace
+
+from policies.pipeline import Pipeline
+from policies.rule import Tiered
+from policies.ruleset import Effective
+
+
+def at_tier(effective: Effective, pipeline: Pipeline) -> Effective:
+    """The rule as it holds for a pipeline of this tier."""
+    params = effective.params
+    if not isinstance(params, Tiered) or str(pipeline.tier.value) in params.block_tiers:
+        return effective
+    cap = effective.rule.now
+    level = min(effective.enforcement, cap)
+    upcoming = effective.next
+    if upcoming and min(upcoming.enforcement, cap) == level:
+        upcoming = None
+    return replace(effective, enforcement=level, next=upcoming)
