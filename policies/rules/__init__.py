@@ -15,6 +15,7 @@ from policies.rules import (
     canary_first,
     code_reviewed,
     emergency_backfill,
+    error_budget,
     evidence_matches_artifact,
     exemption_valid,
     failure_reason,
@@ -22,8 +23,10 @@ from policies.rules import (
     integration_tests,
     min_data_points,
     no_soft_fail_tests,
+    oncall_reachable,
     override_justified,
     owner_declared,
+    pipeline_only_changes,
     preprod_stage,
     rollback_on_alarm,
     rolled_back_revision,
@@ -35,6 +38,7 @@ from policies.rules import (
     two_phase_change,
     unit_tests,
     vuln_threshold,
+    window_headroom,
 )
 
 CATALOGUE: Final[tuple[AnyRule, ...]] = (
@@ -49,6 +53,7 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     canary_first.RULE,
     code_reviewed.RULE,
     emergency_backfill.RULE,
+    error_budget.RULE,
     evidence_matches_artifact.RULE,
     exemption_valid.RULE,
     failure_reason.RULE,
@@ -56,8 +61,10 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     integration_tests.RULE,
     min_data_points.RULE,
     no_soft_fail_tests.RULE,
+    oncall_reachable.RULE,
     override_justified.RULE,
     owner_declared.RULE,
+    pipeline_only_changes.RULE,
     preprod_stage.RULE,
     rollback_on_alarm.RULE,
     rolled_back_revision.RULE,
@@ -69,6 +76,7 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     two_phase_change.RULE,
     unit_tests.RULE,
     vuln_threshold.RULE,
+    window_headroom.RULE,
 )
 
 _BY_ID: Final = {each.id: each for each in CATALOGUE}
