@@ -149,13 +149,16 @@ class Chain:
 
     def steps(self, asked: Asked) -> Iterator[tuple[StepKey, Setting, Step, datetime | None]]:
         """Every scheduled step that covers the organization, and when it starts (None: held)."""
+        return (each for each in self.every_step(asked) if each[2].covers(asked.organization))
+
+    def every_step(self, asked: Asked) -> Iterator[tuple[StepKey, Setting, Step, datetime | None]]:
+        """The same with those that cover only organizations below this one."""
         for merged in self.dated:
             for node in merged.nodes:
                 for setting in node.settings(merged.rule.id):
                     for step in setting.schedule:
-                        if step.covers(asked.organization):
-                            key = StepKey.of(node.path, merged.rule.id, step)
-                            yield key, setting, step, self._start(node, setting, step, asked)
+                        key = StepKey.of(node.path, merged.rule.id, step)
+                        yield key, setting, step, self._start(node, setting, step, asked)
 
     @cached_property
     def subtrees(self) -> frozenset[str]:

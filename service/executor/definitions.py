@@ -12,6 +12,7 @@ from policies.pipeline import Pipeline
 from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
 from service.errors import NotFound
+from service.store.schedules import ready
 from service.store.tables import Blob, OrganizationRow
 
 #: The name under which an organization file is registered.
@@ -36,12 +37,12 @@ def _pipeline(text: str, path: str, name: str) -> Pipeline:
 
 
 def organization(session: Session) -> Tree:
-    """The organization tree as it was registered last."""
+    """The organization tree as it was registered last, with the steps that came early."""
     newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
     row = session.exec(newest).first()
     if row is None:
         raise NotFound("organization", "any")
-    return tree(tuple(sorted(row.files.items())))
+    return tree(tuple(sorted(row.files.items()))).when(ready(session))
 
 
 @lru_cache(maxsize=8)

@@ -14,6 +14,7 @@ from service.errors import Conflict, Invalid, Refused
 from service.executor.definitions import tree
 from service.executor.ground import Ground
 from service.executor.linting import linted, node_of, store_lint
+from service.executor.schedules import follow
 from service.executor.transition import reconsider
 from service.executor.turn import keep
 from service.store.tables import BlocklistRow, OrganizationRow, PipelineRow, StageRow
@@ -34,6 +35,7 @@ def register_organization(ground: Ground, files: Mapping[str, str], actor: str) 
     for name in ground.pipelines():
         with ground.turn(name, actor) as turn:
             turn.log("ruleset.activated")
+            follow(turn)
             reconsider(turn)
 
 
@@ -53,8 +55,9 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
         known = session.get(PipelineRow, pipeline.name) is not None
         _store_pipeline(session, pipeline, text, path, repository)
         store_lint(session, pipeline.name, read, ground.ports.clock.within(session), rego)
-    if known:
-        with ground.turn(pipeline.name, actor) as turn:
+    with ground.turn(pipeline.name, actor) as turn:
+        follow(turn)
+        if known:
             reconsider(turn)
     return pipeline.name
 

@@ -13,6 +13,7 @@ from typing import Final
 from sqlmodel import col, select
 
 from service.executor.ground import Ground
+from service.executor.schedules import activate, ripen
 from service.executor.transition import enter, look, patience
 from service.executor.turn import Turn
 from service.promotions.model import Effect, State
@@ -29,6 +30,8 @@ _MOST: Final = 100
 _PAUSE_S: Final = 0.003
 #: How often finished effects are collected, in seconds of this process.
 _COLLECT_S: Final = 3600.0
+#: How often it is looked whether enough pipelines are ready for a step, in seconds of this process.
+_RIPEN_S: Final = 60.0
 
 
 class Sweep:
@@ -38,6 +41,7 @@ class Sweep:
         self.ground = ground
         self.swept_at: datetime | None = None
         self._collect_at = time.monotonic() + _COLLECT_S
+        self._ripen_at = time.monotonic() + _RIPEN_S
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="sweep", daemon=True)
 
@@ -50,6 +54,7 @@ class Sweep:
 
     def once(self) -> int:
         """Decide every row that is due, up to a limit; gives how many."""
+        activate(self.ground)
         with self.ground.engines.reading() as session:
             now = self.ground.ports.clock.within(session)
             asked = (
@@ -84,11 +89,17 @@ class Sweep:
             self._collect_at = time.monotonic() + _COLLECT_S
             self.ground.durable.collect()
 
+    def _ripen(self) -> None:
+        if time.monotonic() >= self._ripen_at:
+            self._ripen_at = time.monotonic() + _RIPEN_S
+            ripen(self.ground)
+
     def _drive(self) -> None:
         while not self._stop.is_set():
             try:
                 full = self.once() == _MOST
                 self._collect()
+                self._ripen()
             except Exception:  # noqa: BLE001 - a failing sweep is logged and tried again: time must go on
                 _log.exception("the sweep failed")
                 full = False

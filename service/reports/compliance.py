@@ -29,12 +29,13 @@ def compliance(pipelines: Iterable[Judged], node: str | None = None) -> list[dic
     A rule that does not apply to a pipeline is counted for none of the columns, so the share that
     passes is a share of the pipelines that the rule applies to.
     """
-    inside = [each for each in pipelines if node is None or _below(each.organization, node)]
+    inside = [each for each in pipelines if node is None or below(each.organization, node)]
     rules = sorted({rule for each in inside for rule, _ in each.results})
     return [_row(rule, inside) for rule in rules]
 
 
-def _below(organization: str, node: str) -> bool:
+def below(organization: str, node: str) -> bool:
+    """Whether an organization is a node or lies under it."""
     return organization == node or organization.startswith(f"{node}/")
 
 

@@ -253,5 +253,29 @@ class LintRow(SQLModel, table=True):
     """Of its findings that no inline ignore silences; exceptions are looked up when it is read."""
 
 
+class ScheduleRow(SQLModel, table=True):
+    """The level of each rule as it was last logged for a pipeline, and when the next is due."""
+
+    __tablename__ = "schedules"
+    pipeline: str = Field(primary_key=True, foreign_key="pipelines.name")
+    levels: dict[str, str] = _json()
+    due: datetime | None = _instant(index=True, null=True)
+
+
+class ReadyRow(SQLModel, table=True):
+    """A scheduled step that came before its date, because enough pipelines complied.
+
+    ``organizations`` are joined with a blank, which no name holds; empty means the whole node.
+    """
+
+    __tablename__ = "ready_steps"
+    node: str = Field(primary_key=True)
+    rule: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    organizations: str = Field(primary_key=True)
+    at: datetime = _instant()
+    share: float
+
+
 METADATA: Final = SQLModel.metadata
 """Every table of this module; migrations are compared with it."""
