@@ -3,18 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from cli.client import URL_HELP, get, post
 from cli.exits import Exit
 from cli.formats import Format
+from cli.instants import day_or_instant
 from cli.problems import Unusable
-from policies.plain import instant_text, parse_day
-from policies.windows import parse_moment
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -73,11 +71,11 @@ def request(
             "pipeline": pipeline,
             "rule": rule,
             "reason": reason,
-            "until": _instant("--until", until),
+            "until": day_or_instant("--until", until),
             "finding": finding,
         }
         if start:
-            body["start"] = _instant("--from", start)
+            body["start"] = day_or_instant("--from", start)
         name = post(url, "/v1/exceptions", body)["id"]
         found = get(url, f"/v1/exceptions/{name}")
         _show(found, format, f"{name} is requested; {_who(found)}")
@@ -155,20 +153,6 @@ def _said() -> Iterator[None]:
     except Unusable as error:
         typer.echo(f"bakegate exception: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-
-
-def _instant(option: str, text: str) -> str:
-    """A date is the start of that day, a time without an offset is UTC."""
-    try:
-        day = datetime.combine(parse_day(text), datetime.min.time()) if len(text) == _DAY else None
-        moment = day or parse_moment(text)
-    except ValueError as error:
-        told = f"{option}: {error}"
-        raise Unusable(told) from error
-    return instant_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-_DAY: Final = len("2027-01-31")
 
 
 def _show(found: dict[str, Any], shape: Format, text: str) -> None:

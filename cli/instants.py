@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cli.problems import Unusable
+from policies.plain import instant_text, parse_day
+from policies.windows import parse_moment
 
 AT_HELP: Final = "Evaluate at another moment, such as 2027-01-31T09:00Z. Without an offset: UTC."
+_DAY: Final = len("2027-01-31")
 
 
 def instant(text: str | None) -> datetime:
@@ -18,3 +21,17 @@ def instant(text: str | None) -> datetime:
         told = f"{text!r} is not a time that exists; write it like 2027-01-31T09:00Z"
         raise Unusable(told) from error
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def day_or_instant(option: str, text: str) -> str:
+    """A moment for the service, as RFC 3339: a date is the start of that day, UTC.
+
+    Raises Unusable with the option's name and what is allowed.
+    """
+    try:
+        day = datetime.combine(parse_day(text), datetime.min.time()) if len(text) == _DAY else None
+        moment = day or parse_moment(text)
+    except ValueError as error:
+        told = f"{option}: {error}"
+        raise Unusable(told) from error
+    return instant_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

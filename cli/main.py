@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "rules": ("cli.rules", "List every rule."),
     "ruleset": ("cli.ruleset", "Say what holds for an organization, and who set it."),
     "exception": ("cli.exception", "Ask for exemptions and opt-outs, and decide about them."),
+    "blocklist": ("cli.blocklist", "Block bad packages, commits, artifacts and builders."),
     "window": ("cli.window", "Say when time is open for releases."),
     "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
     "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),

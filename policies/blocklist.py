@@ -1,4 +1,4 @@
-"""Whether an artifact contains what a blocklist entry names: a package, a commit, a digest."""
+"""Whether an artifact is what a blocklist entry names: a package, commit, digest or builder."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +19,37 @@ class Match:
     """The package, commit or digest that matched, or what is missing to know."""
 
 
+def problem(entry: BlocklistEntry) -> str:
+    """What is wrong with an entry, in words; empty where nothing is."""
+    subjects = (entry.package, entry.digest, entry.bad_commit, entry.builder)
+    if sum(map(bool, subjects)) != 1:
+        return "an entry names exactly one of package, digest, bad_commit and builder"
+    if entry.fixed_by and not entry.bad_commit:
+        return "fixed_by belongs to bad_commit"
+    if entry.versions and not entry.package:
+        return "versions belong to a package"
+    return _unclear_package(entry) if entry.package else ""
+
+
+def _unclear_package(entry: BlocklistEntry) -> str:
+    # Imported here for the same reason as below.
+    from packageurl import PackageURL  # noqa: PLC0415 - see below
+    from univers import version_range  # noqa: PLC0415 - see below
+    from univers.versions import InvalidVersion  # noqa: PLC0415 - see below
+
+    try:
+        PackageURL.from_string(entry.package)
+    except ValueError:
+        return f"{entry.package!r} is no package URL; write pkg:pypi/urllib3"
+    ranges: Any = version_range.VersionRange
+    try:
+        if entry.versions:
+            ranges.from_string(entry.versions)
+    except (InvalidVersion, ValueError, TypeError):
+        return f"{entry.versions!r} is no version range; write vers:pypi/>=2.0.0|<2.0.7"
+    return ""
+
+
 def matches(
     entries: Iterable[BlocklistEntry], release: Release, pipeline: str, at: datetime
 ) -> tuple[Match, ...]:
@@ -37,7 +68,17 @@ def _match(entry: BlocklistEntry, release: Release, pipeline: str) -> list[Match
     if entry.bad_commit:
         mine = entry.repository in {"", pipeline, release.artifact.repository}
         return _commit(entry, release) if mine else []
-    return _package(entry, release)
+    return _builder(entry, release) if entry.builder else _package(entry, release)
+
+
+def _builder(entry: BlocklistEntry, release: Release) -> list[Match]:
+    """Who built it, as the build says, or as its provenance names the builder."""
+    artifact = release.artifact
+    proven = artifact.provenance.builder if artifact.provenance else ""
+    known = {each for each in (artifact.builder, proven) if each}
+    if not known:
+        return [Match(entry, contained=False, message="who built the artifact was not reported")]
+    return [Match(entry, contained=True, message=entry.builder)] if entry.builder in known else []
 
 
 def _commit(entry: BlocklistEntry, release: Release) -> list[Match]:

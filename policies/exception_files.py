@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from policies.blocklist import problem
 from policies.documents import DocumentError, Issue, locate, read_document
 from policies.exceptions import Exceptions, Exemption, OptOut
 from policies.findings import Span
@@ -86,7 +87,10 @@ class _Reader:
         self._id(at, data["id"])
         words = {key: data.get(key, "") for key in _ENTRY_WORDS}
         until = self._day((*at, "until"), data["until"]) if "until" in data else None
-        return BlocklistEntry(**words, until=until)
+        entry = BlocklistEntry(**words, until=until)
+        if told := problem(entry):
+            self._tell((*at, "versions" if "range" in told else "package"), told)
+        return entry
 
     def _id(self, at: DataPlace, name: str) -> str:
         """Events, messages and reports speak of an entry by its id alone."""
@@ -128,4 +132,5 @@ _ENTRY_WORDS: Final = (
     "repository",
     "bad_commit",
     "fixed_by",
+    "builder",
 )

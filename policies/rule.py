@@ -151,7 +151,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class BlocklistEntry:
-    """A known bad package, digest or commit; ``versions`` is a ``vers:`` range."""
+    """A known bad package, digest, commit or builder; ``versions`` is a ``vers:`` range."""
 
     id: str
     reason: str
@@ -162,6 +162,7 @@ class BlocklistEntry:
     repository: str = ""
     bad_commit: str = ""
     fixed_by: str = ""
+    builder: str = ""
     until: datetime | None = None
 
 

@@ -8,8 +8,8 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
+from service.api import blocklist, exceptions, reads, writes
 from service.api import errors as api_errors
-from service.api import exceptions, reads, writes
 from service.api import given as api_given
 from service.api.backend import Backend
 from service.web import errors as page_errors
@@ -42,6 +42,7 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
     for router in (
         reads.router,
         writes.router,
+        blocklist.router,
         exceptions.router,
         pages.router,
         rules.router,

@@ -6,9 +6,9 @@ out of a package store stops the next build, not these: only the gate sees what 
 contains.
 
 At every stage entry the packages of the artifact (from its SBOM, packages of packages included),
-the commits in it and its digest are compared with the blocklist. A bad commit counts until the
-commit that mends it is in the artifact too. Without an SBOM an entry about a package is unknown,
-not passed.
+the commits in it, its digest and its builder are compared with the blocklist. A bad commit counts
+until the commit that mends it is in the artifact too. Without an SBOM an entry about a package is
+unknown, not passed.
 
 ## Not reported
 Entries whose `until` has passed, and entries about other repositories. In front of stages that are
@@ -48,11 +48,14 @@ def gate(case: Case, params: Params) -> Outcome:  # noqa: ARG001 - the rule has 
 def _contained(match: Match) -> Outcome:
     entry = match.entry
     versions = f" ({entry.versions})" if entry.versions else ""
-    message = f"contains {match.message}, blocked by {entry.id}{versions}: {entry.reason}"
+    is_built = "was built by" if entry.builder else "contains"
+    message = f"{is_built} {match.message}, blocked by {entry.id}{versions}: {entry.reason}"
     if entry.package:
         cure = f"take a version of {entry.package} that {entry.id} does not name, and rebuild"
     elif entry.fixed_by:
         cure = f"release a build that contains {entry.fixed_by[:12]}"
+    elif entry.builder:
+        cure = "build it again on another builder"
     else:
         cure = f"release another build, or ask {entry.owner or 'its owner'} about {entry.id}"
     return Outcome(Result.FAIL, message, cure)
@@ -62,6 +65,8 @@ def _open(case: Case, match: Match) -> Outcome:
     entry = match.entry
     message = f"{entry.id} cannot be checked: {match.message}"
     cure = "report which commits are in the artifact"
+    if entry.builder:
+        cure = "report who built the artifact"
     if entry.package:
         missing = case.release.artifact.sbom is None
         cure = "make the build write an SBOM" if missing else "give the package a version"

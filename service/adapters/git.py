@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from service.promotions.ports import Commit
+from service.promotions.ports import Commit, UnknownCommit, Unreadable
 
 _HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Seconds for one command; a clone of a big repository is the longest.
@@ -16,11 +16,11 @@ _TIMEOUT: Final = 300
 _FORMAT: Final = "--format=tformat:%H%x00%aN%x00%s%x00%cI"
 
 
-class RepositoryError(Exception):
+class RepositoryError(Unreadable):
     """Git could not do what was asked; the message says what, where and what git said."""
 
 
-class UnknownCommitError(RepositoryError):
+class UnknownCommitError(RepositoryError, UnknownCommit):
     """The repository was read, and the commit or branch is not in it."""
 
 

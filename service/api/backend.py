@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from policies.rule import BlocklistEntry
+from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
 
@@ -34,9 +35,17 @@ class Backend(Protocol):
         self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
     ) -> None: ...
 
-    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
-        """Add an entry; gives the names of the pipelines whose gates were asked again."""
+    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
+        """Add an entry; gives what the same transaction decided, and what runs it already."""
         ...
+
+    def confirm_blocklist(self, name: str, actor: str) -> Change:
+        """Agree, as a second person, with what was proposed."""
+        ...
+
+    def remove_blocklist(self, name: str, reason: str, actor: str) -> Change: ...
+
+    def blocklist(self) -> tuple[EntryView, ...]: ...
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         """Ask for an exemption or an opt-out; gives its id."""

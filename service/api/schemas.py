@@ -83,47 +83,6 @@ class DataPoints(Incoming):
     negative: Annotated[int, Field(ge=0, examples=[0])]
 
 
-class NewBlocklistEntry(Incoming):
-    """A known bad package (with a ``vers:`` range), digest or commit; exactly one of the three."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "bl-1",
-                    "package": "pkg:pypi/urllib3",
-                    "versions": "vers:pypi/>=2.0.0|<2.0.7",
-                    "reason": "leaks cookies",
-                    "owner": "security",
-                }
-            ]
-        }
-    )
-
-    id: Name
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
-    owner: Name
-    package: str = ""
-    versions: str = ""
-    digest: Digest | Literal[""] = ""
-    repository: str = ""
-    bad_commit: Commit | Literal[""] = ""
-    fixed_by: Commit | Literal[""] = ""
-    until: AwareDatetime | None = None
-
-    @model_validator(mode="after")
-    def _one_thing(self) -> "NewBlocklistEntry":
-        if sum(map(bool, (self.package, self.digest, self.bad_commit))) != 1:
-            raise ValueError("name exactly one of package, digest and bad_commit")
-        return self
-
-
-class Asked(Outgoing):
-    """The pipelines whose gates were asked again."""
-
-    pipelines: list[str]
-
-
 class Organization(Incoming):
     """``organization.yaml`` and the rulesets beside it, each text under its path."""
 

@@ -5,16 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from policies.formats import read_pipelines
-from policies.rule import BlocklistEntry
 from service.api.errors import PROBLEMS
 from service.api.examples import GATE_ANSWER
 from service.api.given import GivenActor, GivenBackend
 from service.api.schemas import (
-    Asked,
     Created,
     DataPoints,
     GateRequest,
-    NewBlocklistEntry,
     NewRelease,
     Organization,
     PipelineFile,
@@ -61,12 +58,6 @@ def data_points(points: DataPoints, backend: GivenBackend) -> None:
         points.positive,
         points.negative,
     )
-
-
-@router.post("/v1/blocklist", tags=["blocklist"], status_code=201)
-def blocklist(entry: NewBlocklistEntry, backend: GivenBackend, actor: GivenActor) -> Asked:
-    """Block a package, a digest or a commit; every gate that waits is asked again."""
-    return Asked(pipelines=backend.add_blocklist(BlocklistEntry(**entry.model_dump()), actor))
 
 
 @router.put("/v1/organization", tags=["organization"], status_code=204)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from policies.pipeline import Pipeline
 from policies.rule import BlocklistEntry
 from service.executor import (
+    blocking,
     data,
     excepting,
     exception_views,
@@ -19,6 +20,7 @@ from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
 from service.executor.sweep import Sweep
+from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
@@ -56,8 +58,17 @@ class Executor:
     def register_pipeline(self, text: str, path: str, repository: str, actor: str) -> str:
         return registration.register_pipeline(self.ground, text, path, repository, actor)
 
-    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
-        return registration.add_blocklist(self.ground, entry, actor)
+    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
+        return blocking.add(self.ground, entry, actor)
+
+    def confirm_blocklist(self, name: str, actor: str) -> Change:
+        return blocking.confirm(self.ground, name, actor)
+
+    def remove_blocklist(self, name: str, reason: str, actor: str) -> Change:
+        return blocking.remove(self.ground, name, reason, actor)
+
+    def blocklist(self) -> tuple[EntryView, ...]:
+        return blocking.listing(self.ground)
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         return excepting.request(self.ground, wanted, actor)

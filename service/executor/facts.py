@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from policies.pipeline import Alarm
 from policies.plain import parse_instant
@@ -19,16 +19,16 @@ from policies.release import (
     Sbom,
     StageRun,
 )
-from policies.rule import BlocklistEntry
 from service.executor.earlier import OURSELVES, Causes, earlier, evidence, rollback_causes
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
 from service.promotions.model import Outcome
+from service.store.blocklist import ancestors
 from service.store.tables import (
     AlarmRow,
     Blob,
-    BlocklistRow,
+    PipelineRow,
     ReleaseRow,
     RunRow,
     StageRow,
@@ -43,25 +43,13 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         kind=ReleaseKind(release.kind),
         created_at=release.created_at,
         created_by=release.created_by,
-        artifact=_artifact(turn, release),
+        artifact=artifact(turn.session, turn.pipeline, release),
         base=release.base,
         changes=tuple(_change(each) for each in release.changes),
         evidence=evidence(turn, release),
         stages=_stages(turn, release),
         context=_context(turn, release),
     )
-
-
-def blocklist(turn: Turn) -> tuple[BlocklistEntry, ...]:
-    """The entries that hold now; an entry with an end holds until then."""
-    rows = turn.session.exec(select(BlocklistRow).order_by(BlocklistRow.id))
-    entries = (entry(each.entry) for each in rows)
-    return tuple(each for each in entries if each.until is None or each.until > turn.now)
-
-
-def entry(data: dict[str, Any]) -> BlocklistEntry:
-    until = data.get("until")
-    return BlocklistEntry(**(data | {"until": parse_instant(until) if until else None}))
 
 
 def sbom_of(text: str | None) -> Sbom | None:
@@ -76,12 +64,12 @@ def sbom_text(sbom: Sbom) -> str:
     return "\n".join((sbom.format, *(each.purl for each in sbom.components)))
 
 
-def _artifact(turn: Turn, release: ReleaseRow) -> Artifact:
-    stored = turn.session.get(Blob, release.sbom) if release.sbom else None
+def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Artifact:
+    stored = session.get(Blob, release.sbom) if release.sbom else None
     return Artifact(
         digest=release.digest,
         commit=release.commit,
-        repository=turn.pipeline.repository,
+        repository=pipeline.repository,
         built_at=release.built_at,
         builder=OURSELVES,
         sbom=sbom_of(stored.text if stored else None),
@@ -141,6 +129,7 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         alarms=_alarms(turn, release),
         running=tuple(sorted(running, key=lambda each: (each.stage, each.digest))),
         rolled_back=tuple(sorted(_rolled_back(turn))),
+        ancestors=ancestors(turn.session, turn.pipeline.repository, release.commit),
         captured_at=turn.now,
         source=OURSELVES,
         earlier=earlier(turn, release),

@@ -14,8 +14,9 @@ from policies.findings import Verdict
 from policies.release import Release
 from service.executor.alarms import judge_alarms
 from service.executor.excepted import exceptions
-from service.executor.facts import blocklist, record
+from service.executor.facts import record
 from service.executor.turn import Turn
+from service.store.blocklist import in_force
 from service.store.tables import Blob, DecisionRow, RunRow
 
 
@@ -50,7 +51,7 @@ def decide(turn: Turn, release: Release, stage: str, definition: str) -> Decisio
             stage=stage,
             at=turn.now,
             resolved=tree.resolved(node, turn.now),
-            blocklist=(*known.blocklist, *blocklist(turn)),
+            blocklist=(*known.blocklist, *in_force(turn.session, turn.now)),
             exceptions=known,
             conditions=tuple(_conditions(turn, release, stage)),
         ),

@@ -13,6 +13,8 @@ from policies.record import release_from_json
 from policies.release import Release
 from service.errors import Conflict
 from service.executor import facts, gates
+from service.executor.ancestry import learn
+from service.executor.blocking import decide_again
 from service.executor.ground import Ground
 from service.executor.transition import create_runs, enter
 from service.executor.turn import Turn, found
@@ -45,6 +47,8 @@ def submit(ground: Ground, pipeline: str, commit: str, actor: str) -> str:
         turn.session.flush()
         turn.log("release.created", release.id, None, commit=commit, changes=len(changes))
         create_runs(turn, release)
+    for name in learn(ground):
+        decide_again(ground, name, actor)
     return release.id
 
 

@@ -1,23 +1,22 @@
 """Taking over organizations, pipeline files and blocklist entries."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from sqlmodel import Session
 
 from policies.documents import DocumentError, Issue
 from policies.formats import Read, read_pipelines
 from policies.pipeline import Pipeline
-from policies.plain import instant_text
-from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, Refused
+from service.executor.ancestry import learn
 from service.executor.definitions import tree
 from service.executor.ground import Ground
+from service.executor.halting import halt_blocked
 from service.executor.linting import linted, node_of, store_lint
 from service.executor.schedules import follow
 from service.executor.transition import reconsider
 from service.executor.turn import keep
-from service.store.tables import BlocklistRow, OrganizationRow, PipelineRow, StageRow
+from service.store.tables import OrganizationRow, PipelineRow, StageRow
 
 
 def register_organization(ground: Ground, files: Mapping[str, str], actor: str) -> None:
@@ -32,11 +31,14 @@ def register_organization(ground: Ground, files: Mapping[str, str], actor: str) 
     with ground.engines.transaction() as session:
         now = ground.ports.clock.within(session)
         session.add(OrganizationRow(files=dict(files), at=now, actor=actor))
+    learn(ground)
     for name in ground.pipelines():
         with ground.turn(name, actor) as turn:
             turn.log("ruleset.activated")
             follow(turn)
             reconsider(turn)
+            # The files may name something on the blocklist that is on its way here.
+            halt_blocked(turn)
 
 
 def register_pipeline(ground: Ground, text: str, path: str, repository: str, actor: str) -> str:
@@ -60,20 +62,6 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
         if known:
             reconsider(turn)
     return pipeline.name
-
-
-def add_blocklist(ground: Ground, entry: BlocklistEntry, actor: str) -> list[str]:
-    """Add an entry and ask the gates of every release that waits; gives the pipelines asked."""
-    data = asdict(entry) | {"until": entry.until and instant_text(entry.until)}
-    with ground.engines.transaction() as session:
-        now = ground.ports.clock.within(session)
-        session.merge(BlocklistRow(id=entry.id, entry=data, added_by=actor, added_at=now))
-    asked = ground.pipelines()
-    for name in asked:
-        with ground.turn(name, actor) as turn:
-            turn.log("blocklist.changed", None, None, entry=entry.id, reason=entry.reason)
-            reconsider(turn)
-    return asked
 
 
 def _only_one(read: Read) -> Pipeline:

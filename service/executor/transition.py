@@ -61,6 +61,7 @@ def plan(turn: Turn, run: RunRow) -> Plan:
         good=good if good != release.digest else "",
         parallel=stage.parallel,
         back_on=_back_on(stage),
+        blocked=run.blocked,
     )
 
 

@@ -12,6 +12,7 @@ from policies.findings import Verdict
 from service.promotions.model import (
     Alarmed,
     Baked,
+    Blocked,
     Built,
     Effect,
     Entered,
@@ -57,6 +58,8 @@ def decide(state: State, event: Event, plan: Plan, progress: Progress = ()) -> N
             return _errored(state, event) if state in ACTING else None
         case Withdrawn():
             return _withdrawn(state, event, plan)
+        case Blocked():
+            return _blocked(state, event, plan)
         case _:
             assert_never(event)
 
@@ -108,6 +111,8 @@ def _deployed(event: Moved, plan: Plan, progress: Progress) -> Next:
     if failed:
         message = f"deployment to {failed.target} failed: {failed.message}"
         return _back(plan, message, failed.cause or "failure", log)
+    if plan.blocked:
+        return replace(_halted(plan.blocked, plan, log), progress=progress)
     if targets_now(plan, progress, Effect.DEPLOY):
         return _going_on(plan, progress, log)
     return _after_deploy(plan, log, deployed=True, progress=progress)
@@ -214,6 +219,23 @@ def _going_back(plan: Plan, message: str, cause: str, log: tuple[Log, ...]) -> N
         log=(*log, started),
         manual=f"rolled back by itself: {message}",
     )
+
+
+def _blocked(state: State, event: Blocked, plan: Plan) -> Next | None:
+    """Halt what customers have. A batch that runs ends first: ``plan.blocked`` halts after it.
+
+    Nothing goes back by itself: what was good before may be on the list too, so a person decides.
+    """
+    if state is State.BAKING:
+        log = Log("bake.ended", {"ok": False, "message": event.message})
+        return _halted(event.message, plan, (log,))
+    return _halted(event.message, plan, ()) if state is State.TESTING else None
+
+
+def _halted(message: str, plan: Plan, log: tuple[Log, ...]) -> Next:
+    proposal = "a rollback is proposed" if plan.good else "there is nothing to go back to"
+    told = f"halted: {message}; {proposal}"
+    return _ended(Outcome.FAILED, told, log, manual=told)
 
 
 def _withdrawn(state: State, event: Withdrawn, plan: Plan) -> Next | None:

@@ -62,6 +62,8 @@ class Plan:
     good: str
     parallel: int = 1
     back_on: frozenset[str] = frozenset({"failure", "deadline", "alarm"})
+    blocked: str = ""
+    """Why the release may not go on once the batch that runs has ended; empty where it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,14 @@ class Withdrawn:
     message: str
 
 
-Event = Entered | Built | Moved | Tested | Baked | Alarmed | Errored | Withdrawn
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The blocklist names the release now: it must not go on here."""
+
+    message: str
+
+
+Event = Entered | Built | Moved | Tested | Baked | Alarmed | Errored | Withdrawn | Blocked
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,14 @@ class Fenced(Exception):
     """A newer attempt owns the target; the caller must drop what it was doing."""
 
 
+class Unreadable(Exception):
+    """A repository cannot be asked now; the message says why."""
+
+
+class UnknownCommit(Unreadable):
+    """The repository was read, and a commit is not in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
     """Check out ``commit`` of ``repository``, run the build steps, store the artifact by digest."""

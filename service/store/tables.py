@@ -109,6 +109,8 @@ class RunRow(SQLModel, table=True):
     ended_at: datetime | None = _instant(null=True)
     still: bool = False
     decision: str = ""
+    blocked: str = ""
+    """Why the blocklist halts the run when the batch that runs has ended."""
 
 
 class StageRow(SQLModel, table=True):
@@ -223,11 +225,29 @@ class ExceptionRow(SQLModel, table=True):
 
 
 class BlocklistRow(SQLModel, table=True):
+    """One entry for ever; where two persons are asked for, the second one confirms each change."""
+
     __tablename__ = "blocklist"
     id: str = Field(primary_key=True)
     entry: dict[str, Any] = _json()
     added_by: str
     added_at: datetime = _instant()
+    state: str = "active"
+    confirmed_by: str = ""
+    removed_by: str = ""
+    removed_at: datetime | None = _instant(null=True)
+    removal: str = ""
+    """Why it was removed, or why somebody wants to remove it."""
+
+
+class AncestryRow(SQLModel, table=True):
+    """Whether a commit contains another one: asked of git once, and true for ever."""
+
+    __tablename__ = "ancestry"
+    repository: str = Field(primary_key=True)
+    ancestor: str = Field(primary_key=True)
+    commit: str = Field(primary_key=True)
+    contained: bool
 
 
 class BeatRow(SQLModel, table=True):

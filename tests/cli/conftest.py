@@ -1,12 +1,15 @@
 """Calling ``bakegate`` in a folder of its own, as a person would, and writing files for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from service.server import Server
+from service.settings import Settings
+from tests.service.executor.conftest import ORGANIZATION, PIPELINE
 
 #: A workflow whose only test cannot stop anything: one finding at ``block`` under ``recommended``.
 SOFT = """\
@@ -52,3 +55,16 @@ def soft(write: Callable[[str, str], Path]) -> Path:
     """A repository with the workflow that blocks, at its usual place."""
     write(".git/HEAD", "ref: refs/heads/main\n")
     return write(".github/workflows/deploy.yml", SOFT)
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A real service with one registered pipeline, named to the commands by the environment."""
+    server = Server(Settings(data_folder=tmp_path / "state", port=0))
+    server.executor.register_organization(ORGANIZATION, "tester")
+    server.executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
+    server.start()
+    server.serve_in_thread()
+    monkeypatch.setenv("BAKEGATE_URL", server.url)
+    yield server
+    server.stop()

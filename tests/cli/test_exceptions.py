@@ -1,16 +1,11 @@
 """Exceptions on the command line: files under review in a lint, and those of a running service."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
-
-from service.server import Server
-from service.settings import Settings
-from tests.service.executor.conftest import ORGANIZATION as CORNER
-from tests.service.executor.conftest import PIPELINE
 
 ORGANIZATION = """\
 schema: bakegate/organization/v1
@@ -41,19 +36,6 @@ def test_the_exceptions_of_the_organization_count_until_their_end(
     findings = json.loads(ended.stdout)["files"][0]["findings"]
     told = [(each["path"], each["line"], each["column"], each["rule"]) for each in findings]
     assert ("exceptions.yaml", 3, 10, "exemption-valid") in told
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A real service with one registered pipeline, named to the commands by the environment."""
-    server = Server(Settings(data_folder=tmp_path / "state", port=0))
-    server.executor.register_organization(CORNER, "tester")
-    server.executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
-    server.start()
-    server.serve_in_thread()
-    monkeypatch.setenv("BAKEGATE_URL", server.url)
-    yield server
-    server.stop()
 
 
 @pytest.mark.usefixtures("service")

@@ -30,6 +30,7 @@ Commands:
   rules      List every rule.
   ruleset    Say what holds for an organization, and who set it.
   exception  Ask for exemptions and opt-outs, and decide about them.
+  blocklist  Block bad packages, commits, artifacts and builders.
   window     Say when time is open for releases.
   schema     Print the JSON Schema of a file or message.
   sbom       List the packages inside a folder as CycloneDX.

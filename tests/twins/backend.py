@@ -9,8 +9,10 @@ from policies.documents import Issue
 from policies.formats import read_pipelines
 from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, NotFound, Refused
+from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
 from tests.twins.exceptions import MemoryExceptions
 from tests.twins.sights import NOW, decision, event, waits
@@ -25,6 +27,7 @@ class MemoryBackend:
         self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
         self.releases = {RELEASE.id: RELEASE}
         self.excepted = MemoryExceptions()
+        self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
         self.trouble = ""
         self.defect: Exception | None = None
@@ -107,9 +110,18 @@ class MemoryBackend:
         self._stage(pipeline, stage)
         self.written.append(("data", pipeline, stage, target, digest, positive, negative))
 
-    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> list[str]:
+    def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
         self.written.append(("blocklist", asdict(entry), actor))
-        return sorted(self.views)
+        return self.listed.add(entry, actor, sorted(self.views))
+
+    def confirm_blocklist(self, name: str, actor: str) -> Change:
+        return self.listed.confirm(name, actor, sorted(self.views))
+
+    def remove_blocklist(self, name: str, reason: str, actor: str) -> Change:
+        return self.listed.remove(name, reason, actor, sorted(self.views))
+
+    def blocklist(self) -> tuple[EntryView, ...]:
+        return tuple(self.listed.entries.values())
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         self.written.append(("request", wanted, actor))

@@ -84,9 +84,30 @@ def digest_of(commit: str) -> str:
 
 
 @dataclass
+class Valve:
+    """Lets effects of one stage wait until a test lets them go on."""
+
+    stage: str = ""
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def close(self, stage: str) -> None:
+        self.stage = stage
+        self.free.clear()
+
+    def open(self) -> None:
+        self.free.set()
+
+    def pass_through(self, stage: str) -> None:
+        """Return at once, or when the valve is opened; a test that forgets fails after 30 s."""
+        if stage == self.stage and not self.free.wait(30):
+            raise TimeoutError(stage)
+
+
+@dataclass
 class MemoryDeployer:
     """Hosts as entries of a table; replaces ``batch`` of them at each call."""
 
+    valve: Valve = field(default_factory=Valve)
     failing: set[str] = field(default_factory=set)
     placed: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     highest: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -97,6 +118,7 @@ class MemoryDeployer:
 
     def advance(self, order: DeployOrder) -> DeployProgress:
         place = (order.pipeline, order.stage, order.target)
+        self.valve.pass_through(order.stage)
         with self.lock:
             if order.epoch < self.highest.get(place, 0):
                 raise Fenced(order.key)
@@ -135,8 +157,10 @@ class MemoryTester:
 
     failing: set[tuple[str, str]] = field(default_factory=set)
     done: dict[str, TestResult] = field(default_factory=dict)
+    valve: Valve = field(default_factory=Valve)
 
     def run(self, order: TestOrder) -> TestResult:
+        self.valve.pass_through(order.stage)
         if order.key not in self.done:
             self.done[order.key] = self._run(order)
         return self.done[order.key]

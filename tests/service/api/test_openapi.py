@@ -9,7 +9,9 @@ from tests.twins.client import Client
 ENDPOINTS = {
     "/healthz": {"get"},
     "/readyz": {"get"},
-    "/v1/blocklist": {"post"},
+    "/v1/blocklist": {"get", "post"},
+    "/v1/blocklist/{name}/confirm": {"post"},
+    "/v1/blocklist/{name}/remove": {"post"},
     "/v1/data-points": {"post"},
     "/v1/decisions/{name}": {"get"},
     "/v1/exceptions": {"get", "post"},

@@ -74,6 +74,23 @@ def test_a_blocklist_entry_names_the_pipelines_that_were_asked(
     )
 
 
+def test_an_entry_is_listed_and_removed(client: Client) -> None:
+    client.post("/v1/blocklist", json=ENTRY | {"builder": "https://ci.example/old"})
+    again = client.post("/v1/blocklist", json=ENTRY | {"builder": "https://ci.example/old"})
+    assert again.status_code == 409
+    removed = client.post("/v1/blocklist/bl-1/remove", json={"reason": "a new key is in place"})
+    assert removed.json()["state"] == "removed"
+    (entry,) = client.get("/v1/blocklist").json()["entries"]
+    assert (entry["entry"]["builder"], entry["state"], entry["removed_by"], entry["removal"]) == (
+        "https://ci.example/old",
+        "removed",
+        "ada",
+        "a new key is in place",
+    )
+    assert client.post("/v1/blocklist/bl-1/confirm").status_code == 409
+    assert client.post("/v1/blocklist/bl-9/remove", json={"reason": "x"}).status_code == 404
+
+
 def test_an_organization_is_replaced(client: Client, backend: MemoryBackend) -> None:
     files = {"organization.yaml": "schema: bakegate/organization/v1\nname: retail\n"}
     assert client.put("/v1/organization", json={"files": files}).status_code == 204
@@ -146,6 +163,7 @@ def test_automatic_without_a_reason_is_a_conflict(client: Client, backend: Memor
         ("POST /v1/releases", {"pipeline": "a", "commit": "HEAD"}, "body.commit"),
         ("POST /v1/blocklist", ENTRY, "body"),
         ("POST /v1/blocklist", ENTRY | {"package": "p", "digest": DIGEST}, "body"),
+        ("POST /v1/blocklist/bl-1/remove", {}, "body.reason"),
         ("PUT /v1/organization", {"files": {}}, "body.files"),
         ("PUT /v1/pipelines/a", FILE | {"text": ""}, "body.text"),
         ("POST /v1/pipelines/a/stages/b/transition", {"mode": "off", "reason": ""}, "body.mode"),

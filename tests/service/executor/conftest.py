@@ -109,14 +109,29 @@ class Field:
         """Let time pass in steps of five seconds, with traffic on everything that runs."""
         for _ in range(seconds // 5):
             self.clock.move(timedelta(seconds=5))
-            for (pipeline, stage, target), hosts in list(self.deployer.placed.items()):
-                if stage != "beta" and positive + negative:
-                    for digest in {each for each in hosts if each}:
-                        self.executor.record_data_points(
-                            pipeline, stage, target, digest, positive, negative
-                        )
+            self.traffic(positive, negative)
             self.executor.sweep.once()
             self.settle()
+
+    def until(self, name: str, stage: str, state: str, *, seconds: int = 0) -> None:
+        """Wait for a state in which an effect is under way, letting so much time pass with it."""
+        end = time.monotonic() + 30
+        while self.state(name, stage) != state and time.monotonic() < end:
+            if seconds:
+                self.clock.move(timedelta(seconds=seconds))
+                self.traffic(20, 0)
+                self.executor.sweep.once()
+            time.sleep(0.02)
+        assert self.state(name, stage) == state
+
+    def traffic(self, positive: int, negative: int) -> None:
+        """Answers of everything that runs in production."""
+        for (pipeline, stage, target), hosts in list(self.deployer.placed.items()):
+            if stage != "beta" and positive + negative:
+                for digest in {each for each in hosts if each}:
+                    self.executor.record_data_points(
+                        pipeline, stage, target, digest, positive, negative
+                    )
 
     def release(self, name: str) -> ReleaseView:
         return self.executor.release(name)

@@ -1,0 +1,44 @@
+"""The stored blocklist as the values that gates read."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from policies.plain import instant_text, parse_instant
+from policies.rule import BlocklistEntry
+from service.promotions.blocklist import IN_FORCE, State
+from service.store.tables import AncestryRow, BlocklistRow
+
+
+def in_force(session: Session, now: datetime) -> tuple[BlocklistEntry, ...]:
+    """The entries that block now; an entry with an end holds until then."""
+    entries = (entry(each) for each in rows(session) if State(each.state) in IN_FORCE)
+    return tuple(each for each in entries if each.until is None or each.until > now)
+
+
+def rows(session: Session) -> list[BlocklistRow]:
+    """Every entry that there ever was, in the order of the ids."""
+    return list(session.exec(select(BlocklistRow).order_by(BlocklistRow.id)))
+
+
+def entry(row: BlocklistRow) -> BlocklistEntry:
+    until = row.entry.get("until")
+    return BlocklistEntry(**(row.entry | {"until": parse_instant(until) if until else None}))
+
+
+def plain(given: BlocklistEntry) -> Mapping[str, Any]:
+    """An entry as it is stored."""
+    return asdict(given) | {"until": given.until and instant_text(given.until)}
+
+
+def ancestors(session: Session, repository: str, commit: str) -> tuple[tuple[str, bool], ...]:
+    """What is known of a commit: others, and whether it contains them."""
+    asked = (
+        select(AncestryRow)
+        .where(AncestryRow.repository == repository, AncestryRow.commit == commit)
+        .order_by(col(AncestryRow.ancestor))
+    )
+    return tuple((each.ancestor, each.contained) for each in session.exec(asked))
