@@ -27,9 +27,13 @@ _TESTS: Final = {
 #: Kinds that a workflow of no telling name may well hold, and those that a build may.
 _COMMON: Final = frozenset({"unit", "integration", "lint"})
 _BUILT: Final = frozenset({"unit"})
+#: What asks a deployed version; unit tests and linters run before.
+_LATE: Final = frozenset({"integration"})
 _SLICES: Final = frozenset({"canary", "onebox"})
 #: Strategies of an engine that reach a part of customers first.
 _SLICING: Final = frozenset({"canary", "linear", "one-box"})
+#: Tools whose second colour cannot be tried before the switch: they replace everything at once.
+_AT_ONCE: Final = frozenset({"spinnaker"})
 #: Commands and switches that ask a monitoring system something, so that a job stops on its answer.
 _METRICS: Final = re.compile(
     r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci"
@@ -77,15 +81,16 @@ def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _bakes(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    """Every wait of known length, once: those inside of a stage, then the bake of the whole."""
-    told: set[int] = set()
-    for stage in pipeline.stages:
-        waits = [step.timeout for step in stage.steps if _waits(step)]
-        for time in (*waits, *((stage.bake.time,) if stage.bake else ())):
-            if time.known and time.value and time.span.line not in told:
-                told.add(time.span.line)
-                seconds = int(time.value.total_seconds())
-                yield {"stage": stage.name, "seconds": seconds, "line": time.span.line}
+    """Every wait of known length after a deployment, and bakes that are not made of such waits."""
+    deploying = pipeline.bits(stage for stage in pipeline.stages if stage.deploy)
+    after = [each for each in pipeline.stages if each.deploy or pipeline.above(each) & deploying]
+    waits = [(stage, step.timeout) for stage in after for step in stage.steps if _waits(step)]
+    told = {time.span for _, time in waits}
+    bakes = [(each, each.bake.time) for each in pipeline.stages if each.bake]
+    for stage, time in (*(each for each in bakes if each[1].span not in told), *waits):
+        if time.known and time.value:
+            seconds = int(time.value.total_seconds())
+            yield {"stage": stage.name, "seconds": seconds, "line": time.span.line}
 
 
 def _waits(step: Step) -> bool:
@@ -158,7 +163,8 @@ def _head(stage: Stage) -> tuple[Step, ...]:
 
 def _tests(pipeline: Pipeline, goals: list[Stage]) -> dict[str, Answer]:
     before = _before(pipeline, goals)
-    found = {name: _test(name, kinds, before) for name, kinds in _TESTS.items()}
+    late = frozenset(id(step) for step in _late(pipeline))
+    found = {name: _test(name, kinds, before, late) for name, kinds in _TESTS.items()}
     if found["unit"]["value"] == "no" and _elsewhere(pipeline.complete):
         # Of what another file brings in or stands around this one, unit tests are what all have.
         found["unit"] = _unknown(pipeline.complete.span.line)
@@ -176,20 +182,34 @@ def _smokes(pipeline: Pipeline, goals: list[Stage]) -> Iterator[Step]:
             yield from (step for step in stage.steps if step.kind.value is StepKind.SMOKE)
 
 
-def _test(name: str, kinds: frozenset[StepKind], before: Iterable[Step]) -> Answer:
+def _late(pipeline: Pipeline) -> Iterator[Step]:
+    """Steps that run when something is deployed already."""
+    deploying = pipeline.bits(stage for stage in pipeline.stages if stage.deploy)
+    for stage in pipeline.stages:
+        if pipeline.above(stage) & deploying:
+            yield from stage.steps
+        else:
+            yield from stage.steps[len(_head(stage)) :] if stage.deploy else ()
+
+
+def _test(
+    name: str, kinds: frozenset[StepKind], before: Iterable[Step], late: frozenset[int]
+) -> Answer:
     hidden: Step | None = None
     for step in before:
         if step.kind.value in kinds:
             return _yes(step.name.span.line)
-        if not step.kind.known and name in _likely(step):
+        if not step.kind.known and name in _likely(step, late=id(step) in late):
             hidden = hidden or step
     return _unknown(hidden.kind.span.line) if hidden else _no()
 
 
-def _likely(step: Step) -> frozenset[str]:
+def _likely(step: Step, *, late: bool) -> frozenset[str]:
     """What a step that is not seen may well test."""
     texts = (str(step.name.value), step.uses.or_else(None) or "")
-    return _BUILT if StepKind.BUILD in map(named, texts) else _COMMON
+    if StepKind.BUILD in map(named, texts):
+        return _BUILT
+    return _LATE if late else _COMMON
 
 
 def _approval(pipeline: Pipeline, goals: list[Stage], before: Iterable[Step]) -> Answer:
@@ -207,7 +227,7 @@ def _approval(pipeline: Pipeline, goals: list[Stage], before: Iterable[Step]) ->
             return _yes(stage.transition.span.line)
     for step in before:
         # A step that waits for a person stops a release only where a tool makes it wait.
-        if step.kind.value is StepKind.APPROVAL and step.uses.value:
+        if step.kind.value is StepKind.APPROVAL and step.uses.value and not step.soft.value:
             return _yes(step.name.span.line)
     return hidden
 
@@ -254,8 +274,6 @@ def _calls_away(stage: Stage) -> bool:
 def _windows(pipeline: Pipeline) -> Answer:
     if pipeline.windows.known and pipeline.windows.value:
         return _yes(pipeline.windows.span.line)
-    if pipeline.windows.provenance is Provenance.DECLARED and not pipeline.windows.known:
-        return _unknown(pipeline.windows.span.line)
     for stage in pipeline.stages:
         if stage.windows:
             return _yes(stage.windows[0].span.line)
@@ -290,7 +308,7 @@ def _slices(pipeline: Pipeline, goals: list[Stage]) -> Answer:
     if parts["value"] != "yes":
         for stage in _chained(pipeline, goals):
             return _yes(stage.span.line)
-        for stage in goals:
+        for stage in goals if pipeline.format not in _AT_ONCE else ():
             if stage.deploy and _two_colours(stage):
                 return _yes(stage.span.line)
     return parts
@@ -315,8 +333,8 @@ def _parts(goals: list[Stage]) -> Answer:
 
 
 def _named_slice(stage: Stage) -> bool:
-    """Whether a name says canary, where no strategy says what it really is."""
-    if stage.deploy is None or stage.deploy.strategy.known:
+    """Whether a name says canary, where the engine does not say which shares it moves."""
+    if stage.deploy is None or stage.deploy.exposures.known:
         return False
     return bool(_SLICES & {*words(stage.name), *words(stage.environment)})
 

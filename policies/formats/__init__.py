@@ -12,6 +12,7 @@ from policies.formats import (
     flagger,
     github_actions,
     gitlab_ci,
+    spinnaker,
 )
 from policies.formats.files import File, Files, Refused
 from policies.formats.follower import Follower
@@ -39,6 +40,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     argo_rollouts.FORMAT,
     flagger.FORMAT,
     gitlab_ci.FORMAT,
+    spinnaker.FORMAT,
 )
 
 

@@ -138,3 +138,55 @@ def test_what_the_file_points_to_is_unknown_and_what_it_cannot_hold_is_no() -> N
     files = "ActionTypeId: {Category: Deploy, Provider: S3}"
     (found,) = message(template(files))["pipelines"]
     assert found["automatic_rollback"] == {"value": "no", "line": None}
+
+
+def test_a_pipeline_of_spinnaker() -> None:
+    (found,) = message((GOLDEN / "shop.spinnaker.json").read_bytes())["pipelines"]
+    assert [(each["stage"], each["kind"]) for each in found["deploys"]] == [
+        ("Staging", "preprod"),
+        ("Canary", "prod"),
+        ("Prod", "prod"),
+    ]
+    tests = found["tests_before_production"]
+    assert tests["unit"] == {"value": "unknown", "line": 18}
+    assert tests["integration"] == {"value": "yes", "line": 48}
+    assert (tests["lint"]["value"], tests["load"]["value"]) == ("no", "no")
+    assert tests["canary"]["value"] == "yes"
+    assert found["approval_before_production"] == {"value": "yes", "line": 55}
+    assert found["alarm_gating"] == {"value": "yes", "line": 83}
+    assert found["time_window"] == {"value": "yes", "line": 74}
+    assert found["automatic_rollback"] == {"value": "yes", "line": 69}
+    assert found["bake"] == [
+        {"stage": "Judge", "seconds": 9000, "line": 86},
+        {"stage": "Settle", "seconds": 600, "line": 95},
+    ]
+
+
+RED_BLACK = """{"application": "a", "name": "p", "stages": [
+  {"type": "deploy", "name": "Prod", "clusters": [{"strategy": "redblack"}]},
+  {"type": "wait", "name": "a little", "waitTime": 60}, {"type": "wait", "waitTime": 90}]}"""
+
+
+def test_red_black_replaces_everything_at_once() -> None:
+    (found,) = message(RED_BLACK.encode())["pipelines"]
+    assert found["progressive_exposure"] == {"value": "no", "line": None}
+    assert found["tests_before_production"]["canary"] == {"value": "no", "line": None}
+
+
+ROLLOUT = """apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: shop-canary, namespace: shop}
+spec:
+  strategy:
+"""
+
+
+def test_a_rollout_says_what_its_strategy_does() -> None:
+    rolling = message(f"{ROLLOUT}    canary: {{}}\n".encode())["pipelines"][0]
+    assert rolling["progressive_exposure"] == {"value": "no", "line": None}
+    colours = "    blueGreen: {prePromotionAnalysis: {templates: [{templateName: smoke}]}}\n"
+    (found,) = message(f"{ROLLOUT}{colours}".encode())["pipelines"]
+    assert found["progressive_exposure"] == {"value": "yes", "line": 3}
+    assert found["tests_before_production"]["canary"] == {"value": "no", "line": None}
+    assert (found["alarm_gating"]["value"], found["automatic_rollback"]["value"]) == ("yes", "yes")
+    assert found["tests_before_production"]["unit"] == {"value": "no", "line": None}

@@ -1,0 +1,168 @@
+"""What a deploying Spinnaker stage says of its deployment: clusters, inline manifests, strategies.
+
+Red/black starts a full copy beside the running one and switches at once; rolling red/black moves
+shares of the traffic. What manifests of artifacts say stands in those artifacts.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from policies.classify import environment, words
+from policies.facts import Fact, Provenance, elsewhere, unknown
+from policies.fields import texts
+from policies.findings import Span
+from policies.formats.kubernetes import at, group, listed, on, place, pod_of, whole, word
+from policies.formats.spinnaker_steps import Node, timeout_of
+from policies.formats.unsaid import unsaid_deploy
+from policies.pipeline import Deploy, StageKind, Target
+from policies.source import Mapping
+
+_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"})
+#: Strategies of server groups and of Kubernetes traffic management in our words.
+_STRATEGIES: Final = {
+    "redblack": "blue-green",
+    "bluegreen": "blue-green",
+    "highlander": "blue-green",
+    "rollingredblack": "linear",
+    "monitored": "canary",
+    "rollingpush": "rolling",
+}
+#: Names under which a slice of production runs beside the rest.
+_SLICES: Final = frozenset({"canary", "baseline"})
+_WHOLE: Final = 100
+Kind = Fact[StageKind | None]
+
+
+def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
+    """What a stage deploys to. An account is shared by many environments, so it counts last."""
+    where = _location(node.node)
+    for hint, confidence in (
+        (node.name, 0.85),
+        *((stack, 0.75) for stack in _stacks(node.node)),
+        (where, 0.75),
+        (pipeline, 0.7),
+    ):
+        found = environment(hint)
+        if found:
+            return Fact(found, node.span, Provenance.INFERRED, confidence), where or hint
+    if _SLICES & set(words(node.name)):
+        # A canary is compared with what customers use.
+        return Fact(StageKind.PROD, node.span, Provenance.INFERRED, 0.7), where
+    for account in _accounts(node.node):
+        found = environment(account)
+        if found:
+            return Fact(found, node.span, Provenance.INFERRED, 0.6), where or account
+    note = "neither its name nor its cluster says which environment it deploys to"
+    return unknown(node.span, note), where
+
+
+def _clusters(node: Mapping) -> list[Mapping]:
+    one = group(node, "cluster")
+    return [*listed(node, "clusters"), *([one] if one else [])]
+
+
+def _stacks(node: Mapping) -> list[str]:
+    found = [word(each, key) for each in _clusters(node) for key in ("stack", "freeFormDetails")]
+    return [each for each in found if each]
+
+
+def _accounts(node: Mapping) -> list[str]:
+    found = (word(each, "account") for each in (node, *_clusters(node)))
+    return [each for each in found if each]
+
+
+def _location(node: Mapping) -> str:
+    for key in ("namespaceOverride", "namespace", "location"):
+        if word(node, key):
+            return word(node, key)
+    found = (word(each, "metadata", "namespace") for each in listed(node, "manifests"))
+    return next((each for each in found if each), "")
+
+
+def targets_of(node: Mapping) -> tuple[Target, ...]:
+    """The regions of a stage's clusters."""
+    regions: list[str] = []
+    for cluster in _clusters(node):
+        zones = group(cluster, "availabilityZones")
+        regions += zones.entries if zones else ()
+    return tuple(Target(each, each) for each in dict.fromkeys(regions))
+
+
+def deployment(node: Node) -> Deploy:
+    beyond: Fact[Any] = unknown(node.span, "Spinnaker does not say this here")
+    deploy = replace(
+        unsaid_deploy(node.span, node.type, beyond),
+        rollback_on=_rollback(node),
+        deadline=timeout_of(node),
+        on_deadline=Fact("abort", node.span),
+    )
+    return _with_manifest(node, _with_strategy(node, deploy))
+
+
+def _rollback(node: Node) -> Fact[frozenset[str] | None]:
+    for cluster in _clusters(node.node):
+        back = group(cluster, "rollback")
+        if back and on(back, "onFailure"):
+            return Fact(frozenset({"failure"}), back.entries["onFailure"].key.span)
+    if node.type == "pipeline":
+        return unknown(node.span, "the child pipeline says how it goes back")
+    return Fact(None, node.span)
+
+
+def _with_strategy(node: Node, deploy: Deploy) -> Deploy:
+    for found in (*_clusters(node.node), group(node.node, "trafficManagement", "options")):
+        name = word(found, "strategy")
+        if found is None or name not in _STRATEGIES:
+            continue
+        here = place(found, "strategy", node.span)
+        shares = _shares(found, name)
+        return replace(
+            deploy,
+            strategy=Fact(_STRATEGIES[name], here),
+            exposures=Fact(shares, here),
+            max_unavailable=Fact(0.0, here),
+        )
+    return deploy
+
+
+def _shares(cluster: Mapping, name: str) -> tuple[float, ...] | None:
+    """The shares of a rolling red/black, or of a monitored deployment."""
+    written = texts(at(cluster, "targetPercentages")) or tuple(
+        word(each, "percentage") for each in listed(cluster, "deploymentMonitor", "deploySteps")
+    )
+    if name not in ("rollingredblack", "monitored") or not written:
+        return None
+    shares = [
+        int(each) / _WHOLE for each in written if each.isdecimal() and len(each) <= len("100")
+    ]
+    return (*shares, *(() if shares and shares[-1] >= 1 else (1.0,)))
+
+
+def _with_manifest(node: Node, deploy: Deploy) -> Deploy:
+    """What a workload that stands in the stage itself says."""
+    for manifest in listed(node.node, "manifests"):
+        if word(manifest, "kind") in _WORKLOADS:
+            return _of_workload(manifest, deploy, node.span)
+    note = "the manifest or the image is an artifact that is named only"
+    return replace(deploy, artifact=elsewhere(node.span, note))
+
+
+def _of_workload(manifest: Mapping, deploy: Deploy, span: Span) -> Deploy:
+    spec = group(manifest, "spec") or Mapping(span, {})
+    settle = whole(spec, "minReadySeconds") or 0
+    pod = pod_of(group(spec, "template"), settle, span, "the pod template is not written here")
+    seconds = whole(spec, "progressDeadlineSeconds")
+    strategy = "recreate" if word(spec, "strategy", "type") == "Recreate" else "rolling"
+    here = place(spec, "strategy", span)
+    return replace(
+        deploy,
+        hosts=Fact(whole(spec, "replicas"), place(spec, "replicas", span)),
+        artifact=pod.artifact,
+        checks=pod.checks,
+        drain=pod.drain,
+        strategy=deploy.strategy if deploy.strategy.known else Fact(strategy, here),
+        deadline=deploy.deadline
+        if seconds is None
+        else Fact(timedelta(seconds=seconds), place(spec, "progressDeadlineSeconds", span)),
+    )
