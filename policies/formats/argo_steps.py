@@ -88,10 +88,12 @@ def _pause(node: Mapping) -> Step:
     if written is None or (isinstance(written, Scalar) and not written.text):
         return waiting(None, span)
     length = duration(written)
-    if length is not None:
-        return waiting(length, written.span if length else span)
-    hidden: Fact[timedelta | None] = unknown(written.span, "the duration is filled in elsewhere")
-    return _step("pause", Fact(StepKind.WAIT, span), "pause", hidden)
+    if length is not None and not length:
+        return waiting(None, span)
+    time: Fact[timedelta | None] = Fact(length, written.span)
+    if length is None:
+        time = unknown(written.span, "the duration is filled in elsewhere")
+    return _step("pause", Fact(StepKind.WAIT, span), "pause", time)
 
 
 def _step(name: str, kind: Fact[StepKind], uses: str, timeout: Fact[timedelta | None]) -> Step:

@@ -142,6 +142,7 @@ def _stage(
         else absent,
         configuration=placed(UNSAID, span),
         targets=_targets(main),
+        synthetics_known=False,
         windows=told.conditions.windows,
         environment=main.environment if main else "",
         mutex=Fact(Mutex(told.name, place.queue, place.queue_span), place.queue_span),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from policies.facts import UNSAID, Fact, Provenance, elsewhere, placed, unknown
 from policies.findings import Span
-from policies.formats.kubernetes import at, listed, on, place, word
+from policies.formats.kubernetes import listed, on, place, word
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug
 from policies.formats.spinnaker_stages import Graph, nodes_of
@@ -20,6 +20,10 @@ from policies.source import Mapping, Node, Scalar, Sequence, Source
 
 #: Kinds of triggers in our words; every other one is an event of another system.
 _STARTS: Final = {"cron": "schedule", "manual": "manual"}
+#: Types that take a version from where it runs already.
+_FINDS: Final = frozenset(
+    {"findami", "findimage", "findimagefromcluster", "findartifactfromexecution"}
+)
 _OF_TEMPLATE: Final = frozenset({"template", "config"})
 
 
@@ -133,6 +137,15 @@ def _complete(node: Mapping, span: Span) -> Fact[bool]:
         return elsewhere(span, "stages stand in the pipeline template that this one names")
     if not node.entries:
         return elsewhere(span, "these are stages of a pipeline that stands elsewhere")
+    for each in listed(node, "triggers"):
+        if word(each, "type") == "pipeline" and word(each, "enabled") != "false":
+            return unknown(
+                place(each, "type", span), "the pipeline that triggers this one is not in this file"
+            )
+    for each in listed(node, "stages"):
+        if word(each, "type").lower() in _FINDS:
+            note = "what was done to the version that it finds is not in this file"
+            return unknown(place(each, "type", span), note)
     return Fact(value=True, span=span)
 
 
@@ -151,21 +164,21 @@ def _origin(node: Mapping, span: Span) -> Origin:
     branches = tuple(branch for each in triggers if (branch := word(each, "branch")))
     slugs = (word(each, "slug") for each in triggers)
     here = place(node, "triggers", span)
+    nobody: Fact[Any] = unknown(
+        here, "without a trigger, people, other pipelines or the API start it"
+    )
     return Origin(
         repository=Fact(next((each for each in slugs if each), None), here),
         branches=Fact(branches, here)
         if branches
         else unknown(here, "triggers name events of other systems, not branches"),
-        start=Fact(starts or ("manual",), here),
+        start=Fact(starts, here) if starts else nobody,
     )
 
 
 def _artifact(node: Mapping, span: Span) -> Fact[str | None]:
-    for each in listed(node, "expectedArtifacts"):
-        found = at(each, "defaultArtifact", "reference") or at(each, "matchArtifact", "name")
-        if isinstance(found, Scalar) and found.text:
-            return Fact(found.text, found.span)
-    return unknown(span, "the artifact comes with the trigger or from a stage")
+    here = place(node, "expectedArtifacts", span)
+    return elsewhere(here, "the artifact is built by another system, which triggers this one")
 
 
 def _notifies(node: Mapping, span: Span) -> Fact[tuple[str, ...] | None]:

@@ -44,4 +44,6 @@ def analysis(name: str, node: Mapping, span: Span, *, soft: bool) -> Analysis:
         # Kayenta compares the canary with a baseline that is started beside it.
         baseline="concurrent" if word(node, "analysisType") != "retrospective" else "historical",
         dry_run=("*",) if soft else (),
+        # It is a stage of its own, which ends with its analysis.
+        background=True,
     )

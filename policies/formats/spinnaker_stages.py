@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.facts import UNSAID, Fact, Provenance, placed, unknown
+from policies.facts import UNSAID, Fact, Provenance, elsewhere, placed, unknown
 from policies.fields import texts
 from policies.findings import Span
 from policies.formats.kubernetes import at, word
@@ -115,15 +115,16 @@ class Graph:
             if deploys
             else absent,
             bake=self._bake(node, after),
-            bake_known=Fact(value=True, span=node.span),
+            bake_known=_bake_known(node),
             transition=Fact("manual", judges.span) if judges else Fact("automatic", node.span),
             approvals=Fact(_approvals(judges), judges.span) if judges else absent,
             configuration=placed(UNSAID, node.span),
+            synthetics_known=False,
             targets=targets_of(node.node) if deploys else (),
             windows=windows_of(node.node),
             environment=where,
             mutex=self.mutex,
-            analyses=Fact(tuple(self._analyses(after)) or None, node.span),
+            analyses=Fact(tuple(self._analyses([index, *after])) or None, node.span),
         )
 
     def _judgment(self, index: int) -> Node | None:
@@ -171,6 +172,13 @@ class Graph:
             node, step = self.nodes[number], self.steps[number]
             if node.type.lower() in _CANARIES:
                 yield analysis(node.name, node.node, node.span, soft=bool(step.soft.value))
+
+
+def _bake_known(node: Node) -> Fact[bool]:
+    """A child pipeline may wait inside."""
+    if node.type == "pipeline":
+        return elsewhere(node.span, "the child pipeline is not in this file")
+    return Fact(value=True, span=node.span)
 
 
 def _deploys(step: Step) -> bool:

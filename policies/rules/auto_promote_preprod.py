@@ -70,6 +70,7 @@ from policies.steps import (
     last_stops,
     named,
     not_applicable,
+    note,
     unclear,
     whole,
 )
@@ -126,6 +127,10 @@ def _by_hand(stage: Stage, params: AutoPromotePreprod) -> Iterator[Problem]:
     if people:
         span, _, _ = people[0]
         told = listed(dict.fromkeys(words for _, words, _ in people))
+        if not stage.kind.known:
+            message = f"{stage.name} waits for people: {told}; whether it is before production"
+            yield unclear(span, where, f"{message} cannot be told: {note(stage)}")
+            return
         yield Problem(
             span,
             where,

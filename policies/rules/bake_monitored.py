@@ -118,9 +118,16 @@ def _timers(pipeline: Pipeline) -> list[tuple[Stage, Step]]:
     prod = pipeline.bits(pipeline.prod)
     for stage in pipeline.stages:
         between = pipeline.above(stage) & prod and pipeline.below(stage) & prod
-        if stage.is_prod or between:
+        if (stage.is_prod or between) and not _watched(stage):
             found += [(stage, step) for step in stage.steps if has_kind(step, {StepKind.WAIT})]
     return found
+
+
+def _watched(stage: Stage) -> bool:
+    """Whether something is measured for as long as the stage lasts, its waits included."""
+    if stage.bake and stage.bake.alarms.or_else(None):
+        return True
+    return any(each.background for each in stage.analyses.or_else(None) or ())
 
 
 def _blind(stage: Stage, step: Step) -> Problem:

@@ -60,6 +60,7 @@ from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
+from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
 from policies.phrases import short
@@ -142,9 +143,13 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
+    if _built_elsewhere(pipeline, steps):
+        result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
         message = f"whether unit tests run before {artifact} is published cannot be told"
-        if units.unclear:
+        if _built_elsewhere(pipeline, steps):
+            message += f": {pipeline.artifact.note}"
+        elif units.unclear:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
             message += f": {why or named(units.unclear[:1]) + ' is defined elsewhere'}"
     place = _place(pipeline, point)
@@ -153,6 +158,13 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
         "if it exists under another name, label it in bakegate.yaml."
     )
     yield Problem(place.span, f"stages/{place.name}", message, fix, result, maybe or guessed(point))
+
+
+def _built_elsewhere(pipeline: Pipeline, steps: list[Step]) -> bool:
+    """Whether the file says that what it deploys comes from another system, and builds nothing."""
+    artifact = pipeline.artifact
+    away = not artifact.known and artifact.provenance is Provenance.DECLARED
+    return away and not any(has_kind(step, {StepKind.BUILD}) for step in steps)
 
 
 def _place(pipeline: Pipeline, point: Stage) -> Stage:

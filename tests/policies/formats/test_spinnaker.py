@@ -55,7 +55,8 @@ def test_head(pipeline: Pipeline) -> None:
     assert pipeline.origin.start.value == ("push",)
     assert pipeline.origin.branches.value == ("main",)
     assert pipeline.notifies.value == ("shop-alerts",)
-    assert pipeline.artifact.value == "registry.example/shop"
+    assert not pipeline.artifact.known
+    assert pipeline.artifact.span.line == 6
     mutex = stage(pipeline, "Prod").mutex.value
     assert mutex
     assert mutex.queue is Queue.LATEST
@@ -207,6 +208,19 @@ def test_stages_alone_belong_to_a_pipeline_elsewhere() -> None:
     found = one([{"type": "deploy", "refId": "1", "name": "Prod"}])
     assert (found.name, found.complete.known) == ("spinnaker-shop", False)
     assert found.span.line == 1
+
+
+def test_what_another_pipeline_did_before_cannot_be_seen() -> None:
+    after = one(line(triggers=[{"type": "pipeline", "enabled": True}]))
+    assert after.complete.note == "the pipeline that triggers this one is not in this file"
+    found = one(line({"type": "findImage", "refId": "1"}))
+    assert (found.complete.known, found.complete.span.line) == (False, 1)
+    assert one(line(triggers=[{"type": "pipeline", "enabled": False}])).complete.known
+
+
+def test_without_a_trigger_nobody_says_what_starts_it() -> None:
+    assert not one(line()).origin.start.known
+    assert one(line(triggers=[{"type": "cron"}])).origin.start.value == ("schedule",)
 
 
 def test_a_pipeline_of_a_template_is_not_whole() -> None:
