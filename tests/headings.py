@@ -15,6 +15,8 @@ H, M, L, OBSERVE, WARN, BLOCK = (
 #: Number, severity and the two levels of the headings of the catalogue.
 HEADINGS: Final = {
     "alarm-block": (36, H, BLOCK, BLOCK),
+    "alarm-coverage": (26, M, OBSERVE, WARN),
+    "analysis-enforced": (27, H, WARN, BLOCK),
     "artifact-blocklist": (40, H, BLOCK, BLOCK),
     "auto-build": (48, M, WARN, WARN),
     "auto-promote-preprod": (49, M, WARN, WARN),
@@ -49,4 +51,5 @@ HEADINGS: Final = {
     "unit-tests": (9, H, WARN, BLOCK),
     "vuln-threshold": (62, M, WARN, BLOCK),
     "window-headroom": (38, L, OBSERVE, WARN),
+    "wave-growth": (32, H, WARN, BLOCK),
 }

@@ -5,6 +5,8 @@ from typing import Final
 from policies.rule import AnyRule
 from policies.rules import (
     alarm_block,
+    alarm_coverage,
+    analysis_enforced,
     artifact_blocklist,
     auto_build,
     auto_promote_preprod,
@@ -39,10 +41,13 @@ from policies.rules import (
     unit_tests,
     vuln_threshold,
     window_headroom,
+    wave_growth,
 )
 
 CATALOGUE: Final[tuple[AnyRule, ...]] = (
     alarm_block.RULE,
+    alarm_coverage.RULE,
+    analysis_enforced.RULE,
     artifact_blocklist.RULE,
     auto_build.RULE,
     auto_promote_preprod.RULE,
@@ -77,6 +82,7 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     unit_tests.RULE,
     vuln_threshold.RULE,
     window_headroom.RULE,
+    wave_growth.RULE,
 )
 
 _BY_ID: Final = {each.id: each for each in CATALOGUE}
