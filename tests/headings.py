@@ -31,6 +31,7 @@ HEADINGS: Final = {
     "evidence-matches-artifact": (19, H, WARN, BLOCK),
     "exemption-valid": (68, M, BLOCK, BLOCK),
     "failure-reason": (70, L, OBSERVE, WARN),
+    "fault-domain-isolation": (33, H, WARN, BLOCK),
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "integration-tests": (11, H, WARN, BLOCK),
     "min-data-points": (28, H, OBSERVE, BLOCK),
