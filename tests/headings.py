@@ -26,6 +26,7 @@ HEADINGS: Final = {
     "bake-time": (29, H, WARN, BLOCK),
     "canary-first": (24, H, WARN, BLOCK),
     "code-reviewed": (66, H, WARN, BLOCK),
+    "config-via-pipeline": (46, M, OBSERVE, WARN),
     "emergency-backfill": (45, M, WARN, BLOCK),
     "error-budget": (43, M, OBSERVE, WARN),
     "evidence-matches-artifact": (19, H, WARN, BLOCK),

@@ -214,8 +214,8 @@ def _complaints(
                 f"{params.max_growth:.4g} times as much is asked"
             ),
             (
-                f"Wave {wave.number} is {wave.share / reached:.3g}x everything tested so far. Insert "
-                f"a wave of about {fit} {'target' if fit == 1 else 'targets'}."
+                f"Wave {wave.number} is {wave.share / reached:.3g}x everything tested so far. "
+                f"Insert a wave of about {fit} {'target' if fit == 1 else 'targets'}."
             ),
         )
     if reached and wave.share > params.last_wave_max + _NEAR:
