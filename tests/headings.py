@@ -4,10 +4,11 @@ from typing import Final
 
 from policies.findings import Enforcement, Severity
 
-H, M, L, OBSERVE, WARN, BLOCK = (
+H, M, L, OFF, OBSERVE, WARN, BLOCK = (
     Severity.HIGH,
     Severity.MEDIUM,
     Severity.LOW,
+    Enforcement.OFF,
     Enforcement.OBSERVE,
     Enforcement.WARN,
     Enforcement.BLOCK,
@@ -36,12 +37,14 @@ HEADINGS: Final = {
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "integration-tests": (11, H, WARN, BLOCK),
     "min-data-points": (28, H, OBSERVE, BLOCK),
+    "no-manual-prod-gate": (50, L, OBSERVE, OBSERVE),
     "no-soft-fail-tests": (18, H, WARN, BLOCK),
     "oncall-reachable": (44, M, OBSERVE, WARN),
     "override-justified": (41, H, BLOCK, BLOCK),
     "owner-declared": (65, H, WARN, BLOCK),
     "pipeline-only-changes": (8, H, OBSERVE, WARN),
     "preprod-stage": (15, H, WARN, BLOCK),
+    "prod-approval": (47, H, OFF, OFF),
     "rollback-on-alarm": (25, H, WARN, BLOCK),
     "rolled-back-revision": (42, H, WARN, BLOCK),
     "sbom-present": (61, M, WARN, BLOCK),
@@ -52,6 +55,6 @@ HEADINGS: Final = {
     "two-phase-change": (22, H, WARN, BLOCK),
     "unit-tests": (9, H, WARN, BLOCK),
     "vuln-threshold": (62, M, WARN, BLOCK),
-    "window-headroom": (38, L, OBSERVE, WARN),
     "wave-growth": (32, H, WARN, BLOCK),
+    "window-headroom": (38, L, OBSERVE, WARN),
 }

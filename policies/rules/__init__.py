@@ -26,12 +26,14 @@ from policies.rules import (
     health_check_after_deploy,
     integration_tests,
     min_data_points,
+    no_manual_prod_gate,
     no_soft_fail_tests,
     oncall_reachable,
     override_justified,
     owner_declared,
     pipeline_only_changes,
     preprod_stage,
+    prod_approval,
     rollback_on_alarm,
     rolled_back_revision,
     sbom_present,
@@ -42,8 +44,8 @@ from policies.rules import (
     two_phase_change,
     unit_tests,
     vuln_threshold,
-    window_headroom,
     wave_growth,
+    window_headroom,
 )
 
 CATALOGUE: Final[tuple[AnyRule, ...]] = (
@@ -69,12 +71,14 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     health_check_after_deploy.RULE,
     integration_tests.RULE,
     min_data_points.RULE,
+    no_manual_prod_gate.RULE,
     no_soft_fail_tests.RULE,
     oncall_reachable.RULE,
     override_justified.RULE,
     owner_declared.RULE,
     pipeline_only_changes.RULE,
     preprod_stage.RULE,
+    prod_approval.RULE,
     rollback_on_alarm.RULE,
     rolled_back_revision.RULE,
     sbom_present.RULE,
@@ -85,8 +89,8 @@ CATALOGUE: Final[tuple[AnyRule, ...]] = (
     two_phase_change.RULE,
     unit_tests.RULE,
     vuln_threshold.RULE,
-    window_headroom.RULE,
     wave_growth.RULE,
+    window_headroom.RULE,
 )
 
 _BY_ID: Final = {each.id: each for each in CATALOGUE}

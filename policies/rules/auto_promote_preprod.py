@@ -56,11 +56,10 @@ on orchestration. That testing by hand is workable while a system is small is sa
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
-from policies.findings import Enforcement, Problem, Severity, Span
-from policies.phrases import listed
-from policies.pipeline import Pipeline, Stage, StageKind, StepKind
+from policies.by_hand import BY_HAND, holds, told, unseen
+from policies.findings import Enforcement, Problem, Severity
+from policies.pipeline import Pipeline, Stage, StageKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     deploys,
@@ -68,7 +67,6 @@ from policies.steps import (
     has_kind,
     incomplete,
     last_stops,
-    named,
     not_applicable,
     note,
     unclear,
@@ -85,9 +83,6 @@ class AutoPromotePreprod(Params):
         stricter=Stricter.SUBSET,
         allowed=("exploratory-nonblocking",),
     )
-
-
-_BY_HAND: Final = frozenset({StepKind.APPROVAL, StepKind.MANUAL_TEST})
 
 
 def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
@@ -118,44 +113,24 @@ def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
 
 def _by_hand(stage: Stage, params: AutoPromotePreprod) -> Iterator[Problem]:
     where = f"stages/{stage.name}/transition"
-    steps = [step for step in stage.steps if has_kind(step, _BY_HAND)]
+    steps = [step for step in stage.steps if has_kind(step, BY_HAND)]
     if "exploratory-nonblocking" in params.allow_manual:
         steps = [step for step in steps if not step.soft.known or not step.soft.value]
-    people = list(_people(stage))
-    if steps:
-        people.append((steps[0].name.span, named(steps), steps[0].kind.inferred))
-    if people:
-        span, _, _ = people[0]
-        told = listed(dict.fromkeys(words for _, words, _ in people))
-        if not stage.kind.known:
-            message = f"{stage.name} waits for people: {told}; whether it is before production"
-            yield unclear(span, where, f"{message} cannot be told: {note(stage)}")
-            return
-        yield Problem(
-            span,
-            where,
-            f"{stage.name} waits for people before production: {told}",
-            f"Encode the check behind {told} as a test, and keep exploration off the path.",
-            inferred=all(guess for *_, guess in people),
-        )
-    elif not stage.transition.known or not stage.approvals.known:
-        fact = stage.approvals if not stage.approvals.known else stage.transition
-        why = fact.note or "it is set elsewhere"
-        message = f"whether people hold {stage.name} cannot be told: {why}"
-        yield unclear(fact.span, where, message)
-
-
-def _people(stage: Stage) -> Iterator[tuple[Span, str, bool]]:
-    """What lets people hold a stage: its place, its words, whether it was only inferred."""
-    approvals, transition = stage.approvals, stage.transition
-    if transition.value == "manual":
-        yield transition.span, "a manual transition", transition.inferred
-    found = approvals.or_else(None)
-    if found and found.count:
-        word = "an approval" if found.count == 1 else f"{found.count} approvals"
-        yield approvals.span, word, approvals.inferred
-    if stage.checklist:
-        yield stage.span, "a checklist", False
+    found = holds(stage, steps)
+    if not found:
+        yield from unseen(stage, where)
+        return
+    if not stage.kind.known:
+        message = f"{stage.name} waits for people: {told(found)}; whether it is before production"
+        yield unclear(found[0].span, where, f"{message} cannot be told: {note(stage)}")
+        return
+    yield Problem(
+        found[0].span,
+        where,
+        f"{stage.name} waits for people before production: {told(found)}",
+        f"Encode the check behind {told(found)} as a test, and keep exploration off the path.",
+        inferred=all(each.guessed for each in found),
+    )
 
 
 RULE = Rule(
