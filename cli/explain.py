@@ -6,7 +6,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cli.custom_rules import custom_rules
 from cli.exits import Exit
+from cli.ruleset_options import RulesetOption, refusing
 from policies.durations import format_duration
 from policies.plain import nearest
 from policies.rule import AnyRule, ParamSpec, Unit, specs
@@ -20,7 +22,8 @@ _DECISION: Final = re.compile(r"d-\d+")
 _ENGINE_RULES: Final = {
     "readable": "A file that cannot be read cannot be judged. Templated files only warn: lint what "
     "your template renders to.",
-    "internal": "A rule crashed; the others went on. Please report it with the file.",
+    "internal": "A rule crashed, or a custom rule could not be evaluated; the others went on. "
+    "Please report a crash with the file; of a custom rule, tell its owner.",
     "ignore-valid": "An inline ignore needs a reason and a finding that it silences: "
     "`# bakegate: ignore[rule] reason`, on the finding's line or alone on the line above.",
     "exception-stale": "An exemption or opt-out is not needed any more, because its rule passes "
@@ -40,6 +43,7 @@ def explain(
         str | None,
         typer.Option(metavar="URL", help="Of the service that decided. Default: its settings'."),
     ] = None,
+    ruleset: RulesetOption = None,
 ) -> None:
     """Say why a rule exists and how to satisfy it, or what a decision rests on."""
     if _DECISION.fullmatch(subject):
@@ -51,9 +55,11 @@ def explain(
     if subject in _ENGINE_RULES:
         typer.echo(f"{subject}\n\n{_ENGINE_RULES[subject]}")
         return
-    found = rule(subject)
+    with refusing("explain"):
+        custom = {} if rule(subject) else {each.id: each for each in custom_rules(ruleset)}
+    found = rule(subject) or custom.get(subject)
     if found is None:
-        near = nearest(subject, [each.id for each in CATALOGUE])
+        near = nearest(subject, [*(each.id for each in CATALOGUE), *custom])
         told = f"there is no rule {subject!r}{near or '; they are listed by: bakegate rules'}"
         typer.echo(f"bakegate explain: {told}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED)
@@ -62,11 +68,12 @@ def explain(
 
 def _page(found: AnyRule) -> str:
     halves = " and ".join(
-        word for word, half in (("lint", found.lint), ("gate", found.gate)) if half
+        word for word, half in (("lint", found.lints), ("gate", found.gates)) if half
     )
     lines = [
         found.id,
         "",
+        *_custom(found),
         f"family {found.family.value}, severity {found.severity.value}, evaluated at {halves}",
         f"starts at {found.now.word}, ends at {found.target.word}",
         "",
@@ -77,6 +84,14 @@ def _page(found: AnyRule) -> str:
         lines += ["", "## Parameters", ""]
         lines += [_parameter(each) for each in parameters]
     return "\n".join(lines)
+
+
+def _custom(found: AnyRule) -> list[str]:
+    """What is said of a custom rule before its page: its title, who answers for it, its fix."""
+    if found.module is None:
+        return []
+    owner, path = found.module.owner, found.module.path
+    return [found.title, "", f"custom rule of {owner}, {path}", f"fix: {found.module.fix}", ""]
 
 
 def _parameter(spec: ParamSpec) -> str:

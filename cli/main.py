@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "explain": ("cli.explain", "Say why a rule exists, or what a decision rests on."),
     "rules": ("cli.rules", "List every rule."),
     "ruleset": ("cli.ruleset", "Say what holds for an organization, and who set it."),
+    "rego": ("cli.rego", "Check, test and bundle custom rules in Rego."),
     "exception": ("cli.exception", "Ask for exemptions and opt-outs, and decide about them."),
     "blocklist": ("cli.blocklist", "Block bad packages, commits, artifacts and builders."),
     "window": ("cli.window", "Say when time is open for releases."),

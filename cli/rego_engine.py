@@ -18,7 +18,12 @@ WORDS: Final = ("program", "url", "token", "ca", "certificate", "key")
 @cache
 def chosen_rego() -> ChosenRego:
     """The engine of this process; raises Unusable for settings that mean nothing."""
-    return ChosenRego(settings(os.environ))
+    return engine(None)
+
+
+def engine(wanted: Engine | None) -> ChosenRego:
+    """An engine to be closed by the caller; ``wanted`` instead of what the environment says."""
+    return ChosenRego(settings(os.environ, wanted or ""))
 
 
 def settings(environment: Mapping[str, str], engine: str = "") -> RegoSettings:

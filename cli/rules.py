@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.custom_rules import custom_rules
 from cli.formats import Format
+from cli.ruleset_options import RulesetOption, refusing
 from policies.rule import AnyRule
 from policies.rules import CATALOGUE
 
@@ -14,22 +16,28 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command(epilog="Then: bakegate explain RULE")
 def rules(
+    ruleset: RulesetOption = None,
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
-    """List every rule: its id, where it is evaluated, its first and its target level."""
+    """List every rule: its id, where it is evaluated, its first and its target level.
+
+    The custom rules of the ruleset, else of the nearest organization.yaml, follow the catalogue.
+    """
+    with refusing("rules"):
+        known = [*CATALOGUE, *custom_rules(ruleset)]
     if format is Format.JSON:
-        typer.echo(json.dumps([_as_json(rule) for rule in CATALOGUE], indent=2))
+        typer.echo(json.dumps([_as_json(rule) for rule in known], indent=2))
         return
-    width = max(len(rule.id) for rule in CATALOGUE)
-    for rule in CATALOGUE:
+    width = max(len(rule.id) for rule in known)
+    for rule in known:
         level = f"{rule.now.word} -> {rule.target.word}"
         typer.echo(f"{rule.id:<{width}}  {_evaluated_on(rule):<13}  {level:<16}  {rule.title}")
 
 
 def _evaluated_on(rule: AnyRule) -> str:
-    if rule.lint and rule.gate:
+    if rule.lints and rule.gates:
         return "lint and gate"
-    return "lint" if rule.lint else "gate"
+    return "lint" if rule.lints else "gate"
 
 
 def _as_json(rule: AnyRule) -> dict[str, Any]:

@@ -38,6 +38,7 @@ SCHEMAS: Final = (
     "windows",
     "custom-rule",
     "input",
+    "rego-cases",
 )
 #: JSON types in the words of somebody who writes YAML.
 _TYPES: Final = {

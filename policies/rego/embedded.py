@@ -20,6 +20,7 @@ from typing import Any, Final
 from policies.documents import Issue
 from policies.findings import Span
 from policies.rego.document import Document
+from policies.rego.mending import mended
 from policies.rego.policies import Policy, PolicySet
 from policies.rego.port import Answer, Answers, RegoError
 
@@ -163,7 +164,7 @@ class Embedded:
 
 def _module(policy: Policy) -> dict[str, Any]:
     return {
-        "text": policy.text,
+        "text": mended(policy.text),
         "entries": [policy.address(half) for half in sorted(policy.halves)],
     }
 

@@ -23,6 +23,7 @@ NAMES = (
     "windows",
     "custom-rule",
     "input",
+    "rego-cases",
 )
 
 
