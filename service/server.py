@@ -16,14 +16,16 @@ from service.adapters.builder import LocalBuilder
 from service.adapters.clock import SystemClock
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
+from service.adapters.mail import Mail, MailError
 from service.adapters.prober import Prober, Watched
 from service.adapters.tester import CommandTester
+from service.adapters.webhook import Webhook
 from service.app import create_app
 from service.errors import Conflict
 from service.executor.executor import Executor
 from service.executor.watching import Place, places
 from service.identity import actor
-from service.promotions.ports import Ports
+from service.promotions.ports import Notifier, Ports
 from service.settings import Settings
 from service.store.engines import open_engines
 from service.store.schema import upgrade
@@ -65,6 +67,7 @@ class Server:
                 repository=repository,
                 clock=clock,
                 rego=self.rego,
+                notifiers=_notifiers(settings, clock),
             ),
         )
         self.prober = Prober(self.deployer, self._watched, self.executor.record_data_points)
@@ -117,6 +120,20 @@ def _as_watched(place: Place) -> Watched:
     return Watched(
         place.pipeline, place.stage, place.target, place.every or _PROBE_EVERY, place.requests
     )
+
+
+def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:
+    """The ways of telling teams that are set up; raises Conflict for one that cannot be used."""
+    found: list[Notifier] = []
+    mail, webhook = (each.get_secret_value() for each in (settings.smtp_url, settings.webhook_url))
+    try:
+        if mail:
+            found.append(Mail(mail, settings.mail_from, settings.mail_to, clock))
+    except MailError as error:
+        raise Conflict(str(error)) from error
+    if webhook:
+        found.append(Webhook(webhook, settings.webhook_token.get_secret_value()))
+    return tuple(found)
 
 
 def _only_one(path: Path) -> IO[str]:

@@ -35,6 +35,19 @@ class Settings(BaseSettings):
         default=Policies.UPLOAD, description="upload, or bundle where OPA fetches them itself."
     )
 
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Tells teams by mail: smtp://[user:password@]host[:port].",
+    )
+    mail_from: str = Field(default="", description="Sender of mail.")
+    mail_to: str = Field(
+        default="", description="Receiver of mail, such as {channel}@lists.example."
+    )
+    webhook_url: SecretStr = Field(
+        default=SecretStr(""), description="Tells teams by JSON to this address."
+    )
+    webhook_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it.")
+
     @property
     def rego(self) -> RegoSettings:
         return RegoSettings(

@@ -7,7 +7,13 @@ from typing import Any, Protocol
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
-from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+from service.promotions.views import (
+    DecisionView,
+    NoticeView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+)
 
 
 class Backend(Protocol):
@@ -85,6 +91,10 @@ class Backend(Protocol):
 
     def compliance(self, node: str | None) -> list[dict[str, Any]]:
         """Results by rule and pipeline, of one node's subtree or of the whole organization."""
+        ...
+
+    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
+        """Which team was told of which scheduled rule, the newest first."""
         ...
 
     def ready(self) -> str:

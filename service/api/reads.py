@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
-from service.api.schemas import Compliance, Decision, Pipeline, Release, Summaries
+from service.api.schemas import Announcements, Compliance, Decision, Pipeline, Release, Summaries
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -40,6 +40,12 @@ def decision(name: str, backend: GivenBackend) -> Decision:
 def compliance(backend: GivenBackend, node: str | None = None) -> Compliance:
     """Results by rule and pipeline, of one node's subtree or of the whole organization."""
     return Compliance(rows=backend.compliance(node))
+
+
+@router.get("/v1/reports/announcements", tags=["reports"])
+def announcements(backend: GivenBackend, rule: str | None = None) -> Announcements:
+    """Which team was told of which scheduled rule and when, the newest first."""
+    return Announcements.model_validate({"announcements": list(backend.told(rule))})
 
 
 @router.get("/healthz", tags=["health"])

@@ -35,6 +35,10 @@ class Works(Protocol):
 
     def report(self, op: str, run_id: int, kind: Effect, result: Json) -> str: ...
 
+    def deliver(self, notice: str) -> str | None: ...
+
+    def record(self, notice: str, error: str) -> None: ...
+
 
 @dataclass(slots=True)
 class _Registry:
@@ -73,6 +77,32 @@ def _act(op: str, run_id: int, kind: str) -> str:
     except Exception as error:  # noqa: BLE001 - whatever a port raised was retried and is technical
         result = {"errored": f"{type(error).__name__}: {error}"}
     return "stale" if result is None else _report(op, run_id, kind, result)
+
+
+@DBOS.step(
+    name="deliver", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
+)
+def _deliver(notice: str) -> str | None:
+    return _registry.get().deliver(notice)
+
+
+@DBOS.step(
+    name="record", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
+)
+def _record(notice: str, error: str) -> None:
+    _registry.get().record(notice, error)
+
+
+@DBOS.workflow(name="tell", max_recovery_attempts=None)
+def _tell(notice: str) -> str:
+    """One message to one team. What still fails after its retries is recorded, never lost."""
+    try:
+        _deliver(notice)
+    except Exception as error:  # noqa: BLE001 - whatever a way of telling raised was retried
+        _record(notice, f"{type(error).__name__}: {error}")
+        return "failed"
+    _record(notice, "")
+    return "sent"
 
 
 class Durable:
@@ -155,6 +185,20 @@ class Durable:
             run.op,
             run.id,
             str(kind),
+        )
+
+    def order_notice(self, session: Session, notice: str, attempt: int) -> None:
+        """Enqueue a message in the transaction of ``session``; messages go one after another."""
+        self.client.enqueue_in_transaction(
+            session,
+            {
+                "queue_name": QUEUE,
+                "workflow_name": "tell",
+                "workflow_id": f"notice:{notice}#{attempt}",
+                "app_version": VERSION,
+                "queue_partition_key": "notices",
+            },
+            notice,
         )
 
     def watchdog(self, session: Session, run: RunRow) -> None:

@@ -12,6 +12,7 @@ from service.executor import (
     excepting,
     exception_views,
     intake,
+    notices,
     reading,
     registration,
 )
@@ -24,7 +25,13 @@ from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
-from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+from service.promotions.views import (
+    DecisionView,
+    NoticeView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+)
 from service.store.engines import Engines
 
 #: A sweep that did not run for so long is not alive.
@@ -127,6 +134,17 @@ class Executor:
         """Decide on the result of an effect; ``stale`` when the run no longer waits for it."""
         with self.ground.turn(_pipeline_of(op)) as turn:
             return report(turn, run_id, op, kind, result)
+
+    def deliver(self, notice: str) -> str | None:
+        """One attempt to tell a team something; None where it was told before."""
+        return notices.deliver(self.ground, notice)
+
+    def record(self, notice: str, error: str) -> None:
+        notices.record(self.ground, notice, error)
+
+    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
+        """Which team was told of which rule, the newest first."""
+        return reading.told(self.ground, rule)
 
     def pipelines(self) -> tuple[PipelineSummary, ...]:
         return reading.pipelines(self.ground)

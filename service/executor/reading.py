@@ -15,13 +15,14 @@ from service.executor.watch import bake
 from service.promotions.views import (
     BakeView,
     DecisionView,
+    NoticeView,
     PipelineSummary,
     PipelineView,
     ReleaseView,
 )
 from service.promotions.wording import answer
 from service.reports.compliance import compliance
-from service.store import read
+from service.store import notices, read
 from service.store.tables import ReleaseRow, RunRow
 
 
@@ -97,6 +98,11 @@ def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
     with ground.engines.reading() as session:
         now = ground.ports.clock.within(session)
         return compliance(judged(session, now), node)
+
+
+def told(ground: Ground, rule: str | None) -> tuple[NoticeView, ...]:
+    with ground.engines.reading() as session:
+        return notices.told(session, rule)
 
 
 def _turn(ground: Ground, session: Session, name: str) -> Turn:

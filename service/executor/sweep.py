@@ -13,6 +13,7 @@ from typing import Final
 from sqlmodel import col, select
 
 from service.executor.ground import Ground
+from service.executor.notices import announce
 from service.executor.schedules import activate, ripen
 from service.executor.transition import enter, look, patience
 from service.executor.turn import Turn
@@ -30,8 +31,9 @@ _MOST: Final = 100
 _PAUSE_S: Final = 0.003
 #: How often finished effects are collected, in seconds of this process.
 _COLLECT_S: Final = 3600.0
-#: How often it is looked whether enough pipelines are ready for a step, in seconds of this process.
-_RIPEN_S: Final = 60.0
+#: How often scheduled rules are looked at: whether enough pipelines are ready for a step, and
+#: which team is to be told; in seconds of this process.
+_CAMPAIGN_S: Final = 60.0
 
 
 class Sweep:
@@ -41,7 +43,7 @@ class Sweep:
         self.ground = ground
         self.swept_at: datetime | None = None
         self._collect_at = time.monotonic() + _COLLECT_S
-        self._ripen_at = time.monotonic() + _RIPEN_S
+        self._campaign_at = time.monotonic() + _CAMPAIGN_S
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="sweep", daemon=True)
 
@@ -89,17 +91,18 @@ class Sweep:
             self._collect_at = time.monotonic() + _COLLECT_S
             self.ground.durable.collect()
 
-    def _ripen(self) -> None:
-        if time.monotonic() >= self._ripen_at:
-            self._ripen_at = time.monotonic() + _RIPEN_S
+    def _campaign(self) -> None:
+        if time.monotonic() >= self._campaign_at:
+            self._campaign_at = time.monotonic() + _CAMPAIGN_S
             ripen(self.ground)
+            announce(self.ground)
 
     def _drive(self) -> None:
         while not self._stop.is_set():
             try:
                 full = self.once() == _MOST
                 self._collect()
-                self._ripen()
+                self._campaign()
             except Exception:  # noqa: BLE001 - a failing sweep is logged and tried again: time must go on
                 _log.exception("the sweep failed")
                 full = False

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from policies.pipeline import Deploy, Pipeline, Stage, Step
 from policies.rego.port import Rego
 from policies.release import Evidence, Sbom
+from service.promotions.notices import Letter
 
 #: How long a deployment to one target may take where the pipeline names no deadline.
 DEPLOY_WITHIN: Final = timedelta(minutes=10)
@@ -187,6 +188,19 @@ class Clock(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """One way of telling a team something."""
+
+    @property
+    def via(self) -> str:
+        """Its name in records: ``mail``, ``webhook``."""
+        ...
+
+    def send(self, letter: Letter) -> None:
+        """Deliver one message or raise; a repeated one carries the same key."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the executor is handed; ``service.app`` alone knows which implementations these are."""
@@ -198,3 +212,5 @@ class Ports:
     clock: Clock
     rego: Rego | None = None
     """Evaluates custom rules; without it, their results are unknown."""
+    notifiers: tuple[Notifier, ...] = ()
+    """Ways of telling teams what is on its way; without one nobody is told."""

@@ -186,3 +186,19 @@ class PipelineSummary:
     since: datetime | None
     stages: tuple[tuple[str, str, str | None], ...] = ()
     """Name, state and release number of each stage, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """One message to one team: about which rule and moment, and when it was sent."""
+
+    key: str
+    rule: str
+    moment: str
+    date: str
+    team: str
+    via: str
+    pipelines: tuple[str, ...]
+    ordered_at: datetime
+    sent_at: datetime | None
+    error: str

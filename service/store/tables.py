@@ -297,5 +297,26 @@ class ReadyRow(SQLModel, table=True):
     share: float
 
 
+class NoticeRow(SQLModel, table=True):
+    """One message to one team by one way: what was told, and when it was sent."""
+
+    __tablename__ = "notices"
+    key: str = Field(primary_key=True)
+    rule: str
+    moment: str
+    day: str
+    team: str
+    channel: str
+    via: str
+    pipelines: list[str] = _json()
+    subject: str
+    text: str = Field(sa_column=sa.Column(sa.Text(), nullable=False))
+    message: dict[str, Any] = _json()
+    ordered_at: datetime = _instant()
+    attempts: int = 0
+    sent_at: datetime | None = _instant(null=True)
+    error: str = ""
+
+
 METADATA: Final = SQLModel.metadata
 """Every table of this module; migrations are compared with it."""

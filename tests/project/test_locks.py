@@ -100,7 +100,8 @@ def licences(package: Distribution) -> set[str]:
     classifiers = {
         line.rpartition(" :: ")[2]
         for line in metadata.get_all("Classifier", [])
-        if line.startswith("License :: ")
+        # The bare word "OSI Approved" names no licence.
+        if line.startswith("License :: ") and line != "License :: OSI Approved"
     }
     texts = [metadata.get("License-Expression", ""), *sorted(classifiers)]
     if not any(texts):

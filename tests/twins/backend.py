@@ -11,7 +11,13 @@ from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
-from service.promotions.views import DecisionView, PipelineSummary, PipelineView, ReleaseView
+from service.promotions.views import (
+    DecisionView,
+    NoticeView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+)
 from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
 from tests.twins.exceptions import MemoryExceptions
@@ -30,6 +36,7 @@ class MemoryBackend:
         self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
         self.trouble = ""
+        self.notices: list[NoticeView] = []
         self.defect: Exception | None = None
 
     def show(self, view: PipelineView) -> None:
@@ -173,6 +180,9 @@ class MemoryBackend:
             if view.organization.startswith(node or "")
         ]
         return sorted(rows, key=lambda row: (row["pipeline"], row["rule"]))
+
+    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
+        return tuple(each for each in self.notices if rule in (None, each.rule))
 
     def ready(self) -> str:
         return self.trouble

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from policies.release import Component, Evidence, Sbom
+from service.promotions.notices import Letter
 from service.promotions.ports import (
     Artifact,
     BuildOrder,
@@ -15,6 +16,7 @@ from service.promotions.ports import (
     DeployProgress,
     Fenced,
     Host,
+    Notifier,
     Ports,
     TestOrder,
     TestResult,
@@ -201,10 +203,27 @@ class MemoryRepository:
         return ancestor == commit
 
 
+@dataclass
+class MemoryNotifier:
+    """Tells nobody, and keeps what it would have told; the first ``failing`` attempts fail."""
+
+    via: str = "memory"
+    failing: int = 0
+    letters: list[Letter] = field(default_factory=list)
+
+    def send(self, letter: Letter) -> None:
+        if self.failing:
+            self.failing -= 1
+            raise OSError("nobody answers")
+        self.letters.append(letter)
+
+
 def memory_ports(
     clock: Clock,
     builder: MemoryBuilder,
     deployer: MemoryDeployer,
     tester: MemoryTester,
+    *notifiers: Notifier,
 ) -> Ports:
-    return Ports(builder, deployer, tester, MemoryRepository(), clock)
+    repository = MemoryRepository()
+    return Ports(builder, deployer, tester, repository, clock, notifiers=notifiers)

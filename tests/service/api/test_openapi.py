@@ -24,6 +24,7 @@ ENDPOINTS = {
     "/v1/pipelines/{name}/stages/{stage}/transition": {"post"},
     "/v1/releases": {"post"},
     "/v1/releases/{name}": {"get"},
+    "/v1/reports/announcements": {"get"},
     "/v1/reports/compliance": {"get"},
 }
 

@@ -1,7 +1,10 @@
 """Endpoints that look: every read model in its public form."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from service.promotions.views import NoticeView
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
 from tests.twins.examples import HELD
@@ -72,6 +75,17 @@ def test_a_decision_holds_the_whole_message(client: Client) -> None:
         "until": "2026-11-24T11:16:04Z",
         "message": HELD.message,
     }
+
+
+def test_announcements_say_who_was_told_when(client: Client, backend: MemoryBackend) -> None:
+    at = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    backend.notices = [
+        NoticeView("k", "bake-time", "date", "2026-12-08", "orders", "mail", ("shop",), at, at, ""),
+        NoticeView("l", "unit-tests", "date", "2026-12-08", "orders", "mail", (), at, None, "gone"),
+    ]
+    told = client.get("/v1/reports/announcements?rule=bake-time").json()["announcements"]
+    assert [(each["key"], each["sent_at"]) for each in told] == [("k", "2026-11-24T09:00:00Z")]
+    assert len(client.get("/v1/reports/announcements").json()["announcements"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from service.store.tables import RunRow, StageRow
 from tests.twins.ports import (
     MemoryBuilder,
     MemoryDeployer,
+    MemoryNotifier,
     MemoryTester,
     MovableClock,
     memory_ports,
@@ -87,6 +88,7 @@ class Field:
     deployer: MemoryDeployer
     tester: MemoryTester
     engines: Engines
+    notifier: MemoryNotifier
 
     def submit(self, letter: str) -> str:
         """A release of the commit that is one letter, forty times; gives its id when it rests."""
@@ -167,10 +169,11 @@ def field(database: str) -> Iterator[Field]:
     upgrade(engines.write)
     clock = MovableClock()
     builder, deployer, tester = MemoryBuilder(), MemoryDeployer(), MemoryTester()
-    executor = Executor(engines, memory_ports(clock, builder, deployer, tester))
+    notifier = MemoryNotifier()
+    executor = Executor(engines, memory_ports(clock, builder, deployer, tester, notifier))
     executor.register_organization(ORGANIZATION, "tester")
     executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
     executor.ground.durable.launch(executor)
-    yield Field(executor, clock, builder, deployer, tester, engines)
+    yield Field(executor, clock, builder, deployer, tester, engines, notifier)
     executor.ground.durable.stop(0)
     engines.dispose()

@@ -1,0 +1,71 @@
+"""``bakegate report announcements``: who was told of which rule, from the service's database."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from service.store.engines import open_engines
+from service.store.schema import upgrade
+from service.store.tables import NoticeRow
+
+Bakegate = Callable[..., Result]
+
+AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+def notice(rule: str, sent: datetime | None, error: str = "") -> NoticeRow:
+    return NoticeRow(
+        key=f"retail:{rule}",
+        rule=rule,
+        moment="14-days-before",
+        day="2026-12-08",
+        team="orders",
+        channel="orders",
+        via="mail",
+        pipelines=["payments", "shop"],
+        subject="s",
+        text="t",
+        message={},
+        ordered_at=AT,
+        sent_at=sent,
+        error=error,
+    )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'bakegate.db'}"
+    engines = open_engines(url)
+    upgrade(engines.write)
+    with engines.transaction() as session:
+        session.add_all([notice("bake-time", AT), notice("unit-tests", None, "MailError: no")])
+    engines.dispose()
+    return url
+
+
+def test_each_message_is_a_line(bakegate: Bakegate, database: str) -> None:
+    done = bakegate("report", "announcements", "--database", database)
+    assert (done.exit_code, done.stdout) == (
+        0,
+        (
+            "orders  bake-time (14-days-before, 2026-12-08)  payments, shop  by mail,"
+            " sent 2026-11-24T09:00:00Z\n"
+            "orders  unit-tests (14-days-before, 2026-12-08)  payments, shop  by mail,"
+            " not sent: MailError: no\n"
+        ),
+    )
+
+
+def test_one_rule_for_machines(bakegate: Bakegate, database: str) -> None:
+    words = ("report", "announcements", "--database", database, "--format", "json")
+    rows = json.loads(bakegate(*words, "--rule", "bake-time").stdout)["announcements"]
+    assert [(each["rule"], each["sent_at"]) for each in rows] == [
+        ("bake-time", "2026-11-24T09:00:00Z")
+    ]
+    assert bakegate(*words[:4], "--rule", "canary-first").stdout == (
+        "Nobody was told of a rule yet.\n"
+    )

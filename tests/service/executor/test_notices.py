@@ -1,0 +1,131 @@
+"""Announcements through the durable engine: one message for each failing team, sent once."""
+
+import time
+from datetime import datetime, timedelta
+
+import pytest
+
+from service.executor.notices import announce
+from service.promotions.views import NoticeView
+from service.store.tables import NoticeRow
+from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+
+RULES = """\
+schema: bakegate/ruleset/v1
+name: corner
+extends: [starter]
+debate: https://wiki.example/rules
+rules:
+  bake-time: {parameters: {onebox: 60s, first_wave: 60s, later_wave: 60s}}
+  time-window:
+    enforcement: observe
+    reason: Nights are quiet.
+    schedule:
+      announced: 2026-11-24
+      steps:
+        - {from: 2026-12-01, enforcement: warn}
+        - {from: 2027-01-20, enforcement: block}
+"""
+
+
+def ruled(field: Field, rules: str = RULES) -> None:
+    field.executor.register_organization({**ORGANIZATION, "rules.yaml": rules}, "tester")
+
+
+def on(field: Field, day: str) -> list[str]:
+    """What is ordered on a day; gives the keys once everything has been tried."""
+    at = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    field.clock.move(max(at - field.clock.now(), timedelta()))
+    keys = announce(field.executor.ground)
+    settled(field)
+    return keys
+
+
+def told(field: Field) -> tuple[NoticeView, ...]:
+    return field.executor.told(None)
+
+
+def settled(field: Field) -> None:
+    """Wait until every message was sent; fails the test when that takes half a minute.
+
+    The durable engine is waited for too: a connection that it holds while it is stopped stays open.
+    """
+    engine = field.executor.ground.durable.client
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        busy = engine.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False)
+        if all(each.sent_at for each in told(field)) and not busy:
+            return
+        time.sleep(0.05)
+    pytest.fail("a message was not sent within 30 s")
+
+
+def test_a_failing_team_is_told_at_each_moment_once(field: Field) -> None:
+    ruled(field)
+    moments = {
+        "2026-11-24": "announced",
+        "2026-12-01": "warns",
+        "2027-01-06": "14-days-before",
+        "2027-01-17": "3-days-before",
+        "2027-01-20": "date",
+    }
+    for day, expected in moments.items():
+        date = "2026-12-01" if expected == "warns" else "2027-01-20"
+        assert on(field, day) == [f"corner:time-window:{date}:{expected}:orders:memory"]
+        assert on(field, day) == []
+    assert on(field, "2027-02-01") == []
+    assert [each.message["moment"] for each in field.notifier.letters] == list(moments.values())
+    letter = field.notifier.letters[0]
+    assert (letter.team, letter.channel) == ("orders", "orders")
+    assert letter.subject == "time-window blocks from 2027-01-20"
+    assert "Why: Nights are quiet.\nDebate it at https://wiki.example/rules\n" in letter.text
+    assert [each["line"] for each in letter.message["findings"]] == [24, 31]
+
+
+def test_who_was_told_when_is_recorded(field: Field) -> None:
+    ruled(field)
+    on(field, "2026-11-24")
+    recorded = told(field)
+    assert [(each.team, each.moment, each.pipelines) for each in recorded] == [
+        ("orders", "announced", ("shop",))
+    ]
+    assert recorded[0].sent_at == field.clock.now()
+    assert field.executor.told("unit-tests") == ()
+
+
+def test_a_team_that_follows_the_rule_is_not_told(field: Field) -> None:
+    ruled(field)
+    windows = (
+        "time_windows: [{name: all, effect: allow, zone: UTC, weekly: [{days: [mon-sun],"
+        " from: '00:00', until: '24:00'}]}]\n"
+    )
+    field.executor.register_pipeline(PIPELINE + windows, "pipeline.yaml", ".", "tester")
+    assert on(field, "2026-11-24") == []
+
+
+def test_a_step_for_other_nodes_tells_nobody_here(field: Field) -> None:
+    other = "organizations: [corner/elsewhere]}"
+    ruled(field, RULES.replace("enforcement: block}", f"enforcement: block, {other}"))
+    assert on(field, "2026-11-24") == []
+
+
+def test_an_attempt_that_fails_is_repeated_with_the_same_key(field: Field) -> None:
+    ruled(field)
+    field.notifier.failing = 2
+    on(field, "2026-11-24")
+    assert len(field.notifier.letters) == 1
+    assert told(field)[0].error == ""
+
+
+def test_what_could_not_be_delivered_is_tried_again_later(field: Field) -> None:
+    ruled(field)
+    on(field, "2026-11-24")
+    with field.engines.transaction() as session:
+        row = session.get_one(NoticeRow, told(field)[0].key)
+        row.sent_at, row.error = None, "MailError: nobody answers"
+    announce(field.executor.ground)
+    assert len(field.notifier.letters) == 1
+    field.clock.move(timedelta(hours=1))
+    announce(field.executor.ground)
+    settled(field)
+    assert [each.key for each in field.notifier.letters] == [row.key] * 2
