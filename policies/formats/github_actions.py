@@ -26,7 +26,7 @@ from policies.formats.github_guards import (
 from policies.formats.github_notices import notifies_of
 from policies.formats.github_references import images_of
 from policies.formats.github_steps import steps_of, timeout_of
-from policies.formats.github_workflow import OVERLAY, Workflow, events_of, needs_of
+from policies.formats.github_workflow import OVERLAY, Workflow, events_of, lines_with, needs_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.pipeline import (
     Origin,
@@ -70,16 +70,12 @@ def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[U
     )
     jobs = root.get("jobs")
     found = jobs.entries if isinstance(jobs, Mapping) else {}
-    workflow = Workflow(
-        root,
-        frozenset(found),
-        source.text.split("\n"),
-        frozenset(events_of(root)),
-        secrets="secrets" in source.text,
-    )
+    lines = source.text.split("\n")
+    secrets = lines_with("secrets", lines) if "secrets" in source.text else ()
+    workflow = Workflow(root, frozenset(found), lines, frozenset(events_of(root)), secrets)
     branches = branches_of(workflow, found)
     stages = tuple(
-        replace(_stage(workflow, name, entry.key.span, entry.value), branches=branches[name])
+        _stage(workflow, name, entry.key.span, entry.value, branches[name])
         for name, entry in found.items()
         if isinstance(entry.value, Mapping)
     )
@@ -143,7 +139,9 @@ def _origin(root: Mapping, span: Span) -> Origin:
     )
 
 
-def _stage(workflow: Workflow, name: str, span: Span, job: Mapping) -> Stage:
+def _stage(
+    workflow: Workflow, name: str, span: Span, job: Mapping, branches: Fact[tuple[str, ...] | None]
+) -> Stage:
     steps = steps_of(workflow, name, job)
     environment = of_job(job)
     deploys = _deploys(name, steps, environment)
@@ -172,6 +170,7 @@ def _stage(workflow: Workflow, name: str, span: Span, job: Mapping) -> Stage:
         synthetics_known=False,
         environment=environment.name if environment else "",
         timeout=timeout_of(job, span).or_else(None),
+        branches=branches,
         mutex=mutex_of(workflow, job, span),
         permissions=permissions_of(job, span),
         analyses=beyond,

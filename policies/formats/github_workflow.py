@@ -1,10 +1,12 @@
 """What every job of a GitHub Actions workflow is read with."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
 from policies.fields import texts
+from policies.findings import Span
 from policies.source import Mapping, Node, Scalar, Sequence
 
 #: Where to say what a workflow cannot.
@@ -21,18 +23,26 @@ class Workflow:
     jobs: frozenset[str]
     lines: list[str]
     events: frozenset[str]
-    secrets: bool
-    """Whether the file names any secret, so that most files are not searched for them."""
+    secrets: tuple[int, ...]
+    """The lines that name any secret, so that most steps are not searched for them."""
 
     @property
     def only_called(self) -> bool:
         return self.events == {"workflow_call"}
+
+    def names_secrets(self, span: Span) -> bool:
+        start = bisect_left(self.secrets, span.line)
+        return start < len(self.secrets) and self.secrets[start] <= span.end_line
 
     def trigger(self, event: str) -> Mapping | None:
         """The filters of one event, where it has any."""
         node = self.root.get("on")
         found = node.get(event) if isinstance(node, Mapping) else None
         return found if isinstance(found, Mapping) else None
+
+
+def lines_with(word: str, lines: list[str]) -> tuple[int, ...]:
+    return tuple(number for number, line in enumerate(lines, 1) if word in line)
 
 
 def events_of(root: Mapping) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from policies.record.sights import (
     objective_json,
     on_call_from,
     on_call_json,
+    rollback_target_from,
+    rollback_target_json,
     running_from,
     running_json,
     synthetic_from,
@@ -37,6 +39,7 @@ def context_json(context: Context) -> dict[str, Any]:
         "incidents": _listed(context.incidents, incident_json),
         "synthetics": _listed(context.synthetics, synthetic_json),
         "calendars": _listed(context.calendars, calendar_json),
+        "rollback_targets": _listed(context.rollback_targets, rollback_target_json),
         "earlier_releases": _listed(context.earlier, earlier_json),
     }
     shares = context.traffic_share
@@ -46,6 +49,7 @@ def context_json(context: Context) -> dict[str, Any]:
         "peak_rate": _reported_json(context.peak_rate, float),
         "traffic_share": _reported_json(shares, _shares_json),
         "preprod_callers": _reported_json(context.preprod_callers, list),
+        "config_differences": _reported_json(context.config_differences, list),
         "blocklist_version": _reported_json(context.blocklist_version, str),
     }
     told = compact(
@@ -55,6 +59,7 @@ def context_json(context: Context) -> dict[str, Any]:
             "running": {each.stage: running_json(each) for each in context.running},
             "rolled_back": list(context.rolled_back),
             "ancestors": dict(context.ancestors),
+            "descendants": dict(context.descendants),
         }
     )
     return told | present(lists) | present(values)
@@ -71,6 +76,7 @@ def context_from(group: Group | None) -> Context:
         running=tuple(running_from(*each) for each in _by_stage(group)),
         rolled_back=group.texts("rolled_back"),
         ancestors=group.pairs("ancestors", bool, "true or false"),
+        descendants=group.pairs("descendants", bool, "true or false"),
         in_flight=_read(group, "in_flight", flight_from),
         incidents=_read(group, "incidents", incident_from),
         synthetics=_read(group, "synthetics", synthetic_from),
@@ -80,6 +86,10 @@ def context_from(group: Group | None) -> Context:
         peak_rate=_reported(group, "peak_rate", _rate),
         traffic_share=_reported(group, "traffic_share", lambda given: given.shares("value")),
         preprod_callers=_reported(group, "preprod_callers", lambda given: given.texts("value")),
+        config_differences=_reported(
+            group, "config_differences", lambda given: given.texts("value")
+        ),
+        rollback_targets=_read(group, "rollback_targets", rollback_target_from),
         blocklist_version=_reported(group, "blocklist_version", lambda given: given.text("value")),
         earlier=_read(group, "earlier_releases", earlier_from),
     )

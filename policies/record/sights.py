@@ -13,6 +13,7 @@ from policies.release import (
     InFlight,
     Objective,
     OnCall,
+    RollbackTarget,
     Running,
     SyntheticState,
 )
@@ -108,6 +109,28 @@ def flight_from(group: Group) -> InFlight:
         release=group.text("release"),
         stage=group.text("stage"),
         targets=group.texts("targets"),
+        **_seen(group),
+    )
+
+
+def rollback_target_json(target: RollbackTarget) -> dict[str, Any]:
+    told = {
+        "stage": target.stage,
+        "digest": target.digest,
+        "found": target.found,
+        "config_found": target.config_found,
+        "retained": target.retained,
+    }
+    return compact(told) | _seen_json(target)
+
+
+def rollback_target_from(group: Group) -> RollbackTarget:
+    return RollbackTarget(
+        stage=group.text("stage"),
+        digest=group.text("digest"),
+        found=group.maybe_flag("found"),
+        config_found=group.maybe_flag("config_found"),
+        retained=group.maybe_count("retained"),
         **_seen(group),
     )
 

@@ -24,6 +24,7 @@ from policies.release.context import (
     Objective,
     OnCall,
     Reported,
+    RollbackTarget,
     Running,
     SyntheticState,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Reported",
     "RetryCause",
     "Review",
+    "RollbackTarget",
     "Running",
     "Sbom",
     "Signature",

@@ -123,6 +123,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class RollbackTarget:
+    """What a stage would go back to, and whether it can still be had; None: nobody looked."""
+
+    stage: str
+    digest: str
+    found: bool | None = None
+    """Whether the trusted repository gives this digest."""
+    config_found: bool | None = None
+    """Whether the configuration that belongs to it can be had."""
+    retained: int | None = None
+    """How many earlier versions are kept."""
+    observed_at: datetime | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reported(Generic[T]):
     """A single value with when it was observed and by what."""
 
@@ -142,6 +158,8 @@ class Context:
     ancestors: tuple[tuple[str, bool], ...] = ()
     """Whether a commit is an ancestor of the artifact's, for each commit that somebody asked
     about."""
+    descendants: tuple[tuple[str, bool], ...] = ()
+    """Whether a commit came after the artifact's and contains it, for each commit asked about."""
     captured_at: datetime | None = None
     source: str = ""
     in_flight: tuple[InFlight, ...] | None = None
@@ -156,6 +174,9 @@ class Context:
     """Share of the traffic that each target carries."""
     preprod_callers: Reported[tuple[str, ...]] | None = None
     """Who called the pre-production stage in the last seven days."""
+    config_differences: Reported[tuple[str, ...]] | None = None
+    """Keys whose values differ between pre-production and the first production stage."""
+    rollback_targets: tuple[RollbackTarget, ...] | None = None
     blocklist_version: Reported[str] | None = None
     earlier: tuple[EarlierRelease, ...] | None = None
     """Earlier releases of this pipeline, newest first."""

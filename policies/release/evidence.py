@@ -29,3 +29,21 @@ class Evidence:
     attestation: Signature | None = None
     source: str = ""
     """Who reports it; ``bakegate`` where our own executor ran the suite."""
+    base_digest: str = ""
+    """Of a rollback test: the artifact from which it went up and to which it came back."""
+    parts: tuple[str, ...] = ()
+    """Of a rollback test: which of ``mixed``, ``new`` and ``returned`` it went through."""
+    traffic: bool | None = None
+    """Whether requests were served while it ran."""
+    coverage: float | None = None
+    """Share of lines that the tests execute."""
+    coverage_base: float | None = None
+    """The same of the main branch."""
+    coverage_changed: float | None = None
+    """The same of the changed lines alone."""
+    complexity: int | None = None
+    """The highest complexity of one function."""
+    findings: tuple[tuple[str, int], ...] | None = None
+    """Of a security scan: findings that nobody accepted, counted by severity."""
+    new_findings: tuple[tuple[str, int], ...] | None = None
+    """Those of them that the base release does not have."""

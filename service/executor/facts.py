@@ -13,6 +13,7 @@ from policies.release import (
     Component,
     Context,
     DataPoints,
+    InFlight,
     Release,
     ReleaseKind,
     Running,
@@ -23,7 +24,7 @@ from service.executor.earlier import OURSELVES, Causes, earlier, evidence, rollb
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
-from service.promotions.model import Outcome
+from service.promotions.model import Outcome, State
 from service.store.blocklist import ancestors
 from service.store.tables import (
     AlarmRow,
@@ -121,19 +122,45 @@ def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
 
 
 def _context(turn: Turn, release: ReleaseRow) -> Context:
-    stages = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
-    running = [
-        Running(each.stage, digest) for each in stages for digest in set(each.running.values())
-    ]
+    running = _running(turn, release)
     return Context(
         alarms=_alarms(turn, release),
-        running=tuple(sorted(running, key=lambda each: (each.stage, each.digest))),
+        running=tuple(each for each, _ in running),
         rolled_back=tuple(sorted(_rolled_back(turn))),
         ancestors=ancestors(turn.session, turn.pipeline.repository, release.commit),
+        # Releases are numbered as their commits were checked in, so a higher number is later.
+        descendants=tuple(
+            sorted({each.commit: number > release.number for each, number in running}.items())
+        ),
+        in_flight=tuple(
+            InFlight(each.release, each.stage)
+            for each in turn.runs()
+            if each.release != release.id and each.state != State.WAITING
+        ),
         captured_at=turn.now,
         source=OURSELVES,
         earlier=earlier(turn, release),
     )
+
+
+def _running(turn: Turn, release: ReleaseRow) -> list[tuple[Running, int]]:
+    """What runs in each stage, and the number of the latest release of that digest."""
+    rows = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
+    pairs = sorted((row.stage, digest) for row in rows for digest in set(row.running.values()))
+    asked = (
+        select(ReleaseRow)
+        .where(
+            ReleaseRow.pipeline == release.pipeline,
+            col(ReleaseRow.digest).in_({digest for _, digest in pairs}),
+        )
+        .order_by(col(ReleaseRow.number))
+    )
+    built = {each.digest: each for each in turn.session.exec(asked)}
+    return [
+        (Running(stage, digest, commit=built[digest].commit), built[digest].number)
+        for stage, digest in pairs
+        if digest in built
+    ]
 
 
 def _rolled_back(turn: Turn) -> set[str]:

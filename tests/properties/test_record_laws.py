@@ -22,6 +22,7 @@ SHARES: Final = st.integers(0, 10_000).map(lambda n: float(f"{n / 100}") / 100)
 NARROW: Final[dict[str, st.SearchStrategy[Any]]] = {
     **dict.fromkeys(("exposure", "exposure_hosts", "capacity_min"), SHARES),
     **dict.fromkeys(("target", "remaining", "excluded"), SHARES),
+    **dict.fromkeys(("coverage", "coverage_base", "coverage_changed"), SHARES),
     "baked_s": st.integers(0, 10**6).map(float),
     "sev": st.integers(1, 5),
 }
