@@ -1,6 +1,7 @@
 """Files of the largest size come to an end: what rules ask of the order grows with the file."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from policies.engine.lint import FileReport, lint
@@ -43,6 +44,12 @@ def judged(text: str, path: str) -> FileReport:
     return lint(read_pipelines(text.encode(), path), lambda _: resolved, AT)
 
 
+def counted(report: FileReport, rules: Iterable[str]) -> dict[str, int]:
+    """How often each of the rules found something; what other rules find is not this test's."""
+    found = Counter(each.rule for each in report.findings)
+    return {rule: found[rule] for rule in rules}
+
+
 def workflow(jobs: int, first: str = "") -> str:
     """A chain of jobs, each of which waits for the one before; the last one deploys."""
     needs = ["", *(f"    needs: [job-{number}]\n" for number in range(jobs - 1))]
@@ -59,7 +66,7 @@ def test_a_chain_of_ten_thousand_jobs_is_judged() -> None:
     report = judged(workflow(JOBS), ".github/workflows/big.yml")
     assert len(report.pipelines) == 1
     assert not report.crashed
-    assert Counter(each.rule for each in report.findings) == FOUND_IN_JOBS
+    assert counted(report, FOUND_IN_JOBS) == FOUND_IN_JOBS
 
 
 def test_five_thousand_production_stages_are_judged() -> None:
@@ -74,7 +81,7 @@ def test_five_thousand_production_stages_are_judged() -> None:
     )
     report = judged(text, "big.yaml")
     assert not report.crashed
-    assert Counter(each.rule for each in report.findings) == FOUND_IN_STAGES
+    assert counted(report, FOUND_IN_STAGES) == FOUND_IN_STAGES
 
 
 def test_jobs_that_wait_for_each_other_in_a_circle_are_all_above_each_other() -> None:
