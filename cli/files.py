@@ -12,7 +12,7 @@ from policies.source import MAX_BYTES
 
 OVERLAY: Final = "bakegate.yaml"
 ORGANIZATION: Final = "organization.yaml"
-_ENDINGS: Final = (".yml", ".yaml", ".json")
+_ENDINGS: Final = (".yml", ".yaml", ".json", ".template")
 #: Folders that never hold a pipeline of the repository itself.
 _SKIPPED: Final = frozenset({"node_modules", "vendor", "third_party", "dist", "build"})
 #: Hidden folders in which teams keep pipeline files.

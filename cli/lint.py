@@ -36,8 +36,12 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 #: From so many files on, a person is told how far the work is.
 _MANY: Final = 200
 
-#: What a pipeline file has at the start of a line, even when it cannot be read as YAML.
-_MARKS: Final = re.compile(rb"^(?:jobs:|schema: *bakegate/pipeline/)", re.MULTILINE)
+#: What a pipeline file has in it, even when it cannot be read as YAML.
+_MARKS: Final = re.compile(
+    rb"^(?:jobs:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
+    rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\"",
+    re.MULTILINE,
+)
 
 _EPILOG: Final = """\b
 Examples:

@@ -16,6 +16,7 @@ from policies.formats import (
 )
 from policies.formats.files import File, Files, Refused
 from policies.formats.follower import Follower
+from policies.formats.foreign import tool_of, tool_of_text
 from policies.formats.model import Beside, Format, Read, Unreadable
 from policies.overlay import Overlay, apply
 from policies.pipeline import Pipeline
@@ -60,7 +61,7 @@ def read_pipelines(
     try:
         sources = read(text, path)
     except SourceError as error:
-        return Read(path, "", (), None, (_unreadable(error),))
+        return Read(path, "", (), None, (_no_document(error, text),))
     follower = Follower(files)
     beside = Beside(tuple(sources), calendars, follower)
     pipelines: list[Pipeline] = []
@@ -88,8 +89,19 @@ def _unreadable(error: SourceError) -> Unreadable:
     return Unreadable(error.span, error.message, error.templated)
 
 
+def _no_document(error: SourceError, text: bytes) -> Unreadable:
+    tool = "" if error.templated else tool_of_text(text)
+    return Unreadable(error.span, _foreign(tool)) if tool else _unreadable(error)
+
+
 def _unknown(source: Source) -> Unreadable:
-    known = ", ".join(each.title for each in FORMATS)
     start = source.root.span
     span = Span(source.path, start.line, start.column, start.line, start.column)
-    return Unreadable(span, f"not a pipeline file of a known format; known are {known}")
+    return Unreadable(span, _foreign(tool_of(source)))
+
+
+def _foreign(tool: str) -> str:
+    what = (
+        f"a file of {tool}, which is not read" if tool else "not a pipeline file of a known format"
+    )
+    return f"{what}; known are {', '.join(each.title for each in FORMATS)}"

@@ -1,12 +1,14 @@
 """A file's bytes into documents, and every way in which that can fail into a located sentence."""
 
 import re
+from contextlib import suppress
 from typing import Final
 
 import yaml
 
 from policies.findings import Span
 from policies.source.builder import Builder
+from policies.source.json_text import NotJson, read_json
 from policies.source.nodes import Source, SourceError
 
 #: Largest file that is read, in bytes. A workflow of 10,000 jobs is about 1 MB.
@@ -79,6 +81,9 @@ def _documents(text: str, path: str) -> list[Source]:
     try:
         return Builder(text, path).build()
     except yaml.YAMLError as error:
+        if text.lstrip()[:1] in ("{", "["):
+            with suppress(NotJson):
+                return [read_json(text, path)]
         mended = _TRAILING_TAB.sub(lambda tabs: " " * len(tabs.group()), text)
         if mended == text:
             raise _translated(error, text, path) from error

@@ -16,7 +16,13 @@ def test_each_file_once_in_a_stable_order(write: Write, tmp_path: Path) -> None:
     nested = write(".github/workflows/c.yml", "")
     write("bakegate.yaml", "")
     write("notes.md", "")
-    assert list(pipeline_files([b, tmp_path])) == [(b, True), (a, False), (nested, False)]
+    stack = write("stack.template", "")
+    assert list(pipeline_files([b, tmp_path])) == [
+        (b, True),
+        (a, False),
+        (stack, False),
+        (nested, False),
+    ]
 
 
 def test_upwards_ends_at_the_repository(write: Write, tmp_path: Path) -> None:

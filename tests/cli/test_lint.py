@@ -288,14 +288,20 @@ def test_of_a_folder_only_what_is_or_was_meant_as_a_pipeline(
     write("broken.yml", "on: push\njobs:\n  a: [\n")
     write("chart/values.yaml", "port: {{ .Values.port }}\n")
     write("data.json", '{"a": 1}')
+    write("chart/rollout.yaml", "kind: Rollout\nmetadata:\n  name: {{ .Release.Name }}\n")
+    write("chart/service.yaml", "kind: Service\nmetadata:\n  name: {{ .Release.Name }}\n")
     write("node_modules/x/ci.yml", "on: push\njobs: {}\n")
     write(".hidden/ci.yml", "on: push\njobs: {}\n")
     (tmp_path / "dangling.yml").symlink_to("nowhere")
     result = bakegate("lint", ".", "--format", "json")
     answer = message(result)
     assert result.exit_code == 1
-    assert [file["path"] for file in answer["files"]] == ["broken.yml", "ci.yml"]
-    assert places(answer)[0] == ("broken.yml", 4, 1, "readable", "block")
+    paths = [file["path"] for file in answer["files"]]
+    assert paths == ["broken.yml", "chart/rollout.yaml", "ci.yml"]
+    assert places(answer)[:2] == [
+        ("broken.yml", 4, 1, "readable", "block"),
+        ("chart/rollout.yaml", 3, 9, "readable", "warn"),
+    ]
 
 
 def test_a_named_file_that_is_no_pipeline_is_told_why(bakegate: Bakegate, write: Write) -> None:

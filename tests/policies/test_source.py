@@ -16,6 +16,7 @@ from policies.source import (
     core_value,
     read,
 )
+from policies.source.json_text import read_json
 
 
 def root(text: bytes | str) -> Node:
@@ -215,3 +216,36 @@ def test_sequences_keep_their_items_in_order() -> None:
     node = root("- a\n- [b]\n")
     assert isinstance(node, Sequence)
     assert core_value(node) == ["a", ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'{"a": "\ud83d\ude80"}', {"a": "\U0001f680"}),
+        (r'{"a": "\ud83d", "b": 1}', {"a": "\ufffd", "b": 1}),
+        ('{"%s": [true, null, -1.5e3]}' % ("k" * 1500), {"k" * 1500: [True, None, -1500.0]}),
+        ('{"a"\n:\n"b"}', {"a": "b"}),
+        ('["a\x7f"]', ["a\x7f"]),
+    ],
+)
+def test_json_that_is_no_yaml_is_read_all_the_same(text: str, value: object) -> None:
+    (source,) = read(text, "f.json")
+    assert core_value(source.root) == value
+
+
+def test_both_readers_of_json_give_the_same_nodes() -> None:
+    text = '{"a": [1, "x", {"b": null}],\n  "c": {}, "c": "d"}'
+    (source,) = read(text, "f.json")
+    assert read_json(text, "f.json").root == source.root
+    (late,) = read(text.replace('"a":', '"a"\n:'), "f.json")
+    assert isinstance(late.root, Mapping)
+    assert late.root.entries["c"].value.span == Span("f.json", 3, 17, 3, 20)
+    assert [key.span.column for key in late.root.duplicates] == [3]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"a"\n:}', '["a"\n:', '{"a"\n:1} 2', '{"a"\n:01}', '{"a"\n:"\\x"}', '{"a"\n1}']
+)
+def test_what_is_neither_yaml_nor_json_is_told_once(text: str) -> None:
+    with pytest.raises(SourceError):
+        read(text, "f.json")

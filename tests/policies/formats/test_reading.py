@@ -26,3 +26,26 @@ def test_every_document_is_a_pipeline() -> None:
     text = b"---\non: push\nname: a\njobs: {}\n---\non: push\nname: b\njobs: {}\n"
     found = read_pipelines(text, "x.yml")
     assert [each.name for each in found.pipelines] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("apiVersion: tekton.dev/v1\nkind: Pipeline\n", "Tekton"),
+        ("apiVersion: kargo.akuity.io/v1alpha1\nkind: Stage\n", "Kargo"),
+        ("apiVersion: argoproj.io/v1alpha1\nkind: Application\n", "Argo CD or Argo Workflows"),
+        ("version: 2.1\norbs: {aws: circleci/aws@1}\n", "CircleCI"),
+        ("image: x\npipelines: {default: []}\n", "Bitbucket Pipelines"),
+        ("version: 0.2\nphases: {build: {commands: [make]}}\n", "CodeBuild (buildspec)"),
+        (
+            "pipeline {\n  agent any\n  stages { stage('x') { steps { sh 'a: b' } } }\n}\n",
+            "Jenkins",
+        ),
+        ("@Library('x') _\nnode('linux') {\n  sh 'a'\n}\n", "Jenkins"),
+    ],
+)
+def test_files_of_other_tools_are_named(text: str, tool: str) -> None:
+    found = read_pipelines(text.encode(), "x.yml")
+    (problem,) = found.problems
+    assert (found.format, found.pipelines) == ("", ())
+    assert problem.message.startswith(f"a file of {tool}, which is not read; known are Bakegate")
