@@ -267,12 +267,15 @@ def example_of(subject: AnyRule, heading: str) -> dict[str, Any]:
     text = dict(EXAMPLE.findall(subject.docs))[heading]
     if text.startswith("schema: bakegate/exceptions/"):
         return {"exceptions": text.partition("\n")[2]}
-    ours = text.startswith("schema:")
+    ours = "schema:" in text
+    asked = re.match(r"# parameters: (.*)\n", text)
     # Where a rule reads the organization's windows, an example has none but its own.
     return {
         "pipeline": text,
         "path": "pipeline.yaml" if ours else ".github/workflows/example.yml",
         "ruled_windows": False,
+        # What a rule asks only of organizations that say what they want.
+        "params": data_of(asked.group(1), "parameters") if asked else {},
     }
 
 
