@@ -300,7 +300,7 @@ def test_of_a_folder_only_what_is_or_was_meant_as_a_pipeline(
     assert paths == ["broken.yml", "chart/rollout.yaml", "ci.yml"]
     assert places(answer)[:2] == [
         ("broken.yml", 4, 1, "readable", "block"),
-        ("chart/rollout.yaml", 3, 9, "readable", "warn"),
+        ("chart/rollout.yaml", 3, 10, "readable", "warn"),
     ]
 
 
