@@ -78,8 +78,16 @@ def _starts(template: Template, node: Mapping, sources: Sequence[Action]) -> Ite
             yield "poll" if polls and not _hooked(template) else "push"
         elif detects:
             yield "push"
-    if any(said(rule.properties, "ScheduleExpression") for rule in template.of_type(*_RULES)):
+    if any(_scheduled(rule.properties) for rule in template.of_type(*_RULES)):
         yield "schedule"
+
+
+def _scheduled(rule: Mapping) -> bool:
+    """Whether a schedule that is switched on starts a pipeline: its target says so."""
+    if not said(rule, "ScheduleExpression") or said(rule, "State") == "DISABLED":
+        return False
+    targets = [*_mappings(field(rule, "Targets")), *filter(None, [mapping(field(rule, "Target"))])]
+    return any("pipeline" in said(target, "Arn").lower() for target in targets)
 
 
 def _hooked(template: Template) -> bool:

@@ -38,33 +38,44 @@ def _pipelines(root: Node) -> Iterator[tuple[Mapping, Sequence]]:
             inner = root.get("pipelines")
             if isinstance(inner, Sequence) and "application" in root.entries:
                 yield from _pipelines(inner)
-            elif (stages := _stages(root)) is not None:
-                yield root, stages
+            else:
+                yield from _one(root)
         case Sequence(items=items) if items:
             if all(_is_stage(item) for item in items):
                 yield Mapping(root.span, {}), root
                 return
             for item in items:
-                if isinstance(item, Mapping) and (stages := _stages(item)) is not None:
-                    yield item, stages
+                if isinstance(item, Mapping):
+                    yield from _one(item)
         case _:
             return
 
 
-def _stages(node: Mapping) -> Sequence | None:
-    """The stages of a pipeline; None for what is none, such as the record of a run."""
+def _one(node: Mapping) -> Iterator[tuple[Mapping, Sequence]]:
+    """A pipeline, the pipeline inside of a template, or one whose template has the stages.
+
+    The record of a run has stages as well, and times.
+    """
     if {"startTime", "buildTime", "execution"} & set(node.entries):
-        return None
-    inner = node.get("pipeline")
-    if isinstance(inner, Mapping) and word(node, "schema") == "v2":
-        return _stages(inner) or None
+        return
+    template = node.get("pipeline")
+    if isinstance(template, Mapping) and word(node, "schema") == "v2":
+        yield from _one(_named(template, node.get("metadata")))
+        return
     stages = node.get("stages")
+    if stages is None and "application" in node.entries and "template" in node.entries:
+        yield node, Sequence(node.entries["template"].key.span, ())
     if not isinstance(stages, Sequence):
-        return None
+        return
     marks = {"application", "triggers", "keepWaitingPipelines", "limitConcurrent"}
     if marks & set(node.entries) or (stages.items and all(_is_stage(s) for s in stages.items)):
-        return stages
-    return None
+        yield node, stages
+
+
+def _named(template: Mapping, metadata: Node | None) -> Mapping:
+    """The pipeline of a template under the name of that template."""
+    entry = metadata.entries.get("name") if isinstance(metadata, Mapping) else None
+    return template._replace(entries={**template.entries, "name": entry}) if entry else template
 
 
 def _is_stage(node: Node) -> bool:

@@ -307,3 +307,24 @@ def test_a_window_that_is_not_weekly_is_unknown(cron: str) -> None:
     entry = {"Conditions": [{"Result": "FAIL", "Rules": [rule]}]}
     found = one(resource(Stages=[{"Name": "Prod", "BeforeEntry": entry, "Actions": []}]))
     assert (found.stages[0].windows, found.windows.known) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "start"),
+    [
+        ({"Targets": [{"Arn": {"Fn::Sub": "arn:aws:codepipeline:x:y:${Line}"}}]}, True),
+        ({"Targets": [{"Arn": {"Fn::GetAtt": ["Worker", "Arn"]}}]}, False),
+        ({"Targets": [{"Arn": {"Ref": "MyPipeline"}}], "State": "DISABLED"}, False),
+    ],
+)
+def test_a_schedule_starts_the_pipeline_that_it_targets(
+    rule: dict[str, Any], *, start: bool
+) -> None:
+    source = action("Code", "Source/CodeCommit", RepositoryName="shop", BranchName="main")
+    source["Configuration"]["PollForSourceChanges"] = False
+    template = json.loads(resource(Stages=[{"Name": "Source", "Actions": [source]}]))
+    properties = {"ScheduleExpression": "rate(1 day)", **rule}
+    template["Resources"]["Nightly"] = {"Type": "AWS::Events::Rule", "Properties": properties}
+    found = one(json.dumps(template))
+    assert found.origin.start.value == (("push", "schedule") if start else ("push",))
+    assert found.origin.branches.value == ("main",)

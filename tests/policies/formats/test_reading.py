@@ -3,6 +3,7 @@
 import pytest
 
 from policies.formats import FORMATS, read_pipelines
+from policies.overlay import read_overlay
 
 
 @pytest.mark.parametrize("text", [b"a: 1", b"[]", b"word", b"schema: bakegate/ruleset/v1\nname: r"])
@@ -49,3 +50,16 @@ def test_files_of_other_tools_are_named(text: str, tool: str) -> None:
     (problem,) = found.problems
     assert (found.format, found.pipelines) == ("", ())
     assert problem.message.startswith(f"a file of {tool}, which is not read; known are Bakegate")
+
+
+def test_an_overlay_names_one_of_several_pipelines_of_a_file() -> None:
+    text = b"""[{"name": "a", "application": "shop", "stages": [{"type": "deploy", "name": "Out"}]},
+ {"name": "b", "application": "shop", "stages": [{"type": "deploy", "name": "Out"}]}]"""
+    overlay = read_overlay(
+        "schema: bakegate/overlay/v1\npipelines:\n"
+        "  shop.json#b: {name: shop, stages: {Out: {kind: prod}}}\n",
+        "bakegate.yaml",
+    )
+    found = read_pipelines(text, "shop.json", overlay)
+    assert found.problems == ()
+    assert [(each.name, len(each.prod)) for each in found.pipelines] == [("a", 0), ("shop", 1)]

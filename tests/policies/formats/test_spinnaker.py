@@ -210,6 +210,15 @@ def test_stages_alone_belong_to_a_pipeline_elsewhere() -> None:
     assert found.span.line == 1
 
 
+def test_templates_of_spinnaker_itself() -> None:
+    inner = {"stages": [{"type": "deploy", "refId": "1", "name": "Prod"}], "limitConcurrent": True}
+    template = {"schema": "v2", "id": "t", "metadata": {"name": "roll out"}, "pipeline": inner}
+    found = one(template)
+    assert (found.name, [each.name for each in found.stages]) == ("roll out", ["Prod"])
+    instance = {"schema": "v2", "application": "shop", "name": "p", "template": {"reference": "x"}}
+    assert (one(instance).stages, one(instance).complete.known) == ((), False)
+
+
 def test_what_another_pipeline_did_before_cannot_be_seen() -> None:
     after = one(line(triggers=[{"type": "pipeline", "enabled": True}]))
     assert after.complete.note == "the pipeline that triggers this one is not in this file"
