@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from policies.classify import named, places, words
-from policies.facts import Fact, Provenance
+from policies.facts import SURE, Fact, Provenance
 from policies.formats import Read
 from policies.pipeline import Deploy, Pipeline, Stage, StageKind, Step, StepKind
 
@@ -225,9 +225,13 @@ def _approval(pipeline: Pipeline, goals: list[Stage], before: Iterable[Step]) ->
     for stage in _above(pipeline, goals):
         if stage.transition.value == "manual":
             return _yes(stage.transition.span.line)
+        if stage.deploy is None and _elsewhere(stage.approvals):
+            hidden = _unknown(stage.approvals.span.line)
     for step in before:
-        # A step that waits for a person stops a release only where a tool makes it wait.
-        if step.kind.value is StepKind.APPROVAL and step.uses.value and not step.soft.value:
+        # A step that waits for a person stops a release only where a tool makes it wait, and where
+        # what it guards waits for it.
+        waits = step.uses.value and not step.soft.value and step.kind.confidence >= SURE
+        if step.kind.value is StepKind.APPROVAL and waits:
             return _yes(step.name.span.line)
     return hidden
 

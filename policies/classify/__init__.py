@@ -24,7 +24,10 @@ REFINED: Final = 0.8
 _SPLIT: Final = re.compile(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
-_COMPOUND: Final = re.compile(r"\b(pre|non)[-_ ]?(prod(?:uction)?|prd)\b|\be2e\b", re.IGNORECASE)
+#: An environment that a name says something happens in: its word says nothing of a test.
+_TARGET: Final = re.compile(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
+#: Endings of scripts whose own name may say what they do.
+_SCRIPTS: Final = (".sh", ".py", ".ps1", ".js", ".mjs", ".ts", ".rb")
 #: Kinds that a generic test runner may turn out to run, told by the step's name.
 _REFINABLE: Final = frozenset(
     {
@@ -65,12 +68,15 @@ class Tables:
     names: Mapping[tuple[str, ...], StepKind]
     environments: Mapping[str, StageKind]
     places: re.Pattern[str]
+    joined: Mapping[str, frozenset[str]]
 
 
 @cache
 def tables() -> Tables:
-    text = (files("policies") / "classify" / "tables.yaml").read_text("utf-8")
-    data: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    data: dict[str, Any] = {}
+    for name in ("tables.yaml", "names.yaml"):
+        text = (files("policies") / "classify" / name).read_text("utf-8")
+        data |= yaml.load(text, Loader=yaml.CSafeLoader)
     return Tables(
         priority={StepKind(kind): rank for rank, kind in enumerate(data["priority"])},
         prefixes=frozenset(data["prefixes"]),
@@ -90,6 +96,7 @@ def tables() -> Tables:
             word: StageKind(kind) for kind, words in data["environments"].items() for word in words
         },
         places=re.compile(data["places"]),
+        joined={word: frozenset(more) for word, more in data["joined"].items()},
     )
 
 
@@ -185,17 +192,23 @@ def _command(word: str, rest: str) -> tuple[StepKind, float]:
             return row.kind, row.confidence
     if word in known.plain or word in known.commands:
         return StepKind.OTHER, 0.9
-    if word.endswith((".sh", ".py", ".ps1")) and (kind := named(word.rpartition(".")[0])):
+    if word.endswith(_SCRIPTS) and (kind := named(word.rpartition(".")[0])):
         return kind, NAMED
     return StepKind.OTHER, GUESSED
 
 
 def words(text: str) -> list[str]:
     """Lower-case words of a name, camel case and separators split; ``pre-prod`` is one word."""
-    joined = _COMPOUND.sub(lambda match: match.group().replace("-", "").replace("_", ""), text)
-    if "e2e" in joined.lower():
-        joined = re.sub("e2e", "endtoend", joined, flags=re.IGNORECASE)
-    return ["e2e" if word == "endtoend" else word.lower() for word in _WORD.findall(joined)]
+    if "e2e" in text.lower():
+        text = re.sub("e2e", " endtoend ", text, flags=re.IGNORECASE)
+    joined = tables().joined
+    found: list[str] = []
+    for word in map(str.lower, _WORD.findall(text)):
+        if found and word in joined.get(found[-1], ()):
+            found[-1] += word
+        else:
+            found.append("e2e" if word == "endtoend" else word)
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -203,7 +216,7 @@ def named(name: str) -> StepKind | None:
     """What a name says: the longest known run of words, of equally long ones the first."""
     if "${{" in name:
         name = re.sub(r"\$\{\{.*?\}\}", " ", name)
-    found = words(name)
+    found = words(_TARGET.sub(" ", name))
     known = tables().names
     for length in (3, 2, 1):
         for start in range(len(found) - length + 1):
@@ -217,7 +230,12 @@ def named(name: str) -> StepKind | None:
 def environment(name: str) -> StageKind | None:
     """What an environment's, job's or place's name says it is for; None where it says nothing."""
     known = tables().environments
-    return next((known[word] for word in words(name) if word in known), None)
+    found = words(name)
+    if "to" in found:
+        # Of what is promoted from one environment to another, the other one is meant.
+        after = found[len(found) - found[::-1].index("to") :]
+        found = [*after, *found]
+    return next((known[word] for word in found if word in known), None)
 
 
 def places(name: str) -> bool:

@@ -7,6 +7,7 @@ from policies.fields import Calendars
 from policies.findings import Span
 from policies.formats import (
     argo_rollouts,
+    azure_pipelines,
     bakegate,
     codepipeline,
     flagger,
@@ -40,6 +41,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     codepipeline.FORMAT,
     argo_rollouts.FORMAT,
     flagger.FORMAT,
+    azure_pipelines.FORMAT,
     gitlab_ci.FORMAT,
     spinnaker.FORMAT,
 )

@@ -21,7 +21,7 @@ from policies.formats.gitlab_rules import Start, start
 from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
-from policies.formats.scripts import timer
+from policies.formats.scripts import said, timer, turned_back, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence, Source
@@ -94,7 +94,17 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     needs = Order(running, _stages(found)).needs()
     stages = tuple(stage_of(job, begin, needs[job.name], lines) for job, begin in running)
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
-    return (_baked(pipeline, running),), tuple(jobs.problems)
+    pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
+    return (pipeline,), tuple(jobs.problems)
+
+
+def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -> dict[str, Span]:
+    """Jobs that run after a failure and bring an earlier version back."""
+    return {
+        stage.name: stage.span
+        for (_, begin), stage in zip(running, stages, strict=True)
+        if begin.after_failure and undoes(said(stage))
+    }
 
 
 def _lines(source: Source, follower: Follower) -> dict[str, list[str]]:

@@ -10,9 +10,9 @@ from typing import Final
 
 from policies.formats.gitlab_jobs import Job
 from policies.formats.gitlab_rules import Start
-from policies.source import Mapping as Node
+from policies.source import Mapping as MappingNode
 from policies.source import Scalar
-from policies.source import Sequence as Items
+from policies.source import Sequence as SequenceNode
 
 DEFAULT_STAGES: Final = ("build", "test", "deploy")
 _FIRST: Final = ".pre"
@@ -57,9 +57,11 @@ class Order:
 
     def _needed(self, job: Job) -> Iterator[str]:
         node = job.get("needs")
-        for item in node.items if isinstance(node, Items) else (node,):
-            named = item.get("job") if isinstance(item, Node) else item
-            elsewhere = isinstance(item, Node) and {"pipeline", "project"} & set(item.entries)
+        for item in node.items if isinstance(node, SequenceNode) else (node,):
+            named = item.get("job") if isinstance(item, MappingNode) else item
+            elsewhere = isinstance(item, MappingNode) and {"pipeline", "project"} & set(
+                item.entries
+            )
             if isinstance(named, Scalar) and not elsewhere:
                 yield from self._names.get(named.text, ())
 

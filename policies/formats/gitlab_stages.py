@@ -4,7 +4,6 @@ Approvals of protected environments, freeze periods and the rights of variables 
 project; those facts are unknown, with the setting's name.
 """
 
-import re
 from collections.abc import Mapping as Table
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from policies.formats.gitlab_environments import Environment
 from policies.formats.gitlab_jobs import Job
 from policies.formats.gitlab_rules import Start
 from policies.formats.gitlab_steps import steps_of
-from policies.formats.scripts import deployment, engine, goes_back, slept
+from policies.formats.scripts import deployment, engine, goes_back, share, slept
 from policies.guards import Mutex, Queue
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
 
@@ -39,7 +38,6 @@ _OTHERWISE: Final = frozenset(
         StepKind.PUBLISH,
     }
 )
-_SHARE: Final = re.compile(r"\b(\d{1,2})\s?%")
 
 
 def stage_of(job: Job, start: Start, needs: tuple[str, ...], texts: Table[str, list[str]]) -> Stage:
@@ -121,10 +119,10 @@ def _rollback(steps: tuple[Step, ...]) -> Span | None:
 
 def _exposure(job: Job) -> Fact[float | None]:
     """A job named ``rollout 10%`` reaches a part of the customers."""
-    found = _SHARE.search(job.name)
+    found = share(job.name)
     if found is None:
         return unknown(job.span, _BEYOND)
-    return Fact(int(found[1]) / 100, job.span, Provenance.INFERRED, 0.7)
+    return Fact(found, job.span, Provenance.INFERRED, 0.7)
 
 
 def _transition(job: Job, start: Start) -> Fact[str | None]:

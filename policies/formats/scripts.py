@@ -1,14 +1,15 @@
 """What shell steps say of a deployment: its engine, waits of known length, ways back."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from policies.classify import commands
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
-from policies.pipeline import Bake, Deploy, Step, StepKind
+from policies.pipeline import Bake, Deploy, Pipeline, Stage, Step, StepKind
 
 #: A wait at least this long is meant to let time pass; shorter ones poll.
 LONG: Final = timedelta(minutes=2)
@@ -16,6 +17,9 @@ _UNITS: Final = {"m": 60, "h": 3600, "d": 86_400}
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
 #: Switches by which Helm goes back by itself.
 _ATOMIC: Final = ("--atomic", "--rollback-on-failure")
+_SHARE: Final = re.compile(
+    r"\b(\d{1,2})\s?%|(?:rollout|canary|traffic|weight)[ _-]?(\d{1,2})\b(?!\d)", re.IGNORECASE
+)
 _UNDO: Final = re.compile(r"rollout undo|helm rollback|roll-?_?back", re.IGNORECASE)
 
 
@@ -102,3 +106,40 @@ def deployment(
         artifact=hidden,
         exposures=hidden,
     )
+
+
+def turned_back(pipeline: Pipeline, after_failure: Mapping[str, Span]) -> Pipeline:
+    """The pipeline with the rollbacks that stand in jobs of their own.
+
+    ``after_failure`` are the jobs that undo something after a failure, by name, and their places:
+    whatever was deployed in front of such a job goes back by itself.
+    """
+    found: dict[str, Span] = {}
+    for name, span in after_failure.items():
+        stage = pipeline.stage(name)
+        for above in pipeline.upstream(stage) if stage else ():
+            found.setdefault(above.name, span)
+    return replace(
+        pipeline, stages=tuple(_undone(each, found.get(each.name)) for each in pipeline.stages)
+    )
+
+
+def _undone(stage: Stage, span: Span | None) -> Stage:
+    if span is None or stage.deploy is None or stage.deploy.rollback_on.value:
+        return stage
+    event: Fact[frozenset[str] | None] = Fact(
+        frozenset({"failure"}), span, Provenance.INFERRED, 0.85
+    )
+    return replace(stage, deploy=replace(stage.deploy, rollback_on=event))
+
+
+def share(name: str) -> float | None:
+    """The part of customers that a name tells, such as ``rollout 10%`` or ``blue_rollout_50``."""
+    found = _SHARE.search(name)
+    return int(found[1] or found[2]) / 100 if found else None
+
+
+def said(stage: Stage) -> str:
+    """The words of a stage: its name, and the names and commands of its steps."""
+    steps = (f"{step.name.value} {step.run.or_else(None) or ''}" for step in stage.steps)
+    return " ".join((stage.name, *steps))
