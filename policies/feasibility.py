@@ -20,6 +20,7 @@ from policies.release import ReleaseKind
 from policies.rule import Params
 from policies.rules import bake_time, time_window
 from policies.ruleset import Resolved
+from policies.ruleset.impact import with_impact
 from policies.windows import Interval, WindowSet, for_release, open_intervals, without_soft
 
 _NO_TIME: Final = timedelta()
@@ -130,7 +131,7 @@ class Simulation:
     """One pipeline under one ruleset; open time is computed once for all check-ins."""
 
     def __init__(self, pipeline: Pipeline, resolved: Resolved, assumed: Assumed) -> None:
-        self.pipeline = pipeline
+        self.pipeline = with_impact(pipeline, resolved)
         self.resolved = resolved
         self.assumed = assumed
         self._times: dict[str, _OpenTime] = {}
@@ -164,7 +165,15 @@ class Simulation:
         start, by = self._open(stage).opening(ready)
         deployed = start + self._deploys(stage)
         tested = deployed + self._tests(stage)
-        return Leg(stage, after, ready, start, deployed, tested, tested + self.bake(stage), by)
+        baked = self._baked(stage, tested)
+        return Leg(stage, after, ready, start, deployed, tested, baked, by)
+
+    def _baked(self, stage: Stage, since: datetime) -> datetime:
+        """The end of a bake; a staffed clock counts only time that is open."""
+        params = self._asked(bake_time.RULE.id)
+        if isinstance(params, bake_time.BakeTime) and params.clock == "staffed" and stage.is_prod:
+            return self._open(stage).after(since, self.bake(stage))
+        return since + self.bake(stage)
 
     def _deploys(self, stage: Stage) -> timedelta:
         if stage.kind.value is StageKind.BUILD:
@@ -240,6 +249,17 @@ class _OpenTime:
                 found = self.intervals[place]
                 return (at, "") if found.start <= at else (found.start, found.opened_by)
             self._grow(at)
+
+    def after(self, at: datetime, length: timedelta) -> datetime:
+        """The instant by which so much open time has passed; raises NeverOpen."""
+        if not any(each.windows for each in self.sets):
+            return at + length
+        while True:
+            start, _ = self.opening(at)
+            end = self.intervals[bisect_right(self.intervals, start, key=lambda each: each.end)].end
+            if end - start >= length:
+                return start + length
+            at, length = end, length - (end - start)
 
     def _grow(self, at: datetime) -> None:
         if self.start is None or self.end is None or at < self.start or at > self.end:

@@ -44,14 +44,16 @@ def pipeline(waves: int, *, per_wave: bool) -> Pipeline:
     return read_pipelines((HEAD + stages).encode(), "shop.yaml").pipelines[0]
 
 
-def rules(bake: tuple[int, int, int], weekly: str, more: str = "") -> Resolved:
+def rules(bake: tuple[int, int, int], weekly: str, more: str = "", clock: str = "wall") -> Resolved:
     onebox, first, later = bake
     text = f"""\
 schema: bakegate/ruleset/v1
 name: retail
 extends: [strict]
 rules:
-  bake-time: {{parameters: {{onebox: {onebox}m, first_wave: {first}m, later_wave: {later}m}}}}
+  bake-time:
+    parameters:
+      {{onebox: {onebox}m, first_wave: {first}m, later_wave: {later}m, clock: {clock}}}
 time_windows:
   - {{name: hours, effect: allow, weekly: [{weekly}]}}
 {more}"""
@@ -138,6 +140,27 @@ def test_holidays_and_freezes_are_waited_for() -> None:
     )
     # Thursday 4 June 2026 is Corpus Christi, a holiday in Bavaria.
     assert of.forecast(THURSDAY).legs["ob-1"].start == datetime(2026, 6, 5, 9, tzinfo=UTC)
+
+
+def test_a_staffed_clock_bakes_only_in_open_time() -> None:
+    resolved = rules((60, 720, 120), STAFFED, clock="staffed")
+    of = Simulation(pipeline(2, per_wave=False), resolved, FROM_PREPROD)
+    legs = of.forecast(MONDAY).legs
+    # Deployed at 11:00, baked for five hours on Monday and for seven on Tuesday.
+    assert legs["w-1"].deployed == datetime(2026, 6, 1, 11, tzinfo=UTC)
+    assert legs["w-1"].baked == datetime(2026, 6, 2, 16, tzinfo=UTC)
+    assert legs["w-2"].start == datetime(2026, 6, 3, 9, tzinfo=UTC)
+
+
+def test_the_tier_of_a_service_sets_the_pace() -> None:
+    text = HEAD.replace("source:", "tier: 0\nsource:") + (
+        "  - {name: ob, kind: prod, wave: 1, exposure: 1%, deploy: hosts}\n"
+        "  - {name: w-1, kind: prod, wave: 1, deploy: hosts}\n"
+    )
+    found = read_pipelines(text.encode(), "shop.yaml").pipelines[0]
+    resolved = resolve([("", builtin("strict"))], MONDAY)
+    legs = Simulation(found, resolved, FROM_PREPROD).forecast(MONDAY).legs
+    assert legs["ob"].baked - legs["ob"].tested == timedelta(hours=2)
 
 
 def test_time_that_never_opens_is_told() -> None:

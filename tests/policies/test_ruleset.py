@@ -208,6 +208,20 @@ def test_unknown_is_answered_by_the_rule_then_by_the_special_default_then_by_the
     assert rules["unit-tests"].on_unknown_lint == "ignore"
 
 
+def test_rules_that_contradict_each_other_are_errors_of_the_file_that_brings_them() -> None:
+    child = ruleset("orders\nrules: {prod-approval: block}\n", "orders.yaml")
+    parent = ruleset("retail\nextends: [recommended]\n")
+    assert refused(("retail", parent), ("retail/orders", child)) == [
+        (
+            "orders.yaml:3:24: prod-approval is on (block) and so is no-manual-prod-gate (observe,"
+            " retail.yaml:3); switch one of them off"
+        )
+    ]
+    both = "orders\nrules: {prod-approval: block, no-manual-prod-gate: off}\n"
+    resolved = resolve([("retail", parent), ("retail/orders", ruleset(both, "orders.yaml"))], AT)
+    assert level(resolved, "prod-approval") is Enforcement.BLOCK
+
+
 def test_windows_of_a_node_take_the_zone_of_the_organization() -> None:
     window = '{name: w, effect: allow, weekly: [{days: [mon], from: "09:00", until: "16:00"}]}'
     own = ruleset(f"retail\ntime_windows: [{window}]\n")
