@@ -6,16 +6,20 @@ change did and what was wrong before. Waiting costs minutes, and the release goe
 
 At the entry of a production stage no alarm of high severity may fire, or have fired within
 `clear_for`, whose scope is one of `scopes`. Alarms of other targets, zones and Regions do not
-count. A state older than `max_state_age` says nothing. Where the release is the repair, an
-override lets it through.
+count. No incident of severity `incident_sev_max` or worse may be open on the service or on what it
+depends on, and no synthetic that is reported for this stage or the one before may have missed three
+runs. A state older than `max_state_age` says nothing; `unknown` says whether that holds or warns.
+Where the release is the repair, an override lets it through.
 
 ## Not reported
-Rollbacks. Alarms of low severity and of unrelated targets. Alarms without data in stages in which
-nothing runs yet.
+Rollbacks. Alarms of low severity and of unrelated targets, and those that are known to be noisy
+until a date that has not come. Alarms without data in stages in which nothing runs yet. Incidents
+of other services. Synthetics that nobody reports: `synthetics-every-minute` asks for them.
 
 ## Sources
 Blocking a deployment while alarms fire, with an override for the fix: practices that Amazon's
-builders describe, and the entry conditions of CodePipeline. Five minutes each: ours.
+builders describe, and the entry conditions of CodePipeline. Severity 2, three runs, and five
+minutes each: ours.
 """
 
 from collections.abc import Iterator
@@ -24,8 +28,9 @@ from datetime import timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
-from policies.observations import observed, together
+from policies.observations import observed, seen_used, together, too_old
 from policies.phrases import clock, progress
+from policies.plain import instant_text
 from policies.release import AlarmState
 from policies.rule import (
     Case,
@@ -62,22 +67,88 @@ class AlarmBlock(Params):
         unit=Unit.DURATION,
         stricter=Stricter.MORE,
     )
+    incident_sev_max: int = param(
+        2,
+        "Least severe incident that stops a stage from starting; 0 for none.",
+        unit=Unit.COUNT,
+        stricter=Stricter.MORE,
+    )
+    unknown: str = param(
+        "hold",
+        "Whether a state that nobody knows counts in full (hold) or can at most warn.",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("hold", "warn"),
+    )
 
 
+#: After so many missed runs a synthetic has failed.
+_MISSED: Final = 3
 _LOCAL: Final = frozenset({"target", "zone", "region"})
 
 
 def gate(case: Case, params: AlarmBlock) -> Outcome:
-    if case.release.context.alarms is None:
-        message = "no alarm states were reported"
-        return Outcome(Result.UNKNOWN, message, "report the states of the alarms")
-    parts = [_judge(case, alarm, params) for alarm in _relevant(case, params)]
+    parts = [*_alarms(case, params), *_incidents(case, params), *_synthetics(case, params)]
     if not parts:
-        return Outcome(Result.PASS, f"no alarm concerns {case.stage.name}")
+        return Outcome(Result.PASS, f"nothing alarms that concerns {case.stage.name}")
     outcome = together(parts)
     if outcome.result is Result.PASS:
-        return replace(outcome, message=f"no alarm fires that concerns {case.stage.name}")
-    return outcome
+        return replace(outcome, message=f"nothing alarms that concerns {case.stage.name}")
+    softened = outcome.result is Result.UNKNOWN and params.unknown == "warn"
+    return replace(outcome, warns_only=softened)
+
+
+def _alarms(case: Case, params: AlarmBlock) -> Iterator[Outcome]:
+    if case.release.context.alarms is None:
+        message = "no alarm states were reported"
+        yield Outcome(Result.UNKNOWN, message, "report the states of the alarms")
+    for alarm in _relevant(case, params):
+        yield _judge(case, alarm, params)
+
+
+def _incidents(case: Case, params: AlarmBlock) -> Iterator[Outcome]:
+    """Open incidents on the service, or on what it depends on; one that names none concerns all."""
+    incidents = case.release.context.incidents
+    if incidents is None and params.incident_sev_max:
+        message = "which incidents are open was not reported"
+        yield Outcome(Result.UNKNOWN, message, "report the open incidents")
+    mine = {case.pipeline.name, *(case.pipeline.dependencies.or_else(None) or ())}
+    for each in incidents or ():
+        if each.sev > params.incident_sev_max or (each.services and mine.isdisjoint(each.services)):
+            continue
+        value = {"sev": each.sev, "services": list(each.services)}
+        used = seen_used(f"context.incidents.{each.id}", value, each, case.release.context)
+        old = too_old(case, each, params.max_state_age, each.id, used)
+        message = f"{each.id} of severity {each.sev} is open"
+        cure = (
+            f"wait until {each.id} is closed; if {case.release.id} is the fix, "
+            "override with the incident"
+        )
+        yield old or Outcome(Result.FAIL, message, cure, waits=True, used=(used,))
+
+
+def _synthetics(case: Case, params: AlarmBlock) -> Iterator[Outcome]:
+    """The synthetics reported for this stage, where something runs in it, and the ones before."""
+    context = case.release.context
+    here = [case.stage.name] if context.runs(case.stage.name) else []
+    names = {*here, *(stage.name for stage in case.before)}
+    for each in context.synthetics or ():
+        if each.stage not in names:
+            continue
+        last = each.last_ok and instant_text(each.last_ok)
+        used = seen_used(f"context.synthetics.{each.id}", last, each, context)
+        name = f"{each.stage}/{each.id}"
+        seen = each.observed_at or context.captured_at
+        old = too_old(case, each, params.max_state_age, name, used)
+        if old:
+            yield old
+        elif each.last_ok is None or (seen or case.now) - each.last_ok > _MISSED * each.interval:
+            since = f"since {clock(each.last_ok, case.now)}" if each.last_ok else "at any time"
+            message = f"{name} has not passed {since}"
+            cure = f"wait until {name} passes"
+            yield Outcome(Result.FAIL, message, cure, waits=True, used=(used,))
+        else:
+            yield Outcome(Result.PASS, f"{name} passes", used=(used,))
 
 
 def _relevant(case: Case, params: AlarmBlock) -> Iterator[AlarmState]:
@@ -86,6 +157,8 @@ def _relevant(case: Case, params: AlarmBlock) -> Iterator[AlarmState]:
         here |= {target.name, target.region, target.zone}
     for alarm in case.release.context.alarms or ():
         near = alarm.scope not in _LOCAL or not alarm.target or alarm.target in here
+        if alarm.noisy_until and case.now < alarm.noisy_until:
+            continue
         if alarm.severity == "high" and alarm.scope in params.scopes and near:
             yield alarm
 

@@ -8,7 +8,8 @@ contains.
 At every stage entry the packages of the artifact (from its SBOM, packages of packages included),
 the commits in it, its digest and its builder are compared with the blocklist. A bad commit counts
 until the commit that mends it is in the artifact too. Without an SBOM an entry about a package is
-unknown, not passed.
+unknown, not passed. Where a blocked artifact runs already, the stages are listed; with `action:
+halt-and-propose-rollback` going back there is proposed too.
 
 ## Not reported
 Entries whose `until` has passed, and entries about other repositories. In front of stages that are
@@ -21,17 +22,39 @@ the AWS DevOps guidance.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from policies.blocklist import Match, matches
 from policies.findings import Enforcement, Result, Severity
 from policies.observations import declared, observed, together
 from policies.phrases import listed
 from policies.pipeline import StageKind
-from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Used
+from policies.rule import (
+    Case,
+    Family,
+    GateFamily,
+    Outcome,
+    Params,
+    Rule,
+    Stricter,
+    Unit,
+    Used,
+    param,
+)
 
 
-def gate(case: Case, params: Params) -> Outcome:  # noqa: ARG001 - the rule has no parameters
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactBlocklist(Params):
+    action: str = param(
+        "halt-and-propose-rollback",
+        "What a match asks for: that the release halts, or that stages that run it go back too.",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("halt", "halt-and-propose-rollback"),
+    )
+
+
+def gate(case: Case, params: ArtifactBlocklist) -> Outcome:
     if case.blocklist is None:
         return Outcome(Result.UNKNOWN, "the blocklist is not known", "report the blocklist")
     found = matches(case.blocklist, case.release, case.pipeline.name, case.now)
@@ -42,7 +65,22 @@ def gate(case: Case, params: Params) -> Outcome:  # noqa: ARG001 - the rule has 
     kind = case.stage.kind.value
     # A stage of unknown kind is guarded like production.
     harmless = isinstance(kind, StageKind) and kind is not StageKind.PROD
-    return replace(together(parts), warns_only=harmless, used=_used(case, found))
+    outcome = replace(together(parts), warns_only=harmless, used=_used(case, found))
+    return _where(case, outcome, params) if outcome.result is Result.FAIL else outcome
+
+
+def _where(case: Case, outcome: Outcome, params: ArtifactBlocklist) -> Outcome:
+    """The same failure with the stages in which the blocked artifact runs already."""
+    digest = case.release.artifact.digest
+    stages = [each.stage for each in case.release.context.running if each.digest == digest]
+    if not stages:
+        return outcome
+    cure = outcome.would_pass
+    if params.action == "halt-and-propose-rollback":
+        cure += f"; roll {listed(stages)} back to an older release"
+    return replace(
+        outcome, message=f"{outcome.message}; it runs in {listed(stages)}", would_pass=cure
+    )
 
 
 def _contained(match: Match) -> Outcome:
@@ -98,7 +136,7 @@ RULE = Rule(
     severity=Severity.HIGH,
     now=Enforcement.BLOCK,
     target=Enforcement.BLOCK,
-    params=Params,
+    params=ArtifactBlocklist,
     docs=__doc__,
     gate=gate,
     gate_family=GateFamily.BLOCKLIST,

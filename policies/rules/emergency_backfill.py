@@ -73,8 +73,8 @@ def gate(case: Case, params: EmergencyBackfill) -> Outcome:
 def _incident(case: Case, params: EmergencyBackfill) -> Outcome:
     name, incidents = case.release.incident, case.release.context.incidents
     if not name:
-        message = "an emergency release names the incident that it mends; this one names none"
-        return Outcome(Result.FAIL, message, "name the open incident")
+        message = "which incident this emergency mends was not reported"
+        return Outcome(Result.UNKNOWN, message, "name the open incident")
     if incidents is None:
         message = "which incidents are open was not reported"
         return Outcome(Result.UNKNOWN, message, "report the open incidents")

@@ -97,6 +97,13 @@ class RollbackOnAlarm(Params):
         stricter=Stricter.SUPERSET,
         allowed=("deploy", "bake"),
     )
+    scope: str = param(
+        "stage",
+        "Whose alarms must be able to fire: the stage's, or all of this pipeline's in its Regions.",
+        unit=Unit.WORD,
+        stricter=Stricter.NEITHER,
+        allowed=("stage", "team_region"),
+    )
 
 
 #: How old the last data of an alarm may be: with older data it could not have fired.
@@ -220,7 +227,19 @@ def gate(case: Case, params: RollbackOnAlarm) -> Outcome:
     if case.release.context.alarms is None:
         message = "no alarm states were reported"
         return Outcome(Result.UNKNOWN, message, "report the states of the alarms")
-    return together([_alive(case, name, params) for name in names])
+    together_with = [case.stage, *(_neighbours(case) if params.scope == "team_region" else ())]
+    asked = dict.fromkeys((each, name) for each in together_with for name in _names(each))
+    return together([_alive(case, stage, name, params) for stage, name in asked])
+
+
+def _neighbours(case: Case) -> tuple[Stage, ...]:
+    """The other production stages of this pipeline that share a Region with the one to enter."""
+    mine = {target.region for target in case.stage.targets if target.region}
+    return tuple(
+        each
+        for each in case.pipeline.prod
+        if each.name != case.stage.name and mine & {target.region for target in each.targets}
+    )
 
 
 def _told(stage: Stage) -> bool:
@@ -229,14 +248,14 @@ def _told(stage: Stage) -> bool:
     return baked and (stage.deploy is None or stage.deploy.rollback_alarms.known)
 
 
-def _alive(case: Case, name: str, params: RollbackOnAlarm) -> Outcome:
+def _alive(case: Case, stage: Stage, name: str, params: RollbackOnAlarm) -> Outcome:
     states = [each for each in case.release.context.alarms or () if each.name == name]
     used = tuple(_used(each) for each in states)
     declared = {alarm.name for alarm in case.pipeline.alarms.or_else(()) or ()}
-    idle = case.release.context.runs(case.stage.name) is None
+    idle = case.release.context.runs(stage.name) is None
     if idle and (states or name in declared):
         # Nothing has answered here yet, so no alarm can have had data; the bake will need them.
-        message = f"{name} exists; nothing runs in {case.stage.name} yet"
+        message = f"{name} exists; nothing runs in {stage.name} yet"
         return Outcome(Result.PASS, message, used=used)
     if not states:
         message = f"the state of {name} was not reported"

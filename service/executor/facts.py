@@ -139,6 +139,8 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         ),
         captured_at=turn.now,
         source=OURSELVES,
+        # This installation is told of no incidents, so none is open that it knows.
+        incidents=(),
         earlier=earlier(turn, release),
     )
 

@@ -30,7 +30,7 @@ def test_a_record_is_judged_like_a_release_of_ours(field: Field) -> None:
     answer = ask(field, record(), dry_run=True, at=at)
     found = said(answer.json())
     assert (answer.status_code, answer.json()["at"]) == (200, at)
-    assert found["alarm-block"] == ("pass", "no alarm fires that concerns cell-1")
+    assert found["alarm-block"] == ("pass", "nothing alarms that concerns cell-1")
     assert found["bake-time"] == ("pass", "one-box baked 1h22m; 1m are needed")
     assert found["unit-tests"] == ("pass", "212 tests passed")
     assert found["rolled-back-revision"] == ("pass", "it was never rolled back")

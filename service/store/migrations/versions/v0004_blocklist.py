@@ -1,6 +1,6 @@
 """Let two persons keep the blocklist, halt runs that it names, and remember ancestry of commits.
 
-Revision ID: 0003
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
