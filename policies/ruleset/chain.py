@@ -80,6 +80,7 @@ class Chain:
         for merged in self.dated:
             kept = self._level(merged, asked, issues)
             rules[merged.rule.id] = self._effective(merged, kept, self._next(merged, kept, asked))
+        rules = self._ordered(rules)
         issues.extend(self._conflicts({name: _standing(rules[name]) for name in _CONCERNED}))
         if issues:
             raise DocumentError(issues)
@@ -181,6 +182,14 @@ class Chain:
         issues: list[Issue] = []
         self._keep(below(self.merged[name], node, issues) for name in names)
         self.issues = (*self.issues, *issues)
+
+    def _ordered(self, rules: dict[str, Effective]) -> dict[str, Effective]:
+        """The catalogue in its order, then custom rules by their ids, whoever brought them in."""
+        custom = [name for name, each in rules.items() if each.rule.module]
+        if not custom:
+            return rules
+        catalogue = {name: each for name, each in rules.items() if not each.rule.module}
+        return catalogue | {name: rules[name] for name in sorted(custom)}
 
     def _introduced(self, node: Node) -> dict[str, Merged]:
         """The custom rules that a node brings in, under what the nodes above say of all rules."""

@@ -26,7 +26,9 @@ def from_json(data: Mapping[str, Any]) -> Resolved:
     A rule that this engine no longer has is left out; comparing the two answers tells of it.
     """
     custom = _custom(data.get("custom", {}))
-    found = ((each, rule(each) or custom.get(each), said) for each, said in data["rules"].items())
+    # JSON may come back in any order; the catalogue comes first, then custom rules by their ids.
+    names = sorted(data["rules"], key=lambda each: (rule(each) is None, each))
+    found = ((each, rule(each) or custom.get(each), data["rules"][each]) for each in names)
     return Resolved(
         name=data["name"],
         organization=data["organization"],
