@@ -48,6 +48,20 @@ def latest_suites(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     return tuple(last.values())
 
 
+def of_service(release: Release, kind: str) -> tuple[Evidence, ...]:
+    """Evidence of a kind about any release of this pipeline, oldest first."""
+    earlier = (each for old in release.context.earlier or () for each in old.evidence)
+    found = [each for each in (*release.evidence, *earlier) if each.kind == kind]
+    return tuple(sorted(found, key=lambda each: each.ended_at))
+
+
+def only_touches(release: Release, classes: Iterable[str]) -> bool:
+    """Whether all changes are known to touch nothing but files of these classes."""
+    allowed = set(classes)
+    touched = [change.files_class for change in release.changes]
+    return bool(touched) and all(each and allowed.issuperset(each) for each in touched)
+
+
 def ran_here(release: Release, evidence: Evidence) -> bool:
     """Whether the evidence is about this release's artifact: by digest, else by commit."""
     if evidence.digest:
@@ -101,6 +115,7 @@ def together(parts: Sequence[Outcome]) -> Outcome:
         until=max(ends) if waits and len(ends) == len(told) else None,
         waits=waits,
         inferred=all(part.inferred for part in told),
+        warns_only=all(part.warns_only for part in told),
         used=_all_used(parts),
     )
 

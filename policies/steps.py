@@ -38,6 +38,7 @@ def deploys(stage: Stage) -> bool:
 
 
 DEPLOYING: Final = frozenset({StepKind.DEPLOY})
+_ENDS: Final = frozenset({StepKind.PUBLISH, StepKind.DEPLOY})
 
 
 def has_kind(step: Step, kinds: Iterable[StepKind]) -> bool:
@@ -108,6 +109,23 @@ def steps_after_deploy(stage: Stage) -> tuple[Step, ...]:
         if has_kind(step, DEPLOYING):
             return stage.steps[index + 1 :]
     return stage.steps if stage.deploy else ()
+
+
+def first_points(pipeline: Pipeline) -> tuple[Stage, ...]:
+    """The stages that publish or deploy first: none of the stages before them does."""
+    return pipeline.heads([each for each in pipeline.stages if deploys(each) or _publishes(each)])
+
+
+def _publishes(stage: Stage) -> bool:
+    return any(has_kind(step, _ENDS) for step in stage.steps)
+
+
+def steps_on_path(pipeline: Pipeline, point: Stage) -> list[tuple[Stage, Step]]:
+    """What runs before ``point`` publishes or deploys, each step with its stage."""
+    before = [(stage, step) for stage in pipeline.upstream(point) for step in stage.steps]
+    # The steps of a stage with a typed deployment run after it, so they come too late.
+    own = steps_before(point, _ENDS) if _publishes(point) else ()
+    return before + [(point, step) for step in own]
 
 
 def entries(pipeline: Pipeline) -> tuple[Stage, ...]:

@@ -69,14 +69,14 @@ from policies.release import Evidence, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     TESTS,
-    deploys,
+    first_points,
     guessed,
     has_kind,
     incomplete,
     named,
     not_applicable,
     search,
-    steps_before,
+    steps_on_path,
     unsure,
     whole,
 )
@@ -96,12 +96,11 @@ class UnitTests(Params):
 
 
 _UNIT: Final = frozenset({StepKind.UNIT})
-_ENDS: Final = frozenset({StepKind.PUBLISH, StepKind.DEPLOY})
 _VALIDATED: Final = frozenset({PipelineKind.CONFIG, PipelineKind.INFRA})
 
 
 def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
-    points = _first_points(pipeline)
+    points = first_points(pipeline)
     if not points:
         yield (
             not_applicable(pipeline, "the pipeline publishes and deploys nothing")
@@ -110,29 +109,12 @@ def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
         )
     for point in points:
         yield from _untested(pipeline, point)
-        for stage, step in _steps_on_path(pipeline, point):
+        for stage, step in steps_on_path(pipeline, point):
             yield from _slow(stage, step, params)
 
 
-def _first_points(pipeline: Pipeline) -> list[Stage]:
-    """The stages that publish or deploy first: none of the stages before them does."""
-    points = [stage for stage in pipeline.stages if deploys(stage) or _publishes(stage)]
-    return list(pipeline.heads(points))
-
-
-def _publishes(stage: Stage) -> bool:
-    return any(has_kind(step, _ENDS) for step in stage.steps)
-
-
-def _steps_on_path(pipeline: Pipeline, point: Stage) -> list[tuple[Stage, Step]]:
-    before = [(stage, step) for stage in pipeline.upstream(point) for step in stage.steps]
-    # The steps of a stage with a typed deployment run after it, so they come too late.
-    own = steps_before(point, _ENDS) if _publishes(point) else ()
-    return before + [(point, step) for step in own]
-
-
 def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
-    steps = [step for _, step in _steps_on_path(pipeline, point)]
+    steps = [step for _, step in steps_on_path(pipeline, point)]
     units = search(steps, _UNIT)
     if units.blocking:
         return
