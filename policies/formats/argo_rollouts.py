@@ -150,7 +150,9 @@ def _deploy(spec: Mapping, span: Span, strategy: Strategy, replicas: int | None)
     beyond: Fact[Any] = unknown(span, "Argo Rollouts does not say this")
     events = set(strategy.rolls_back) | ({"failure", "deadline"} if aborts else set())
     back = place(spec, "progressDeadlineAbort", span) if aborts else span
-    names = tuple(dict.fromkeys(each.name for each in strategy.analyses))
+    # Where some judge the whole rollout, those of single steps are no alarms of it.
+    throughout = [each for each in strategy.analyses if each.background] or strategy.analyses
+    names = tuple(dict.fromkeys(each.name for each in throughout))
     return replace(
         unsaid_deploy(span, "argo-rollouts", beyond),
         hosts=Fact(replicas, place(spec, "replicas", span)),

@@ -31,7 +31,7 @@ from policies.pipeline import Owner, Pipeline, Stage
 from policies.source import Mapping, Node, Scalar, Sequence, Source
 
 PIPELINE: Final = "AWS::CodePipeline::Pipeline"
-_QUEUES: Final = {"QUEUED": Queue.FIFO, "PARALLEL": Queue.PARALLEL}
+_QUEUES: Final = {"QUEUED": Queue.FIFO, "PARALLEL": None}
 #: A newer execution replaces the one that waits, unless the mode says otherwise.
 _QUEUE: Final = Queue.LATEST
 

@@ -30,7 +30,7 @@ class Place:
     template: Template
     pipeline: str
     """The name that the pipeline gives itself; empty where a deployment fills it in."""
-    queue: Queue
+    queue: Queue | None
     queue_span: Span
 
 
@@ -132,7 +132,9 @@ def _stage(
         needs=needs,
         steps=steps,
         deploy=deploy,
-        wave=absent,
+        wave=unknown(span, "CodePipeline has no word for waves; say it in bakegate.yaml")
+        if main
+        else absent,
         exposure=_exposure(deploy, span),
         bake=bake,
         bake_known=Fact(value=True, span=span),
@@ -145,10 +147,16 @@ def _stage(
         synthetics_known=False,
         windows=told.conditions.windows,
         environment=main.environment if main else "",
-        mutex=Fact(Mutex(told.name, place.queue, place.queue_span), place.queue_span),
+        mutex=_mutex(place, told.name),
         branches=absent,
         analyses=Fact(told.conditions.entry or None, span),
     )
+
+
+def _mutex(place: Place, name: str) -> Fact[Mutex | None]:
+    """Executions wait in front of a stage, unless the mode lets all of them run at once."""
+    here = place.queue_span
+    return Fact(Mutex(name, place.queue, here) if place.queue else None, here)
 
 
 def _softened(told: Told, steps: list[Step]) -> tuple[Step, ...]:

@@ -164,7 +164,7 @@ def _mutex(node: Mapping, name: str, span: Span) -> Fact[Mutex | None]:
     """Only ``limitConcurrent`` keeps runs apart; which waiting one goes on is said beside it."""
     here = place(node, "limitConcurrent", span)
     if not on(node, "limitConcurrent"):
-        return Fact(Mutex(name, Queue.PARALLEL, here), here)
+        return Fact(None, here)
     queue = Queue.FIFO if on(node, "keepWaitingPipelines") else Queue.LATEST
     return Fact(Mutex(name, queue, here), here)
 

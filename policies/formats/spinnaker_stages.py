@@ -32,6 +32,7 @@ from policies.pipeline import (
 from policies.source import Mapping, Scalar
 from policies.source import Sequence as Listed
 
+_OVERLAY: Final = "say it in bakegate.yaml"
 _CANARIES: Final = frozenset({"kayentacanary", "canary"})
 #: Types that put the version before back.
 _BACK: Final = frozenset({"undorolloutmanifest", "rollbackcluster", "rollbackservergroup"})
@@ -110,7 +111,9 @@ class Graph:
             needs=self.needs[index],
             steps=(step,),
             deploy=self._deploy(index) if deploys else None,
-            wave=absent,
+            wave=unknown(node.span, f"Spinnaker has no word for waves; {_OVERLAY}")
+            if deploys
+            else absent,
             exposure=unknown(node.span, "which share of customers it reaches is not written")
             if deploys
             else absent,

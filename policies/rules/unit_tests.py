@@ -125,11 +125,11 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
-    if _built_elsewhere(pipeline, steps):
+    if _built_elsewhere(pipeline):
         result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
         message = f"whether unit tests run before {artifact} is published cannot be told"
-        if _built_elsewhere(pipeline, steps):
+        if _built_elsewhere(pipeline):
             message += f": {pipeline.artifact.note}"
         elif units.unclear:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
@@ -142,11 +142,10 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     yield Problem(place.span, f"stages/{place.name}", message, fix, result, maybe or guessed(point))
 
 
-def _built_elsewhere(pipeline: Pipeline, steps: list[Step]) -> bool:
-    """Whether the file says that what it deploys comes from another system, and builds nothing."""
+def _built_elsewhere(pipeline: Pipeline) -> bool:
+    """Whether the file says that what it deploys was built by another system."""
     artifact = pipeline.artifact
-    away = not artifact.known and artifact.provenance is Provenance.DECLARED
-    return away and not any(has_kind(step, {StepKind.BUILD}) for step in steps)
+    return not artifact.known and artifact.provenance is Provenance.DECLARED
 
 
 def _place(pipeline: Pipeline, point: Stage) -> Stage:

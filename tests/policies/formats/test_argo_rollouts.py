@@ -125,7 +125,7 @@ def test_analyses_of_the_same_file_and_of_others() -> None:
     assert (errors.background, errors.metrics_known, errors.span.line) == (True, True, 27)
     assert (far.background, far.metrics_known, far.failure_limit) == (False, False, None)
     assert deploy.rollback_on.value == {"failure", "deadline", "alarm"}
-    assert deploy.rollback_alarms.value == ("errors", "far")
+    assert deploy.rollback_alarms.value == ("errors",)
     assert stage.bake
     assert stage.bake.time.value == timedelta(minutes=6, seconds=30)
     assert stage.bake.alarms.value == ("errors",)

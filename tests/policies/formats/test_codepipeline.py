@@ -328,3 +328,15 @@ def test_a_schedule_starts_the_pipeline_that_it_targets(
     found = one(json.dumps(template))
     assert found.origin.start.value == (("push", "schedule") if start else ("push",))
     assert found.origin.branches.value == ("main",)
+
+
+@pytest.mark.parametrize(
+    ("mode", "queue"),
+    [("SUPERSEDED", Queue.LATEST), ("QUEUED", Queue.FIFO), ("PARALLEL", None), ("", Queue.LATEST)],
+)
+def test_execution_modes(mode: str, queue: Queue | None) -> None:
+    properties = {"ExecutionMode": mode} if mode else {}
+    found = one(resource(Stages=[{"Name": "Prod", "Actions": []}], **properties))
+    mutex = found.stages[0].mutex
+    assert mutex.known
+    assert (mutex.value.queue if mutex.value else None) is queue

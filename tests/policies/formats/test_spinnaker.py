@@ -227,6 +227,12 @@ def test_what_another_pipeline_did_before_cannot_be_seen() -> None:
     assert one(line(triggers=[{"type": "pipeline", "enabled": False}])).complete.known
 
 
+def test_runs_that_are_not_limited_do_not_wait() -> None:
+    found = one(line({"type": "deploy", "name": "Prod"}))
+    assert (found.stages[0].mutex.known, found.stages[0].mutex.value) == (True, None)
+    assert found.stages[0].wave.note == "Spinnaker has no word for waves; say it in bakegate.yaml"
+
+
 def test_without_a_trigger_nobody_says_what_starts_it() -> None:
     assert not one(line()).origin.start.known
     assert one(line(triggers=[{"type": "cron"}])).origin.start.value == ("schedule",)
