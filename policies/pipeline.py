@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from policies.facts import UNSAID, Fact
 from policies.findings import Span
-from policies.granted import Granted
 from policies.graphs import Order, decoded
 from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History
 from policies.neighbours import ConfigSource, Writer
 from policies.references import Reference
+from policies.surroundings import UNRESOLVED, Surroundings
 
 if TYPE_CHECKING:
     from policies.windows import Window
@@ -322,10 +322,8 @@ class Pipeline:
     deployers: tuple[Deploy, ...] = field(default=())
     environment: tuple[str, ...] = ()
     """Names of environment variables that steps may inherit."""
-    ruled_windows: bool | None = None
-    """Whether a ruleset of the organization has windows; None until that is resolved."""
-    granted: tuple[Granted, ...] | None = None
-    """Its exemptions and opt-outs; None until that is resolved."""
+    around: Surroundings = UNRESOLVED
+    """What its organization says about it; the engine sets it before rules look."""
     bake_factor: float = 1.0
     """What the ruleset multiplies bakes by for its tier; the engine sets it before rules look."""
     maturity: Fact[str | None] = UNSAID

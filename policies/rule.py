@@ -15,7 +15,7 @@ from policies.findings import Enforcement, Problem, Result, Severity
 from policies.granted import Granted
 from policies.pipeline import Pipeline, Stage
 from policies.release import Release
-from policies.windows import WindowSet, WindowState
+from policies.windows import FreezeState, WindowSet, WindowState
 
 
 class Stricter(StrEnum):
@@ -181,6 +181,8 @@ class Case:
     before)."""
     granted: tuple[Granted, ...] | None = None
     """The pipeline's exemptions and opt-outs; None where nobody could read them."""
+    freeze: FreezeState | None = None
+    """The freezes of the organization; None where nobody could read them."""
     windows: tuple[WindowSet, ...] = ()
     """The time of every place that binds this release, for rules that ask about other instants."""
 

@@ -38,6 +38,7 @@ HEADINGS: Final = {
     "failure-reason": (70, L, OBSERVE, WARN),
     "fault-domain-isolation": (33, H, WARN, BLOCK),
     "fault-injection": (12, L, OBSERVE, WARN),
+    "freeze-calendar": (39, M, WARN, BLOCK),
     "graceful-stop": (5, L, OBSERVE, WARN),
     "health-check-after-deploy": (1, H, WARN, BLOCK),
     "immutable-reference": (58, M, WARN, BLOCK),

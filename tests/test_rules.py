@@ -9,11 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from policies.exception_files import read_exceptions
-from policies.exceptions import policy_from_json
 from policies.findings import Problem, Result
 from policies.formats import read_pipelines
-from policies.granted import Granted
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline
 from policies.plain import parse_instant
@@ -30,9 +27,10 @@ from policies.rule import (
 from policies.rules import CATALOGUE, rule
 from policies.ruleset.values import parse_value
 from policies.source import core_value, read
-from policies.waivers import Waivers
+from policies.surroundings import Surroundings
 from policies.windows import WindowSet, WindowState, state
 from tests.headings import HEADINGS
+from tests.surroundings import EXCEPTIONS, freeze_of, freezes_of, granted_of
 
 RULES: Final = Path(__file__).parent.parent / "policies" / "rules"
 CASES: Final = Path(__file__).parent / "rules"
@@ -73,7 +71,6 @@ RECORD: Final[dict[str, Any]] = {
     },
     "artifact": {"digest": NAMES["$DIGEST"], "commit": NAMES["$COMMIT"]},
 }
-EXCEPTIONS: Final = "exceptions.yaml"
 AT: Final = "2026-11-24T10:22:48Z"
 MARK: Final = re.compile(r"#([!?~]) (\d+) (.*?)(?= #[!?~] \d|$)")
 
@@ -122,27 +119,11 @@ def pipeline_of(case: Mapping[str, Any]) -> Pipeline:
     (pipeline,) = found.pipelines
     return replace(
         pipeline,
-        ruled_windows=case.get("ruled_windows"),
-        granted=granted_of(case, pipeline.name),
+        around=Surroundings(
+            case.get("ruled_windows"), granted_of(case, pipeline.name), freezes_of(case)
+        ),
         bake_factor=case.get("impact", 1),
     )
-
-
-def granted_of(case: Mapping[str, Any], pipeline: str) -> tuple[Granted, ...] | None:
-    """What the resolver makes of an exceptions file; None where a case has none."""
-    if "exceptions" not in case:
-        return None
-    text = "schema: bakegate/exceptions/v1\n" + case["exceptions"]
-    found = read_exceptions(text, EXCEPTIONS, "Europe/Berlin")
-    leaders = case.get("leaders")
-    known = replace(
-        found,
-        approvers=None if leaders is None else frozenset(leaders),
-        owners=frozenset(case.get("owners", ())),
-    )
-    policy = policy_from_json(case.get("limits", {}))
-    waivers = Waivers(known, policy, parse_instant(case.get("at", AT)))
-    return waivers.granted(pipeline, "Europe/Berlin")
 
 
 def params_of(subject: AnyRule, case: Mapping[str, Any]) -> Params:
@@ -215,6 +196,7 @@ def gate_case(case: Mapping[str, Any], params: Mapping[str, Params]) -> Case:
         blocklist=blocklist_of(case["blocklist"]) if "blocklist" in case else None,
         params=params,
         granted=granted_of(case, pipeline.name),
+        freeze=freeze_of(case, record["release"]["kind"]),
         windows=windows,
     )
 
@@ -265,6 +247,8 @@ EXAMPLE: Final = re.compile(r"^## (Fails|Passes)\n```yaml\n(.*?)^```$", re.MULTI
 
 def example_of(subject: AnyRule, heading: str) -> dict[str, Any]:
     text = dict(EXAMPLE.findall(subject.docs))[heading]
+    if text.startswith("schema: bakegate/ruleset/"):
+        return {"ruled": text.partition("time_windows:\n")[2]}
     if text.startswith("schema: bakegate/exceptions/"):
         return {"exceptions": text.partition("\n")[2]}
     ours = "schema:" in text

@@ -14,7 +14,7 @@ from policies.decision import inputs_from_json as _inputs_from_json
 from policies.decision import inputs_json as _inputs_json
 from policies.engine.announcement import announced
 from policies.engine.kinds import Meets, meets
-from policies.engine.tiers import at_tier
+from policies.engine.tiers import at_tier, tier_of
 from policies.findings import Enforcement, Result, Verdict
 from policies.formats import read_pipelines
 from policies.overlay import read_overlay
@@ -28,8 +28,10 @@ from policies.waivers import Waivers
 from policies.windows import (
     WindowSet,
     for_release,
+    freeze_state,
     state,
     tzdata_version,
+    without_freezes,
     without_soft,
 )
 
@@ -145,16 +147,19 @@ def _heard(
 
 def _case(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> Case:
     windows = _windows(inputs, pipeline, stage)
+    kind, tier = inputs.release.kind.value, tier_of(pipeline)
+    ruled = for_release(inputs.resolved.windows, kind, tier)
     return Case(
         pipeline=pipeline,
         release=inputs.release,
         stage=stage,
         now=inputs.at,
-        window=state(windows, inputs.at),
+        window=state(_agreed(inputs, pipeline, stage), inputs.at),
         blocklist=inputs.blocklist,
         params={name: each.params for name, each in inputs.resolved.rules.items()},
         granted=_waivers(inputs).granted(pipeline.name, inputs.resolved.zone),
         windows=windows,
+        freeze=freeze_state(ruled, inputs.at),
     )
 
 
@@ -164,14 +169,22 @@ def _waivers(inputs: GateInputs) -> Waivers:
 
 def _windows(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> tuple[WindowSet, ...]:
     """The time of every place together: each organization node, the pipeline, the stage."""
-    own = pipeline.windows.or_else(()) or ()
-    places = (
-        *inputs.resolved.windows,
-        WindowSet(f"pipeline {pipeline.name}", own),
+    places = (*inputs.resolved.windows, *_own(pipeline, stage))
+    # A soft freeze warns and holds nothing.
+    return without_soft(for_release(places, inputs.release.kind.value, tier_of(pipeline)))
+
+
+def _agreed(inputs: GateInputs, pipeline: Pipeline, stage: Stage) -> tuple[WindowSet, ...]:
+    """The same without the freezes of rulesets, which a rule of their own reports."""
+    places = (*without_freezes(inputs.resolved.windows), *_own(pipeline, stage))
+    return for_release(places, inputs.release.kind.value, tier_of(pipeline))
+
+
+def _own(pipeline: Pipeline, stage: Stage) -> tuple[WindowSet, WindowSet]:
+    return (
+        WindowSet(f"pipeline {pipeline.name}", pipeline.windows.or_else(()) or ()),
         WindowSet(f"stage {stage.name}", stage.windows),
     )
-    # A soft freeze warns and holds nothing.
-    return without_soft(for_release(places, inputs.release.kind.value))
 
 
 @dataclass(frozen=True, slots=True)

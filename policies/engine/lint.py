@@ -14,14 +14,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
-from policies.engine.tiers import at_tier
+from policies.engine.tiers import at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
 from policies.ruleset.impact import bake_factor
+from policies.surroundings import Surroundings
 from policies.waivers import Ignores, Waivers, read_ignores
+from policies.windows import long_freezes
 
 if TYPE_CHECKING:
     from policies.engine.custom import Heard
@@ -128,8 +130,11 @@ def _surrounded(pipeline: Pipeline, resolved: Resolved, waivers: Waivers) -> Pip
     """The pipeline with what its organization says about it, which its own file cannot know."""
     return replace(
         pipeline,
-        ruled_windows=bool(resolved.placed),
-        granted=waivers.granted(pipeline.name, resolved.zone),
+        around=Surroundings(
+            windows=bool(resolved.placed),
+            granted=waivers.granted(pipeline.name, resolved.zone),
+            freezes=long_freezes(resolved.windows, waivers.at, tier_of(pipeline)),
+        ),
         bake_factor=bake_factor(pipeline, resolved),
     )
 

@@ -7,6 +7,11 @@ from policies.rule import Tiered
 from policies.ruleset import Effective
 
 
+def tier_of(pipeline: Pipeline) -> int | None:
+    """The tier, None where nobody says one."""
+    return pipeline.tier.or_else(None)
+
+
 def at_tier(effective: Effective, pipeline: Pipeline) -> Effective:
     """The rule as it holds for a pipeline of this tier."""
     params = effective.params

@@ -93,12 +93,13 @@ class ExemptionValid(Params):
 
 
 def lint(pipeline: Pipeline, params: ExemptionValid) -> Iterator[Problem]:
-    if pipeline.granted is None:
+    granted = pipeline.around.granted
+    if granted is None:
         yield unclear(pipeline.span, "exceptions", _UNREAD)
         return
-    if not pipeline.granted:
+    if not granted:
         yield not_applicable(pipeline, "it has no exemption and no opt-out")
-    for each in pipeline.granted:
+    for each in granted:
         found = _complaints(each, params) or _notices(each)
         for message in found:
             yield Problem(

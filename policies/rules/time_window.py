@@ -105,7 +105,7 @@ def lint(pipeline: Pipeline, params: TimeWindow) -> Iterator[Problem]:
         yield not_applicable(pipeline, "no stage is of such a kind")
     elif not stages:
         yield from without_production(pipeline)
-    elif not pipeline.ruled_windows:
+    elif not pipeline.around.windows:
         for stage in stages:
             yield from _always_open(pipeline, stage, params)
 
@@ -114,7 +114,7 @@ def _always_open(pipeline: Pipeline, stage: Stage, params: TimeWindow) -> Iterat
     where = f"stages/{stage.name}/time_windows"
     if stage.windows or pipeline.windows.or_else(None):
         return
-    if not pipeline.windows.known or pipeline.ruled_windows is None:
+    if not pipeline.windows.known or pipeline.around.windows is None:
         why = pipeline.windows.note or "the organization's windows are not known here"
         message = f"whether a time window applies to {stage.name} cannot be told: {why}"
         yield unclear(stage.span, where, message)
@@ -139,6 +139,9 @@ def gate(case: Case, params: TimeWindow) -> Outcome:
     if not window.configured:
         return Outcome(Result.PASS, f"no time window applies to {case.stage.name}", used=used)
     by = f" by {window.by}" if window.by else ""
+    if window.unread:
+        message = f"whether the time is open cannot be told: {window.unread} was never read"
+        return Outcome(Result.UNKNOWN, message, "let the service read the calendar", used=used)
     if window.open:
         until = f" until {_day(window.until)}" if window.until else ""
         return Outcome(Result.PASS, f"the time is open{until}{by}", used=used)

@@ -100,7 +100,7 @@ class WindowText:
 def _windows(source: WindowText, zone: str) -> tuple[Window, ...]:
     """The text was valid when it was made, so nothing is left to tell of it."""
     root = read(source.text, "time_windows")[0].root
-    return parse_windows(root, zone, calendars=dict(source.calendars).__getitem__)
+    return parse_windows(root, zone, calendars=dict(source.calendars).get)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from policies.ruleset.references import (
 )
 from policies.ruleset.settings import NO_CUSTOM, CustomRules, NodeReader, read_settings
 from policies.source import Node, Scalar, Source, core_value, read
-from policies.windows import parse_windows
+from policies.windows import is_address, parse_windows
 
 #: Most files that one ruleset may expand to; a file that extends two that extend two … is a bomb.
 MAX_FILES: Final = 100
@@ -183,11 +183,10 @@ class _Reading:
             return None
         used: dict[str, str] = {}
 
-        def calendar(reference: str) -> str:
-            if is_remote(path):
-                raise OSError(f"it lies beside {path}, and only rulesets are fetched")
-            text = self.load(normpath(join(dirname(path), reference)))
-            used[reference] = text
+        def calendar(reference: str) -> str | None:
+            text = self._calendar(reference, path)
+            if text is not None:
+                used[reference] = text
             return text
 
         try:
@@ -196,6 +195,17 @@ class _Reading:
             self.issues.extend(error.issues)
             return None
         return WindowText(dumps(core_value(node)), tuple(sorted(used.items())))
+
+    def _calendar(self, reference: str, path: str) -> str | None:
+        """The text of a calendar; None for an address of which there is no copy here."""
+        if is_address(reference):
+            try:
+                return self.load(reference)
+            except OSError:
+                return None
+        if is_remote(path):
+            raise OSError(f"it lies beside {path}, and only rulesets are fetched")
+        return self.load(normpath(join(dirname(path), reference)))
 
     def _custom(self, top: NodeReader, path: str, above: CustomRules) -> Iterator[AnyRule]:
         """The rules of ``custom``; an id that means two things is an error of the later file."""

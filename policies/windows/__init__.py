@@ -4,8 +4,16 @@ One meaning for pipelines, rulesets, freezes and pages. Local times become insta
 zone data alone, so that a decision can be computed again; nothing here reads a clock or a file.
 """
 
+from policies.windows.freezes import (
+    THAW,
+    FreezeState,
+    freeze_state,
+    long_freezes,
+    without_freezes,
+)
 from policies.windows.model import (
     Effect,
+    Freeze,
     Interval,
     Strength,
     WhenClosing,
@@ -13,7 +21,7 @@ from policies.windows.model import (
     WindowSet,
     WindowState,
 )
-from policies.windows.parsing import parse_windows
+from policies.windows.parsing import is_address, parse_windows
 from policies.windows.spelling import parse_moment
 from policies.windows.state import (
     Change,
@@ -27,8 +35,11 @@ from policies.windows.state import (
 from policies.windows.zones import tzdata_version, zone
 
 __all__ = [
+    "THAW",
     "Change",
     "Effect",
+    "Freeze",
+    "FreezeState",
     "Interval",
     "Strength",
     "WhenClosing",
@@ -36,6 +47,9 @@ __all__ = [
     "WindowSet",
     "WindowState",
     "for_release",
+    "freeze_state",
+    "is_address",
+    "long_freezes",
     "next_change",
     "open_intervals",
     "parse_moment",
@@ -43,6 +57,7 @@ __all__ = [
     "responsible",
     "state",
     "tzdata_version",
+    "without_freezes",
     "without_soft",
     "zone",
 ]

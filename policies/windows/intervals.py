@@ -52,6 +52,8 @@ def _spans(window: Window, start: datetime, end: datetime) -> Spans:
         case Recurring() as recurring:
             return _recurring(recurring, window.zone, start, end)
         case Calendar() as calendar:
+            if calendar.text is None:
+                return []
             return calendars.intervals(calendar.text, window.zone, start, end)
         case PublicHolidays(country, subdivision):
             return public_holidays.intervals(country, subdivision, window.zone, start, end)

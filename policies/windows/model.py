@@ -68,10 +68,10 @@ class Recurring:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """An iCalendar file: its name and its text."""
+    """An iCalendar file: its name and its text, None for an address that was never read."""
 
     name: str
-    text: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,10 @@ Recurrence = Weekly | Between | Recurring | Calendar | PublicHolidays
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of one place. An empty ``applies_to`` means every kind of release."""
+    """One window of one place.
+
+    An empty ``applies_to`` means every kind of release, an empty ``tiers`` every tier.
+    """
 
     name: str
     effect: Effect
@@ -99,6 +102,12 @@ class Window:
     when_closing: WhenClosing = WhenClosing.FINISH
     applies_to: tuple[str, ...] = ()
     strength: Strength = Strength.HARD
+    tiers: tuple[int, ...] = ()
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody could read yet when it is."""
+        return isinstance(self.recurrence, Calendar) and self.recurrence.text is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +137,25 @@ class WindowState:
     """Whether time is open now.
 
     ``until`` is the next change: the end of the open time, or the next opening (None: none within
-    the limit of the search). ``by`` names the windows that are responsible for the present state.
+    the limit of the search). ``by`` names the windows that are responsible for the present state,
+    ``unread`` those of which nobody knows when they are, where that could change it.
     """
 
     open: bool
     configured: bool
     until: datetime | None
     by: str = ""
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A ``deny`` window of a ruleset, with one stretch of it; whole where lint looks at it."""
+
+    name: str
+    place: str
+    start: datetime
+    end: datetime
+    strength: Strength
+    owner: str = ""
+    reason: str = ""

@@ -30,14 +30,18 @@ from policies.windows.model import (
 from policies.windows.spelling import parse_days, parse_moment, parse_time
 from policies.windows.zones import instant, zone
 
-#: Gives the text of a calendar file by the name that a window uses.
-Calendars = Callable[[str], str]
+#: Gives the text of a calendar by the name that a window uses; None for an address, which only a
+#: service reads, that was never read.
+Calendars = Callable[[str], str | None]
 
 #: Words that a ruleset may write as a zone; whoever reads the ruleset says what they mean.
 ZONE_WORDS: Final = ("team", "target")
 
 #: The kinds of a release, as ``policies.release.ReleaseKind`` has them (that module lies above).
 RELEASE_KINDS: Final = ("normal", "rollback", "emergency", "config", "first")
+
+#: From the most to the least critical.
+TIERS: Final = ("0", "1", "2", "3")
 
 _RECURRENCES: Final = ("weekly", "between", "rrule", "calendar", "holidays")
 _KEYS: Final = (
@@ -52,6 +56,7 @@ _KEYS: Final = (
     "when_closing",
     "applies_to",
     "strength",
+    "tiers",
 )
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LONGEST_DAYS: Final = 3660
@@ -59,6 +64,11 @@ _EXAMPLE: Final = "{name: staffed, effect: allow, zone: Europe/Berlin, weekly: [
 _WEEKLY: Final = '[{days: [mon-fri], from: "09:00", until: "16:00"}]'
 _BETWEEN: Final = "{from: 2026-12-18T17:00, until: 2027-01-04T09:00}"
 _HOLIDAYS: Final = "{country: DE, subdivision: BY}"
+
+
+def is_address(name: str) -> bool:
+    """Whether a calendar is named by an address instead of a file."""
+    return name.startswith(("https://", "http://"))
 
 
 def parse_windows(
@@ -122,6 +132,7 @@ class _WindowReading:
             when_closing=item.word("when_closing", WhenClosing) or WhenClosing.FINISH,
             applies_to=_kinds(item),
             strength=item.word("strength", Strength) or Strength.HARD,
+            tiers=_tiers(item),
         )
         if "strength" in node.entries and window.effect is Effect.ALLOW and effect:
             item.tell(node.entries["strength"].key.span, "only a deny window has a strength")
@@ -208,6 +219,8 @@ class _WindowReading:
         except (OSError, LookupError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or "not found"
             raise ValueError(f"calendar {name!r} cannot be read: {reason}") from error
+        if text is None:
+            return Calendar(name, None)
         try:
             calendars.check(text, self._zone)
         except ValueError as error:
@@ -235,6 +248,20 @@ def _kinds(item: Item) -> tuple[str, ...]:
         return ()
     nodes = item.items("applies_to", example="[normal, config]")
     return tuple(kind for node in nodes if (kind := item.scalar(node, _kind)))
+
+
+def _tiers(item: Item) -> tuple[int, ...]:
+    if "tiers" not in item.node.entries:
+        return ()
+    nodes = item.items("tiers", example="[0, 1]")
+    read = (item.scalar(node, _tier) for node in nodes)
+    return tuple(tier for tier in read if tier is not None)
+
+
+def _tier(text: str) -> int:
+    if text not in TIERS:
+        raise ValueError(f"{text!r} is no tier; known are {', '.join(TIERS)}")
+    return int(text)
 
 
 def _kind(text: str) -> str:

@@ -141,7 +141,27 @@ def state(sets: Sequence[WindowSet], at: datetime) -> WindowState:
         return WindowState(open=True, configured=False, until=None)
     change = next_change(sets, at)
     by = responsible(sets, at, is_open=change.open)
-    return WindowState(open=change.open, configured=True, until=change.at, by=by)
+    unread = _unread(sets, at, is_open=change.open)
+    return WindowState(open=change.open, configured=True, until=change.at, by=by, unread=unread)
+
+
+def _unread(sets: Sequence[WindowSet], at: datetime, *, is_open: bool) -> str:
+    """Windows that nobody could read and that could make time other than it seems.
+
+    Open time could be closed by an unread ``deny``, closed time be open by an unread ``allow``;
+    where a ``deny`` that was read closes it, nothing else matters.
+    """
+    found = [(one, each) for one in sets for each in one.windows if each.unread]
+    if not found or (not is_open and _denied(sets, at)):
+        return ""
+    matters = Effect.DENY if is_open else Effect.ALLOW
+    return _listed(_name(one, each) for one, each in found if each.effect is matters)
+
+
+def _denied(sets: Sequence[WindowSet], at: datetime) -> bool:
+    at = at.astimezone(UTC)
+    denies = (each for one in sets for each in one.windows if each.effect is Effect.DENY)
+    return any(expand(each, at, at + _INSTANT) for each in denies)
 
 
 def responsible(sets: Sequence[WindowSet], at: datetime, *, is_open: bool) -> str:
@@ -165,19 +185,24 @@ def responsible(sets: Sequence[WindowSet], at: datetime, *, is_open: bool) -> st
     return _listed(_name(one, window) for one, window, _ in denies or outside)
 
 
-def for_release(sets: Sequence[WindowSet], kind: str) -> tuple[WindowSet, ...]:
-    """The sets as they bind a kind of release: without windows for other kinds.
+def for_release(
+    sets: Sequence[WindowSet], kind: str, tier: int | None = None
+) -> tuple[WindowSet, ...]:
+    """The sets as they bind a kind of release of a tier: without windows for others.
 
-    A rollback meets no window, whatever ``applies_to`` says.
+    A rollback meets no window, whatever ``applies_to`` says. A pipeline whose tier nobody says
+    meets the windows of every tier.
     """
     return tuple(
-        WindowSet(one.place, tuple(each for each in one.windows if _applies(each, kind)))
+        WindowSet(one.place, tuple(each for each in one.windows if _applies(each, kind, tier)))
         for one in sets
     )
 
 
-def _applies(window: Window, kind: str) -> bool:
-    return kind != "rollback" and (not window.applies_to or kind in window.applies_to)
+def _applies(window: Window, kind: str, tier: int | None) -> bool:
+    of_tier = tier is None or not window.tiers or tier in window.tiers
+    of_kind = not window.applies_to or kind in window.applies_to
+    return kind != "rollback" and of_kind and of_tier
 
 
 def without_soft(sets: Sequence[WindowSet]) -> tuple[WindowSet, ...]:

@@ -128,7 +128,7 @@ def test_a_blocked_digest_only_warns_in_front_of_a_stage_without_customers(
 
 
 def frozen(more: str = "") -> Resolved:
-    """The rule about time windows alone, under an organization that denies all of 2026."""
+    """The rule about freezes alone, under an organization that denies all of 2026."""
     text = f"""schema: bakegate/ruleset/v1
 name: harbor
 time_windows:
@@ -140,8 +140,8 @@ time_windows:
     resolved = resolve(
         [("harbor", read_ruleset(text, "harbor.yaml", dict[str, str]().__getitem__))], AT
     )
-    rule = replace(resolved.rules["time-window"], enforcement=Enforcement.BLOCK)
-    return replace(resolved, rules={"time-window": rule})
+    rule = replace(resolved.rules["freeze-calendar"], enforcement=Enforcement.BLOCK)
+    return replace(resolved, rules={"freeze-calendar": rule})
 
 
 def test_a_freeze_holds_until_it_ends() -> None:
@@ -149,13 +149,18 @@ def test_a_freeze_holds_until_it_ends() -> None:
     assert (held.verdict, held.until) == (Verdict.HOLD, datetime(2027, 1, 1, tzinfo=UTC))
 
 
-def test_a_soft_freeze_holds_nothing() -> None:
-    assert asked(frozen("    strength: soft\n")).verdict is Verdict.ALLOW
+def test_a_soft_freeze_only_warns() -> None:
+    assert asked(frozen("    strength: soft\n")).verdict is Verdict.WARN
 
 
 def test_a_freeze_for_other_kinds_of_release_holds_nothing() -> None:
     assert asked(frozen("    applies_to: [config]\n")).verdict is Verdict.ALLOW
     assert asked(frozen("    applies_to: [normal]\n")).verdict is Verdict.HOLD
+
+
+def test_a_freeze_of_other_tiers_holds_nothing() -> None:
+    assert asked(frozen("    tiers: [2, 3]\n")).verdict is Verdict.ALLOW
+    assert asked(frozen("    tiers: [1]\n")).verdict is Verdict.HOLD
 
 
 def test_a_rollback_meets_no_freeze() -> None:

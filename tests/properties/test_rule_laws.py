@@ -17,6 +17,7 @@ from policies.release import AlarmState, DataPoints, Release, ReleaseKind, Stage
 from policies.release import Artifact as Built
 from policies.rule import AnyRule, Case, Outcome, ParamSpec, Stricter, Unit, specs
 from policies.rules import CATALOGUE
+from policies.surroundings import UNRESOLVED, Surroundings
 from policies.windows import WindowState
 
 NOW: Final = datetime(2026, 11, 24, 10, 22, 48, tzinfo=UTC)
@@ -50,7 +51,7 @@ def read(text: str) -> Pipeline:
     found = read_pipelines(text.encode(), "pipeline.yaml")
     assert found.problems == ()
     (pipeline,) = found.pipelines
-    return replace(pipeline, ruled_windows=False)
+    return replace(pipeline, around=Surroundings(windows=False))
 
 
 pipelines = st.builds(
@@ -159,7 +160,7 @@ def test_unknown_facts_never_fail(subject: AnyRule, data: st.DataObject) -> None
     forgotten = replace(forgotten, stages=tuple(in_production(*pair) for pair in kept))
     assert subject.lint is not None
 
-    problems = list(subject.lint(replace(forgotten, ruled_windows=None), subject.params()))
+    problems = list(subject.lint(replace(forgotten, around=UNRESOLVED), subject.params()))
 
     assert [each.message for each in problems if each.result is Result.FAIL] == []
 

@@ -167,7 +167,7 @@ def test_all_errors_at_once() -> None:
 
 KNOWN = (
     "known are name, effect, zone, weekly, between, rrule, calendar, holidays, starts, lasts, "
-    "reason, owner, when_closing, applies_to, strength"
+    "reason, owner, when_closing, applies_to, strength, tiers"
 )
 
 
