@@ -8,12 +8,12 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
-from service.api import blocklist, exceptions, reads, writes
+from service.api import blocklist, commands, exceptions, reads, writes
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
+from service.web import acts, forms, live, pages, rules
 from service.web import errors as page_errors
-from service.web import forms, live, pages, rules
 from service.web import promotions as page_given
 from service.web.security import Guard
 
@@ -43,10 +43,12 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
         reads.router,
         writes.router,
         blocklist.router,
+        commands.router,
         exceptions.router,
         pages.router,
         rules.router,
         forms.router,
+        acts.router,
     ):
         app.include_router(router)
     for kind, handler in api_errors.HANDLERS.items():

@@ -6,12 +6,14 @@ from typing import Any, Protocol
 
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import Change, EntryView
+from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import (
     DecisionView,
     NoticeView,
     PipelineSummary,
     PipelineView,
+    ReleaseLine,
     ReleaseView,
 )
 
@@ -21,6 +23,10 @@ class Backend(Protocol):
 
     def submit(self, pipeline: str, commit: str, actor: str) -> str:
         """Make a release of a commit; gives its id."""
+        ...
+
+    def carry_out(self, command: Command, actor: str) -> str:
+        """Do what a person asks for; gives the name of what was made, if it has one."""
         ...
 
     def gate(
@@ -82,6 +88,10 @@ class Backend(Protocol):
     def pipeline(self, name: str) -> PipelineView: ...
 
     def release(self, name: str) -> ReleaseView: ...
+
+    def releases(self, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:
+        """The newest releases, of one pipeline or of all."""
+        ...
 
     def decision(self, name: str) -> DecisionView: ...
 

@@ -197,6 +197,7 @@ class Pipeline(Outgoing):
     stages: list[Stage]
     in_flight: list[Run]
     events: list[Event]
+    pauses: list["Pause"]
 
 
 class Summary(Outgoing):
@@ -233,6 +234,46 @@ class Evidence(Outgoing):
     ended_at: Instant
 
 
+class Approval(Outgoing):
+    id: str
+    stage: str
+    word: Literal["approved", "rejected"]
+    reason: str
+    by: str
+    at: Instant
+    until: Instant
+    voided: str
+
+
+class Override(Outgoing):
+    id: str
+    stage: str
+    rule: str
+    reason: str
+    by: str
+    second: str
+    at: Instant
+    until: Instant
+
+
+class Step(Outgoing):
+    stage: str
+    item: str
+    by: str
+    at: Instant | None
+
+
+class Pause(Outgoing):
+    id: str
+    organization: str
+    pipeline: str
+    stage: str
+    reason: str
+    by: str
+    at: Instant
+    until: Instant | None
+
+
 class Release(Outgoing):
     id: str
     pipeline: str
@@ -251,6 +292,9 @@ class Release(Outgoing):
     runs: list[Run]
     decisions: list[Decision]
     events: list[Event]
+    approvals: list[Approval]
+    overrides: list[Override]
+    checklist: list[Step]
 
 
 class Compliance(Outgoing):

@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from sqlmodel import select
+
 from service.executor.turn import Turn
 from service.promotions.model import Outcome, State
-from service.store.tables import ReleaseRow, RunRow
+from service.store.tables import ApprovalRow, ReleaseRow, RunRow
 
 #: What a release ends with when its runs ended differently: the first of these that one of them
 #: has.
@@ -81,6 +83,7 @@ def _close(turn: Turn, release: ReleaseRow, outcome: Outcome) -> None:
     if release.outcome:
         return
     release.outcome, release.ended_at = outcome, turn.now
+    _void_approvals(turn, release)
     if outcome is Outcome.SUPERSEDED:
         riding = [change["commit"] for change in release.changes]
         by = release.superseded_by
@@ -92,3 +95,15 @@ def _close(turn: Turn, release: ReleaseRow, outcome: Outcome) -> None:
 
 def _say_ended(turn: Turn, run: RunRow, **data: str) -> None:
     turn.log("stage.ended", run.release, run.stage, outcome=run.outcome, **data)
+
+
+def _void_approvals(turn: Turn, release: ReleaseRow) -> None:
+    """What was approved and not entered is approved no more; nobody needs to remember it."""
+    entered = {run.stage for run in turn.all_runs(release.id) if run.started_at}
+    by = f" by {release.superseded_by}" if release.superseded_by else ""
+    why = f"the release was {release.outcome}{by}"
+    asked = select(ApprovalRow).where(ApprovalRow.release == release.id, ApprovalRow.voided == "")
+    for each in turn.session.exec(asked):
+        if each.stage not in entered:
+            each.voided = why
+            turn.log("approval.voided", release.id, each.stage, by=each.by, reason=why)

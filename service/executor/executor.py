@@ -17,11 +17,13 @@ from service.executor import (
     registration,
 )
 from service.executor.acts import claim, perform, report
+from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
 from service.executor.sweep import Sweep
 from service.promotions.blocklist import Change, EntryView
+from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
@@ -30,6 +32,7 @@ from service.promotions.views import (
     NoticeView,
     PipelineSummary,
     PipelineView,
+    ReleaseLine,
     ReleaseView,
 )
 from service.store.engines import Engines
@@ -91,6 +94,9 @@ class Executor:
 
     def submit(self, pipeline: str, commit: str, actor: str) -> str:
         return intake.submit(self.ground, pipeline, commit, actor)
+
+    def carry_out(self, command: Command, actor: str) -> str:
+        return carry_out(self.ground, command, actor)
 
     def gate(
         self,
@@ -154,6 +160,9 @@ class Executor:
 
     def release(self, name: str) -> ReleaseView:
         return reading.release(self.ground, name)
+
+    def releases(self, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:
+        return reading.releases(self.ground, pipeline, limit)
 
     def release_of(self, pipeline: str, commit: str) -> str | None:
         return reading.release_of(self.ground, pipeline, commit)

@@ -21,6 +21,7 @@ from policies.release import (
     StageRun,
 )
 from service.executor.earlier import OURSELVES, Causes, earlier, evidence, rollback_causes
+from service.executor.said import approvals, overrides
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
@@ -49,6 +50,8 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         changes=tuple(_change(each) for each in release.changes),
         evidence=evidence(turn, release),
         stages=_stages(turn, release),
+        approvals=approvals(turn, release),
+        overrides=overrides(turn, release),
         context=_context(turn, release),
     )
 

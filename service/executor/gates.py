@@ -1,6 +1,5 @@
 """Asking the gate of a stage for one release, and storing what it answered with all that it saw."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
@@ -8,11 +7,12 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from policies.decision import Condition, Decision, Definition, GateInputs, to_message
+from policies.decision import Decision, Definition, GateInputs, to_message
 from policies.engine.gate import gate
 from policies.findings import Verdict
 from policies.release import Release
 from service.executor.alarms import judge_alarms
+from service.executor.conditions import conditions
 from service.executor.excepted import exceptions
 from service.executor.facts import record
 from service.executor.turn import Turn
@@ -53,7 +53,7 @@ def decide(turn: Turn, release: Release, stage: str, definition: str) -> Decisio
             resolved=tree.resolved(node, turn.now),
             blocklist=(*known.blocklist, *in_force(turn.session, turn.now)),
             exceptions=known,
-            conditions=tuple(_conditions(turn, release, stage)),
+            conditions=tuple(conditions(turn, release, stage)),
         ),
         turn.rego,
     )
@@ -95,38 +95,6 @@ def store(turn: Turn, decision: Decision) -> Asked:
         reasons=_reasons(row.message),
     )
     return _asked(row)
-
-
-def _conditions(turn: Turn, release: Release, stage: str) -> list[Condition]:
-    kept = turn.stage(stage)
-    found = []
-    if kept.active is not None:
-        holder = turn.session.get_one(RunRow, kept.active).release
-        if holder != release.id:
-            told = f"{holder} is in {stage}"
-            found.append(Condition("stage-busy", Verdict.HOLD, told))
-    if kept.transition == "manual":
-        why = f": {kept.reason}" if kept.reason else ""
-        told = f"the transition into {stage} is manual{why}; a person switches it back"
-        found.append(Condition("manual-transition", Verdict.HOLD, told))
-    if turn.pipeline.paused:
-        found.append(Condition("paused", Verdict.HOLD, f"paused: {turn.pipeline.paused}"))
-    return found + list(_bound(turn, release, stage))
-
-
-def _bound(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
-    """What depends on the artifact: its approvals."""
-    entered = turn.registered().stage(stage)
-    asked = entered.approvals.or_else(None) if entered else None
-    digest = release.artifact.digest
-    given = {
-        each.by
-        for each in release.approvals
-        if (each.stage, each.digest, each.decision) == (stage, digest, "approved") and digest
-    }
-    if asked and len(given) < asked.count:
-        told = f"{len(given)} of {asked.count} approvals of this artifact were given"
-        yield Condition("approval", Verdict.HOLD, told)
 
 
 def _said(message: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -18,11 +18,12 @@ from service.promotions.views import (
     NoticeView,
     PipelineSummary,
     PipelineView,
+    ReleaseLine,
     ReleaseView,
 )
 from service.promotions.wording import answer
 from service.reports.compliance import compliance
-from service.store import notices, read
+from service.store import notices, read, said
 from service.store.tables import ReleaseRow, RunRow
 
 
@@ -59,6 +60,14 @@ def release(ground: Ground, name: str) -> ReleaseView:
         kept = definition(session, row.definition, path, row.pipeline)
         looking = _turn(ground, session, row.pipeline)
         return read.release_view(session, name, kept, lambda run: _bake(looking, run))
+
+
+def releases(ground: Ground, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:
+    """The newest releases; raises NotFound for a pipeline that nobody registered."""
+    with ground.engines.reading() as session:
+        if pipeline:
+            read.pipeline_row(session, pipeline)
+        return said.releases(session, pipeline, limit)
 
 
 def release_of(ground: Ground, pipeline: str, commit: str) -> str | None:

@@ -101,10 +101,11 @@ def enter(turn: Turn, stage: str) -> None:
 def _enter_build(turn: Turn, run: RunRow) -> None:
     """No gate stands before the build: there is nothing yet that a rule could judge."""
     busy = turn.stage(run.stage).active is not None
-    told = "another build runs" if busy else turn.pipeline.paused
-    step = advance(turn, run, Entered(Verdict.HOLD if told else Verdict.ALLOW, told))
+    pauses = turn.pauses(run.stage)
+    told = ["another build runs"] if busy else [f"paused: {each.reason}" for each in pauses]
+    step = advance(turn, run, Entered(Verdict.HOLD if told else Verdict.ALLOW, "; ".join(told)))
     if step and step.state is State.WAITING:
-        run.due = turn.now + FACTS_AGE
+        run.due = min([turn.now + FACTS_AGE, *(each.until for each in pauses if each.until)])
 
 
 def look(turn: Turn, run: RunRow) -> None:
@@ -181,7 +182,8 @@ def _back_on(stage: Stage) -> frozenset[str]:
 def _apply(turn: Turn, run: RunRow, step: Next) -> None:
     run.seq += 1
     run.op = ""
-    run.message = step.message or run.message
+    # What held it is over once it has entered.
+    run.message = step.message or ("" if run.state == State.WAITING else run.message)
     if step.progress is not None:
         run.progress = [asdict(each) for each in step.progress]
     if step.deployed:

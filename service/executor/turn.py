@@ -8,13 +8,23 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, col, select
 
+from policies.exceptions import ExceptionPolicy
 from policies.pipeline import Pipeline, Stage
 from policies.rego.port import Rego
 from policies.tree import Tree
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
 from service.promotions.model import Effect
-from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
+from service.store.pauses import reaching, standing
+from service.store.tables import (
+    Blob,
+    EventRow,
+    PauseRow,
+    PipelineRow,
+    ReleaseRow,
+    RunRow,
+    StageRow,
+)
 
 T = TypeVar("T")
 
@@ -69,6 +79,14 @@ class Turn:
 
     def tree(self) -> Tree:
         return organization(self.session)
+
+    def exception_policy(self) -> ExceptionPolicy:
+        """The organization's limits on exceptions and overrides."""
+        return self.tree().place(self.pipeline.organization).chain.limits
+
+    def pauses(self, stage: str) -> list[PauseRow]:
+        """The pauses that let nothing enter the stage now."""
+        return reaching(standing(self.session, self.pipeline, self.now), stage)
 
     def runs(self, stage: str | None = None, release: str | None = None) -> list[RunRow]:
         """Runs of this pipeline that have not ended, oldest first."""

@@ -121,6 +121,72 @@ class EvidenceView:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """A person's word, ``approved`` or ``rejected``; ``voided`` says why it no longer counts."""
+
+    id: str
+    stage: str
+    word: str
+    reason: str
+    by: str
+    at: datetime
+    until: datetime
+    voided: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideView:
+    id: str
+    stage: str
+    rule: str
+    reason: str
+    by: str
+    second: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A manual step of a stage's checklist; ``by`` is empty until somebody has ticked it."""
+
+    stage: str
+    item: str
+    by: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """Nothing enters what ``pipeline``, ``stage`` or ``organization`` names, until it ends."""
+
+    id: str
+    organization: str
+    pipeline: str
+    stage: str
+    reason: str
+    by: str
+    at: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLine:
+    """A row of a list of releases; ``stages`` holds each stage that it reached, with its state."""
+
+    id: str
+    pipeline: str
+    number: int
+    kind: str
+    commit: str
+    outcome: str | None
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None
+    stages: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseView:
     """One release with its stages in order, its events oldest first and all its decisions."""
 
@@ -142,6 +208,10 @@ class ReleaseView:
     decisions: tuple[DecisionView, ...]
     events: tuple[EventView, ...]
     superseded_by: str | None = None
+    approvals: tuple[ApprovalView, ...] = ()
+    overrides: tuple[OverrideView, ...] = ()
+    checklist: tuple[StepView, ...] = ()
+    """The manual steps of the stages that it waits for or has entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +238,7 @@ class PipelineView:
     events: tuple[EventView, ...]
     findings: tuple[FindingView, ...]
     path: str
+    pauses: tuple[PauseView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from service.promotions.views import (
     EventView,
     EvidenceView,
     FindingView,
+    PauseView,
     PipelineSummary,
     PipelineView,
     ReleaseView,
@@ -23,6 +24,7 @@ from service.promotions.views import (
     StageView,
     TargetView,
 )
+from service.store import said
 from service.store.tables import (
     Blob,
     DecisionRow,
@@ -80,6 +82,10 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
     runs = _runs(session, RunRow.release == name)
     order = {stage.name: place for place, stage in enumerate(pipeline.stages)}
     decisions = _decisions(session, name)
+    shown = tuple(
+        _run(run, row.number, decisions, bake)
+        for run in sorted(runs, key=lambda run: order.get(run.stage, len(order)))
+    )
     return ReleaseView(
         id=row.id,
         pipeline=row.pipeline,
@@ -103,13 +109,13 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         ),
         evidence=_evidence(session, name),
         packages=_packages(session, row),
-        runs=tuple(
-            _run(run, row.number, decisions, bake)
-            for run in sorted(runs, key=lambda run: order.get(run.stage, len(order)))
-        ),
+        runs=shown,
         decisions=tuple(_decision(each) for each in decisions),
         events=tuple(_event(each) for each in _release_events(session, name)),
         superseded_by=row.superseded_by or None,
+        approvals=said.approvals(session, name),
+        overrides=said.overrides(session, name),
+        checklist=said.checklist(session, name, pipeline, shown),
     )
 
 
@@ -137,7 +143,8 @@ def pipeline_view(
     waived: WaivedOf,
 ) -> PipelineView:
     row = pipeline_row(session, name)
-    reading = _Reading(session, name, bake)
+    pauses = said.pauses(session, row, now)
+    reading = _Reading(session, name, pauses, bake)
     open_runs = [run for run in reading.runs if not run.outcome]
     newest = max((each.sequence for each in reading.newest), default=0)
     return PipelineView(
@@ -152,13 +159,16 @@ def pipeline_view(
         events=tuple(_event(each) for each in reading.newest),
         findings=_findings(session, name, waived),
         path=row.path,
+        pauses=pauses,
     )
 
 
 class _Reading:
     """What all stages of one pipeline's view are cut from, read once."""
 
-    def __init__(self, session: Session, pipeline: str, bake: BakeOf) -> None:
+    def __init__(
+        self, session: Session, pipeline: str, pauses: tuple[PauseView, ...], bake: BakeOf
+    ) -> None:
         self.session = session
         self.bake = bake
         self.runs = _runs(session, RunRow.pipeline == pipeline)
@@ -170,7 +180,7 @@ class _Reading:
         asked = select(EventRow).where(EventRow.pipeline == pipeline)
         newest = asked.order_by(col(EventRow.sequence).desc()).limit(_EVENTS)
         self.newest = list(session.exec(newest))
-        self.paused = pipeline_row(session, pipeline).paused
+        self.pauses = pauses
 
     def view(self, run: RunRow) -> RunView:
         decisions = _decisions(self.session, run.release)
@@ -193,7 +203,9 @@ class _Reading:
             deploys=stage.deploy is not None,
             transition=kept.transition if kept else "automatic",
             transition_reason=kept.reason if kept else "",
-            paused_reason=self.paused,
+            paused_reason="; ".join(
+                each.reason for each in self.pauses if each.stage in {"", stage.name}
+            ),
             active=self.view(active) if active else None,
             waiting=self.view(waiting) if waiting else None,
             last=self.view(ended[-1]) if ended else None,

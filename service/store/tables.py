@@ -61,7 +61,6 @@ class PipelineRow(SQLModel, table=True):
     definition: str = Field(foreign_key="blobs.digest")
     sequence: int = 0
     releases: int = 0
-    paused: str = ""
 
 
 class ReleaseRow(SQLModel, table=True):
@@ -196,6 +195,65 @@ class AlarmRow(SQLModel, table=True):
     level: str
     since: datetime = _instant()
     had_data_at: datetime | None = _instant(null=True)
+
+
+class ApprovalRow(SQLModel, table=True):
+    """What a person said of one artifact at one stage; it ends, or is voided with its release."""
+
+    __tablename__ = "approvals"
+    id: int | None = Field(default=None, primary_key=True)
+    release: str = Field(foreign_key="releases.id", index=True)
+    stage: str
+    digest: str
+    word: str
+    reason: str = ""
+    by: str
+    at: datetime = _instant()
+    until: datetime = _instant()
+    voided: str = ""
+    """Why it is void."""
+
+
+class TickRow(SQLModel, table=True):
+    """A manual step of a stage's checklist that was done for a release."""
+
+    __tablename__ = "ticks"
+    release: str = Field(primary_key=True, foreign_key="releases.id")
+    stage: str = Field(primary_key=True)
+    item: str = Field(primary_key=True)
+    by: str
+    at: datetime = _instant()
+
+
+class OverrideRow(SQLModel, table=True):
+    __tablename__ = "overrides"
+    id: int | None = Field(default=None, primary_key=True)
+    release: str = Field(foreign_key="releases.id", index=True)
+    stage: str
+    rule: str
+    digest: str
+    reason: str
+    by: str
+    second: str = ""
+    """The second person, where the organization asks for one."""
+    at: datetime = _instant()
+    until: datetime = _instant()
+
+
+class PauseRow(SQLModel, table=True):
+    """Nothing enters a stage, a pipeline (no stage) or a node of the organization (no pipeline)."""
+
+    __tablename__ = "pauses"
+    id: int | None = Field(default=None, primary_key=True)
+    organization: str = Field(index=True)
+    pipeline: str = Field(index=True)
+    stage: str
+    reason: str
+    by: str
+    at: datetime = _instant()
+    until: datetime | None = _instant(null=True)
+    ended_at: datetime | None = _instant(null=True)
+    ended_by: str = ""
 
 
 class ExceptionRow(SQLModel, table=True):

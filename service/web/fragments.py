@@ -51,7 +51,7 @@ def _urgency(row: PipelineSummary) -> tuple[int, str]:
 def pipeline_fragments(view: PipelineView) -> Fragments:
     """Answer, every stop of the line, releases in flight, findings and log of a pipeline's page."""
     given = {"view": view, "now": view.now, "answer": answer(view)}
-    names = {"answer": "answer", "flight": "flight", "log": "log"}
+    names = {"answer": "answer", "flight": "flight", "pauses": "pauses", "log": "log"}
     found = {
         place: render(f"fragments/pipeline_{name}.html", **given) for place, name in names.items()
     }
@@ -69,7 +69,7 @@ def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
         "timeline": timeline(view, now),
         "run": standing(view),
     }
-    names = ("answer", "timeline", "decision", "evidence", "decisions", "log")
+    names = ("answer", "timeline", "decision", "people", "evidence", "decisions", "log")
     return {name: render(f"fragments/release_{name}.html", **given) for name in names}
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, FastAPI, Request
 
+from service.promotions.commands import Command
 from service.promotions.views import PipelineSummary, PipelineView, ReleaseView
 
 
@@ -19,6 +20,10 @@ class Promotions(Protocol):
 
     def version(self, pipeline: str) -> int:
         """Grow with every event of the pipeline."""
+        ...
+
+    def carry_out(self, command: Command, actor: str) -> str:
+        """Do what a person asks for; gives the name of what was made, if it has one."""
         ...
 
     def switch_transition(

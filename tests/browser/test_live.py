@@ -77,7 +77,7 @@ def test_details_that_a_reader_opened_stay_open(site: Site, visit: Callable[...,
     first, *rest = message["results"]
     message["results"] = [{**first, "message": "68 of 120 min"}, *rest]
     runs = (*RELEASE.runs[:-1], replace(asks, decision=replace(asks.decision, message=message)))
-    site.backend.releases[RELEASE.id] = replace(RELEASE, runs=runs)
+    site.backend.known[RELEASE.id] = replace(RELEASE, runs=runs)
     site.backend.show(PIPELINE)
     expect(seen.page.locator("#decision")).to_contain_text("68 of 120 min")
     expect(facts).to_have_attribute("open", "")

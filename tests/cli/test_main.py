@@ -30,12 +30,14 @@ Commands:
   explain    Say why a rule exists, or what a decision rests on.
   rules      List every rule.
   ruleset    Say what holds for an organization, and who set it.
+  rego       Check, test and bundle custom rules in Rego.
   exception  Ask for exemptions and opt-outs, and decide about them.
   blocklist  Block bad packages, commits, artifacts and builders.
   window     Say when time is open for releases.
   schema     Print the JSON Schema of a file or message.
   sbom       List the packages inside a folder as CycloneDX.
   demo       Promote real releases of a small web service on this machine.
+  release    Start, watch, approve, override and pause releases.
   serve      Run the service: pages, API, executor.
   report     Say which pipelines follow which rule.
 

@@ -10,12 +10,14 @@ from policies.formats import read_pipelines
 from policies.rule import BlocklistEntry
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
+from service.promotions.commands import Command, Pause, Resume
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import (
     DecisionView,
     NoticeView,
     PipelineSummary,
     PipelineView,
+    ReleaseLine,
     ReleaseView,
 )
 from tests.twins.blocklist import MemoryBlocklist
@@ -31,7 +33,7 @@ class MemoryBackend:
         self.written: list[tuple[Any, ...]] = []
         self.summaries = tuple(summaries)
         self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
-        self.releases = {RELEASE.id: RELEASE}
+        self.known = {RELEASE.id: RELEASE}
         self.excepted = MemoryExceptions()
         self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
@@ -57,12 +59,12 @@ class MemoryBackend:
         return self.pipeline(pipeline).version
 
     def release(self, name: str) -> ReleaseView:
-        if name not in self.releases:
+        if name not in self.known:
             raise NotFound("release", name)
-        return self.releases[name]
+        return self.known[name]
 
     def decision(self, name: str) -> DecisionView:
-        for view in self.releases.values():
+        for view in self.known.values():
             for each in view.decisions:
                 if each.id == name:
                     return each
@@ -74,7 +76,7 @@ class MemoryBackend:
         number = 1 + max((each.number for each in view.in_flight), default=0)
         name = f"{pipeline}:{number}"
         begun = waits(number, view.stages[0].name, None, pipeline=pipeline, entered_at=NOW)
-        self.releases[name] = replace(
+        self.known[name] = replace(
             RELEASE,
             id=name,
             pipeline=pipeline,
@@ -92,6 +94,35 @@ class MemoryBackend:
         )
         self.show(replace(view, in_flight=(*view.in_flight, begun)))
         return name
+
+    def carry_out(self, command: Command, actor: str) -> str:
+        match command:
+            case Pause():
+                self.pipeline(command.pipeline)
+            case Resume():
+                pass
+            case _:
+                self.release(command.release)
+        self.written.append((command, actor))
+        return f"made-{len(self.written)}"
+
+    def releases(self, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:
+        found = [each for each in self.known.values() if pipeline in {None, each.pipeline}]
+        return tuple(
+            ReleaseLine(
+                id=each.id,
+                pipeline=each.pipeline,
+                number=each.number,
+                kind=each.kind,
+                commit=each.commit,
+                outcome=each.outcome,
+                created_at=each.created_at,
+                created_by=each.created_by,
+                ended_at=each.ended_at,
+                stages=tuple((run.stage, run.outcome or run.state) for run in each.runs),
+            )
+            for each in found[:limit]
+        )
 
     def gate(
         self,

@@ -56,7 +56,7 @@ def test_a_reader_of_the_current_version_gets_a_sign_of_life_only() -> None:
 def test_a_reader_of_an_older_version_gets_every_fragment() -> None:
     (first,) = heard(MemoryBackend(), PIPELINE_PAGE, 60)
     stops = [f"stage-{each.name}" for each in PIPELINE.stages]
-    assert sorted(targets(first)) == sorted(["answer", "flight", "log", *stops, "live"])
+    assert sorted(targets(first)) == sorted(["answer", "flight", "pauses", "log", *stops, "live"])
 
 
 def test_only_what_changed_is_sent_and_marked() -> None:
@@ -68,7 +68,7 @@ def test_only_what_changed_is_sent_and_marked() -> None:
 def test_a_drawing_newer_than_its_version_is_not_lost() -> None:
     backend = MemoryBackend()
     # Stored already, while the version that the stream reads is still the old one.
-    backend.releases[RELEASE.id] = replace(RELEASE, created_by="grace")
+    backend.known[RELEASE.id] = replace(RELEASE, created_by="grace")
     messages = heard(backend, RELEASE_PAGE, 61, PIPELINE)
     assert "by grace" not in messages[0]
     assert "by grace" in messages[1]

@@ -1,0 +1,205 @@
+"""``bakegate release``: releases of a running service, looked at and acted upon."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from cli.asking import Shape, Url, said, show
+from cli.client import get, post
+from cli.exits import Exit
+from cli.formats import Format
+from cli.problems import Unusable
+from policies.durations import parse_duration
+from policies.phrases import short
+from policies.plain import instant_text
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Start releases, watch them, and say what only a person can say.",
+    epilog="Example: bakegate release list --pipeline payments-api",
+)
+
+Release = Annotated[str, typer.Argument(metavar="RELEASE", help="Such as payments-api:1846.")]
+Stage = Annotated[str, typer.Argument(metavar="STAGE", help="Such as wave-2.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+@app.command(epilog="Example: bakegate release submit payments-api $(git rev-parse HEAD)")
+def submit(
+    pipeline: Annotated[str, typer.Argument(help="Whose.")],
+    commit: Annotated[str, typer.Argument(help="The whole hash of a commit of its repository.")],
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Make a release of a commit; it starts to build as soon as the first stage is free."""
+    with said("release"):
+        made = post(url, "/v1/releases", {"pipeline": pipeline, "commit": commit})
+        show(made, format, made["id"])
+
+
+@app.command("list", epilog="Example: bakegate release list --pipeline payments-api --limit 5")
+def list_(
+    pipeline: Annotated[str | None, typer.Option(help="Only of this pipeline.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """List the newest releases with the stage that each has reached."""
+    with said("release"):
+        found = get(url, "/v1/releases", {"pipeline": pipeline, "limit": str(limit)})
+        lines = [_line(each) for each in found["releases"]]
+        show(found, format, "\n".join(lines) or "none")
+
+
+@app.command("show", epilog="Example: bakegate release show payments-api:1846 --format json")
+def show_(release: Release, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+    """Show one release: its stages, what holds it, and what people said."""
+    with said("release"):
+        found = get(url, f"/v1/releases/{release}")
+        show(found, format, "\n".join(_lines(found)))
+
+
+@app.command(epilog="Example: bakegate release watch payments-api:1846")
+def watch(release: Release, url: Url = None) -> None:
+    """Follow a release event by event; ends with it, with exit 0 only if it succeeded."""
+    from cli.watching import follow
+
+    with said("release"):
+        outcome = follow(url, release)
+    raise typer.Exit(Exit.CLEAN if outcome == "succeeded" else Exit.FINDINGS)
+
+
+@app.command(epilog="Example: bakegate release approve payments-api:1846 wave-2")
+def approve(
+    release: Release,
+    stage: Stage,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no; needs a reason.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="What to add.")] = "",
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Approve the release's artifact for a stage, or reject it.
+
+    It holds for seven days, and is void when a newer release supersedes this one. Before a stage
+    whose transition is manual it lets this one release in.
+    """
+    word = "rejected" if reject else "approved"
+    body = {"stage": stage, "decision": word, "reason": reason}
+    _act(url, format, release, "approvals", body, f"{release} is {word} for {stage}")
+
+
+@app.command(epilog='Example: bakegate release tick payments-api:1846 wave-2 "tell support"')
+def tick(
+    release: Release,
+    stage: Stage,
+    item: Annotated[str, typer.Argument(help="The step as the checklist writes it.")],
+    url: Url = None,
+) -> None:
+    """Tick a manual step of a stage's checklist."""
+    body = {"stage": stage, "item": item}
+    _act(url, Format.TEXT, release, "checklist", body, f"{item}: done for {release}")
+
+
+@app.command(
+    epilog="Example: bakegate release override payments-api:1846 wave-2 bake-time --hours 4 "
+    '--reason "the fix stops the loss of orders"'
+)
+def override(
+    release: Release,
+    stage: Stage,
+    rule: Annotated[str, typer.Argument(help="The rule that it may pass.")],
+    reason: Reason,
+    hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
+    digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Let one release pass one rule at one stage for some hours."""
+    body = {"stage": stage, "rule": rule, "reason": reason, "hours": hours, "digest": digest}
+    told = f"{release} may pass {rule} at {stage} for {hours} h"
+    _act(url, format, release, "overrides", body, told)
+
+
+@app.command(
+    epilog='Example: bakegate release pause --pipeline payments-api --for 2h --reason "the '
+    'database moves"'
+)
+def pause(
+    reason: Reason,
+    pipeline: Annotated[str, typer.Option(help="Of this pipeline.")] = "",
+    stage: Annotated[str, typer.Option(help="Only this stage of it.")] = "",
+    org: Annotated[str, typer.Option(metavar="NODE", help="Of this whole subtree.")] = "",
+    lasting: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h, 1d. No end.")
+    ] = "",
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Let nothing enter a stage, a pipeline or a node; what acts goes on to its own end."""
+    with said("release"):
+        body: dict[str, Any] = {
+            "reason": reason,
+            "pipeline": pipeline,
+            "stage": stage,
+            "organization": org,
+        }
+        if lasting:
+            body["until"] = instant_text(datetime.now(UTC) + _duration(lasting))
+        made = post(url, "/v1/pauses", body)
+        show(made, format, f"{made['id']}: {org or pipeline} {stage}".rstrip() + " is paused")
+
+
+@app.command(epilog="Example: bakegate release resume pa-3")
+def resume(
+    pause: Annotated[str, typer.Argument(metavar="PAUSE", help="Such as pa-3.")], url: Url = None
+) -> None:
+    """End a pause; every gate that it held is asked again."""
+    with said("release"):
+        post(url, f"/v1/pauses/{pause}/end", {})
+        typer.echo(f"{pause} has ended")
+
+
+def _act(
+    url: str | None, shape: Format, release: str, act: str, body: dict[str, Any], told: str
+) -> None:
+    with said("release"):
+        made = post(url, f"/v1/releases/{release}/{act}", body)
+        name = f"{made['id']}: " if made and made["id"] else ""
+        show(made, shape, f"{name}{told}")
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text).exact
+    except ValueError as error:
+        told = f"--for: {error}"
+        raise Unusable(told) from error
+
+
+def _line(found: dict[str, Any]) -> str:
+    stage, state = found["stages"][-1] if found["stages"] else ("", "created")
+    where = f"{found['outcome'] or state} {stage}".strip()
+    commit = short(found["commit"])
+    return f"{found['id']}  {where}  {found['kind']}  {commit}  by {found['created_by']}"
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    digest = found["digest"] or "not built"
+    lines = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
+    for run in found["runs"]:
+        word = (run["outcome"] or run["state"]).replace("_", " ")
+        lines.append(f"{run['stage']:<16} {word:<12} {run['message']}".rstrip())
+    for each in found["approvals"]:
+        void = f" (void: {each['voided']})" if each["voided"] else ""
+        lines.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")
+    lines += [
+        f"override of {each['rule']} at {each['stage']} by {each['by']}"
+        for each in found["overrides"]
+    ]
+    for each in found["checklist"]:
+        done = f"done by {each['by']}" if each["by"] else "open"
+        lines.append(f"{each['stage']}: {each['item']}: {done}")
+    return lines

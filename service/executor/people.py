@@ -1,0 +1,171 @@
+"""What people say of a release before a stage: approvals, ticked manual steps, overrides.
+
+All of it is bound to the artifact's digest and counts at the next gate, which is asked at once.
+"""
+
+from datetime import timedelta
+
+from sqlmodel import col, select
+
+from policies.granted import Reach
+from policies.pipeline import Approvals, Stage
+from policies.plain import instant_text, nearest
+from policies.ruleset.settings import no_rule
+from policies.waivers import override_over_limit
+from service.errors import Conflict
+from service.executor.said import as_fact
+from service.executor.transition import enter
+from service.executor.turn import Turn
+from service.promotions.commands import (
+    APPROVED_FOR,
+    LONGEST_OVERRIDE_H,
+    Approve,
+    Override,
+    Tick,
+    Word,
+)
+from service.promotions.exceptions import require_reason
+from service.promotions.model import State
+from service.store.tables import ApprovalRow, OverrideRow, ReleaseRow, TickRow
+
+
+def approve(turn: Turn, said: Approve) -> str:
+    """Keep a person's word; a newer one of the same person takes the place of the older."""
+    release, stage = _waiting(turn, said.release, said.stage)
+    reason = said.reason.strip()
+    if said.word is Word.REJECTED:
+        reason = require_reason(said.reason, "reject")
+    asked = stage.approvals.or_else(None)
+    if asked and said.word is Word.APPROVED:
+        _require_may(turn, release, asked)
+    _void_older(turn, release.id, stage.name)
+    row = ApprovalRow(
+        release=release.id,
+        stage=stage.name,
+        digest=release.digest,
+        word=said.word,
+        reason=reason,
+        by=turn.actor,
+        at=turn.now,
+        until=turn.now + APPROVED_FOR,
+    )
+    turn.session.add(row)
+    turn.session.flush()
+    told = {"word": str(said.word), "digest": release.digest, "reason": reason}
+    turn.log("approval.given", release.id, stage.name, **told)
+    enter(turn, stage.name)
+    return f"ap-{row.id}"
+
+
+def tick(turn: Turn, done: Tick) -> str:
+    """Tick a step of the checklist; one that is ticked already stays as it is."""
+    release, stage = _waiting(turn, done.release, done.stage)
+    if done.item not in stage.checklist:
+        told = f"the checklist of {stage.name} has no step {done.item!r}"
+        raise Conflict(f"{told}{nearest(done.item, stage.checklist)}")
+    if turn.session.get(TickRow, (release.id, stage.name, done.item)) is None:
+        row = TickRow(
+            release=release.id, stage=stage.name, item=done.item, by=turn.actor, at=turn.now
+        )
+        turn.session.add(row)
+        turn.log("checklist.ticked", release.id, stage.name, item=done.item)
+        turn.session.flush()
+        enter(turn, stage.name)
+    return ""
+
+
+def override(turn: Turn, given: Override) -> str:
+    """Let the release pass a rule; where two persons must agree, the second gives it again."""
+    release, stage = _waiting(turn, given.release, given.stage)
+    if given.digest and given.digest != release.digest:
+        told = f"{release.id} is {release.digest}, not {given.digest}"
+        raise Conflict(f"{told}; an override holds for one artifact")
+    reason = require_reason(given.reason, "override")
+    resolved = turn.tree().resolved(turn.pipeline.organization, turn.now)
+    if given.rule not in resolved.rules:
+        raise Conflict(no_rule(given.rule))
+    if not 0 < given.hours <= LONGEST_OVERRIDE_H:
+        raise Conflict(f"an override lasts 1 to {LONGEST_OVERRIDE_H} hours, not {given.hours}")
+    row = _seconded(turn, release, given) or OverrideRow(
+        release=release.id,
+        stage=stage.name,
+        rule=given.rule,
+        digest=release.digest,
+        reason=reason,
+        by=turn.actor,
+        at=turn.now,
+        until=turn.now + timedelta(hours=given.hours),
+    )
+    refused = override_over_limit(turn.exception_policy(), as_fact(row))
+    if refused:
+        raise Conflict(refused)
+    turn.session.add(row)
+    turn.session.flush()
+    turn.log(
+        "override.given",
+        release.id,
+        stage.name,
+        override=f"ov-{row.id}",
+        rule=row.rule,
+        reason=row.reason,
+        second=row.second,
+        until=instant_text(row.until),
+    )
+    enter(turn, stage.name)
+    return f"ov-{row.id}"
+
+
+def leaders(turn: Turn) -> frozenset[str]:
+    """Who has the role ``leader``: those whom the organization names from its root to the node."""
+    root = turn.tree().root
+    return root.leaders_over(turn.pipeline.organization, Reach.NODE) or frozenset()
+
+
+def _require_may(turn: Turn, release: ReleaseRow, asked: Approvals) -> None:
+    authors = {each["author"] for each in release.changes} | {release.created_by}
+    if asked.forbid_author and turn.actor in authors:
+        told = f"{turn.actor} made a change of {release.id}, or the release itself"
+        raise Conflict(f"{told}; somebody else approves it")
+    if asked.roles and not ("leader" in asked.roles and turn.actor in leaders(turn)):
+        told = f"only {' or '.join(asked.roles)} may approve, and {turn.actor} is not known as one"
+        raise Conflict(f"{told}; the organization names its leaders")
+
+
+def _waiting(turn: Turn, release: str, stage: str) -> tuple[ReleaseRow, Stage]:
+    """The release and the stage that it has not entered yet."""
+    row = turn.release(release)
+    planned = turn.planned(row, stage)
+    run = next((each for each in turn.all_runs(release) if each.stage == stage), None)
+    if row.outcome or (run and (run.outcome or run.state != State.WAITING)):
+        word = (run.outcome or run.state) if run else row.outcome
+        raise Conflict(f"{release} is {word.replace('_', ' ')} at {stage}; it no longer waits")
+    if not row.digest:
+        raise Conflict(f"{release} is not built yet; what is said of it is bound to its artifact")
+    return row, planned
+
+
+def _void_older(turn: Turn, release: str, stage: str) -> None:
+    asked = select(ApprovalRow).where(
+        ApprovalRow.release == release,
+        ApprovalRow.stage == stage,
+        ApprovalRow.by == turn.actor,
+        ApprovalRow.voided == "",
+    )
+    for old in turn.session.exec(asked):
+        old.voided = f"{turn.actor} said something newer"
+
+
+def _seconded(turn: Turn, release: ReleaseRow, given: Override) -> OverrideRow | None:
+    """The same override of somebody else that still counts, confirmed by this person."""
+    asked = select(OverrideRow).where(
+        OverrideRow.release == release.id,
+        OverrideRow.stage == given.stage,
+        OverrideRow.rule == given.rule,
+        OverrideRow.by != turn.actor,
+        OverrideRow.second == "",
+        col(OverrideRow.until) > turn.now,
+    )
+    row = turn.session.exec(asked).first()
+    if row is not None:
+        row.second = turn.actor
+    return row

@@ -1,0 +1,51 @@
+"""What people said of a release, as a gate sees it: approvals, overrides, ticked manual steps."""
+
+from sqlmodel import col, select
+
+from policies.exceptions import Subject
+from policies.pipeline import Stage
+from policies.release import Approval, Override
+from service.executor.turn import Turn
+from service.store.tables import ApprovalRow, OverrideRow, ReleaseRow, TickRow
+
+
+def approvals(turn: Turn, release: ReleaseRow) -> tuple[Approval, ...]:
+    """Those that count now, oldest first."""
+    asked = select(ApprovalRow).where(
+        ApprovalRow.release == release.id,
+        ApprovalRow.voided == "",
+        ApprovalRow.digest == release.digest,
+        col(ApprovalRow.until) > turn.now,
+    )
+    return tuple(
+        Approval(each.stage, each.digest, each.by, each.at, decision=each.word, reason=each.reason)
+        for each in turn.session.exec(asked.order_by(col(ApprovalRow.id)))
+    )
+
+
+def overrides(turn: Turn, release: ReleaseRow) -> tuple[Override, ...]:
+    """Those that nobody else must confirm any more."""
+    alone = Subject.OVERRIDE not in turn.exception_policy().second_person
+    rows = turn.session.exec(select(OverrideRow).where(OverrideRow.release == release.id))
+    return tuple(as_fact(each) for each in rows if alone or each.second)
+
+
+def open_steps(turn: Turn, release: str, stage: Stage) -> tuple[str, ...]:
+    """Steps of the checklist that nobody has ticked for the release."""
+    asked = select(TickRow.item).where(TickRow.release == release, TickRow.stage == stage.name)
+    done = set(turn.session.exec(asked))
+    return tuple(each for each in stage.checklist if each not in done)
+
+
+def as_fact(row: OverrideRow) -> Override:
+    return Override(
+        id=f"ov-{row.id}",
+        rule=row.rule,
+        stage=row.stage,
+        digest=row.digest,
+        by=row.by,
+        reason=row.reason,
+        at=row.at,
+        until=row.until,
+        second=row.second,
+    )

@@ -1,0 +1,79 @@
+"""What a person asks of promotions: one frozen command each, carried out in one transaction.
+
+Who asks is handed in beside the command. Whatever does not fit to what is so raises Conflict.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+#: How long an approval holds: whoever gave it looked at what was known then.
+APPROVED_FOR: Final = timedelta(days=7)
+#: The longest that an override may hold, in hours; a ruleset may allow less.
+LONGEST_OVERRIDE_H: Final = 24
+
+
+class Word(StrEnum):
+    """What somebody says about a release that wants to enter a stage."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Say yes or no to one artifact entering one stage."""
+
+    release: str
+    stage: str
+    word: Word = Word.APPROVED
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Say that a manual step of a stage's checklist is done for a release."""
+
+    release: str
+    stage: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Let one release pass one rule at one stage for some hours.
+
+    ``digest`` may name the artifact that is meant, and must then be the release's own.
+    """
+
+    release: str
+    stage: str
+    rule: str
+    reason: str
+    hours: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let nothing enter: one stage of a pipeline, a whole pipeline, or a node of the organization.
+
+    Exactly one of ``pipeline`` and ``organization`` is named. ``until`` is exclusive.
+    """
+
+    reason: str
+    pipeline: str = ""
+    stage: str = ""
+    organization: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """End a pause before its time."""
+
+    pause: str
+
+
+Command = Approve | Tick | Override | Pause | Resume

@@ -1,0 +1,61 @@
+"""Forms by which a person acts on a release or a pipeline; each is one command."""
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from service.errors import Conflict
+from service.promotions.commands import Approve, Command, Override, Pause, Resume, Tick, Word
+from service.web.forms import Fields
+from service.web.promotions import GivenActor, GivenPromotions
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/releases/{name}/acts")
+def act_on_release(
+    name: str, fields: Fields, promotions: GivenPromotions, actor: GivenActor
+) -> Response:
+    """Approve, reject, tick or override; the page of the release shows what came of it."""
+    promotions.carry_out(_of_release(name, fields), actor)
+    return RedirectResponse(f"/releases/{name}#people", 303)
+
+
+@router.post("/pipelines/{name}/acts")
+def act_on_pipeline(
+    name: str, fields: Fields, promotions: GivenPromotions, actor: GivenActor
+) -> Response:
+    """Pause the pipeline or one stage of it, or end a pause."""
+    promotions.carry_out(_of_pipeline(name, fields), actor)
+    return RedirectResponse(f"/pipelines/{name}#pauses", 303)
+
+
+def _of_release(name: str, fields: dict[str, str]) -> Command:
+    stage, reason = fields.get("stage", ""), fields.get("reason", "")
+    match fields.get("act"):
+        case "approve":
+            return Approve(name, stage, Word.APPROVED, reason)
+        case "reject":
+            return Approve(name, stage, Word.REJECTED, reason)
+        case "tick":
+            return Tick(name, stage, fields.get("item", ""))
+        case "override":
+            return Override(name, stage, fields.get("rule", ""), reason, _hours(fields))
+        case other:
+            raise Conflict(f"nobody knows how to {other or 'do nothing'} with a release")
+
+
+def _of_pipeline(name: str, fields: dict[str, str]) -> Command:
+    match fields.get("act"):
+        case "pause":
+            return Pause(fields.get("reason", ""), name, fields.get("stage", ""))
+        case "resume":
+            return Resume(fields.get("pause", ""))
+        case other:
+            raise Conflict(f"nobody knows how to {other or 'do nothing'} with a pipeline")
+
+
+def _hours(fields: dict[str, str]) -> int:
+    text = fields.get("hours", "")
+    if not text.isdecimal():
+        raise Conflict(f"an override lasts whole hours, not {text!r}")
+    return int(text)

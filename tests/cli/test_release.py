@@ -1,0 +1,126 @@
+"""``bakegate release`` against a real service: every word reaches it, and errors are sentences."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from typer.testing import Result
+
+from service.app import create_app
+from service.executor.executor import Executor
+from service.promotions.commands import Approve
+from service.store.engines import open_engines
+from service.store.schema import upgrade
+from tests.service.executor.conftest import ORGANIZATION, Field
+from tests.service.executor.test_people import ASKING, REVIEWED, WHY
+from tests.twins.ports import (
+    MemoryBuilder,
+    MemoryDeployer,
+    MemoryNotifier,
+    MemoryTester,
+    MovableClock,
+    memory_ports,
+)
+
+Bakegate = Callable[..., Result]
+
+
+@pytest.fixture
+def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
+    """A service on a loopback port whose hosts are twins, named to the commands by environment."""
+    engines = open_engines(f"sqlite:///{tmp_path / 'bakegate.db'}")
+    upgrade(engines.write)
+    clock = MovableClock()
+    builder, deployer, tester = MemoryBuilder(), MemoryDeployer(), MemoryTester()
+    notifier = MemoryNotifier()
+    executor = Executor(engines, memory_ports(clock, builder, deployer, tester, notifier))
+    rules = ORGANIZATION["rules.yaml"] + REVIEWED
+    executor.register_organization(ORGANIZATION | {"rules.yaml": rules}, "tester")
+    executor.register_pipeline(ASKING, "pipeline.yaml", ".", "tester")
+    executor.ground.durable.launch(executor)
+    config = uvicorn.Config(create_app(executor, lambda: "lee"), log_level="warning")
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    monkeypatch.setenv("BAKEGATE_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    yield Field(executor, clock, builder, deployer, tester, engines, notifier)
+    server.should_exit = True
+    thread.join()
+    listening.close()
+    executor.ground.durable.stop(10)
+    engines.dispose()
+
+
+def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Field) -> None:
+    assert bakegate("release", "submit", "shop", "a" * 40).stdout == "shop:1\n"
+    field.settle()
+    line = "shop:1  waiting one-box  first  aaaaaaaaaaaa  by lee\n"
+    assert bakegate("release", "list", "--pipeline", "shop").stdout == line
+    for step in ("look at the dashboard", "tell support"):
+        told = bakegate("release", "tick", "shop:1", "one-box", step).stdout
+        assert told == f"{step}: done for shop:1\n"
+    field.executor.carry_out(Approve("shop:1", "one-box"), "kim")
+    given = ("shop:1", "one-box", "code-reviewed", "--hours", "2", "--reason", WHY)
+    told = bakegate("release", "override", *given).stdout
+    assert told == "ov-1: shop:1 may pass code-reviewed at one-box for 2 h\n"
+    own = bakegate("release", "approve", "shop:1", "one-box")
+    assert own.exit_code == 2
+    assert own.stderr == (
+        "bakegate release: lee made a change of shop:1, or the release itself; somebody else "
+        "approves it\n"
+    )
+    field.executor.carry_out(Approve("shop:1", "one-box"), "ada")
+    field.settle()
+    shown = bakegate("release", "show", "shop:1").stdout.splitlines()
+    assert shown[0].startswith("shop:1  in flight  first  sha256:")
+    assert "one-box          baking" in shown
+    assert "approved for one-box by kim" in shown
+    assert "override of code-reviewed at one-box by lee" in shown
+    assert "one-box: tell support: done by lee" in shown
+    found = json.loads(bakegate("release", "show", "shop:1", "--format", "json").stdout)
+    assert found["approvals"][0]["by"] == "kim"
+
+
+def test_a_pipeline_is_paused_and_resumed(bakegate: Bakegate, field: Field) -> None:
+    words = ("pause", "--pipeline", "shop", "--for", "2h", "--reason", "the database moves")
+    assert bakegate("release", *words).stdout == "pa-1: shop is paused\n"
+    release = field.submit("a")
+    assert field.state(release, "build") == "waiting"
+    assert bakegate("release", "resume", "pa-1").stdout == "pa-1 has ended\n"
+    field.settle()
+    assert field.state(release, "build") == "succeeded"
+
+
+def test_watch_tells_every_event_until_the_end(bakegate: Bakegate, field: Field) -> None:
+    field.builder.failing.add("a" * 40)
+    field.submit("a")
+    watched = bakegate("release", "watch", "shop:1")
+    lines = [line.partition(" ")[2] for line in watched.stdout.splitlines()]
+    assert watched.exit_code == 1
+    assert lines[0] == "1 checked in at aaaaaaaaaaaa"
+    assert "1 build failed: unit failed" in lines
+    assert lines[-1] == "failed"
+
+
+def test_what_cannot_be_done_is_one_sentence(bakegate: Bakegate, field: Field) -> None:
+    field.submit("a")
+    for words, told in (
+        (("show", "shop:9"), "there is no release 'shop:9'"),
+        (("list", "--pipeline", "shp"), "there is no pipeline 'shp'"),
+        (("resume", "pa-7"), "there is no pause 'pa-7'"),
+        (
+            ("approve", "shop:1", "one-box", "--reject"),
+            "say why you reject it",
+        ),
+        (
+            ("pause", "--org", "corner", "--for", "soon", "--reason", "x"),
+            "--for: 'soon' is not a duration; write 90s, 30m, 2h, 1d12h or 1w",
+        ),
+    ):
+        answer = bakegate("release", *words)
+        assert (answer.exit_code, answer.stderr) == (2, f"bakegate release: {told}\n")

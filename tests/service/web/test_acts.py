@@ -1,0 +1,68 @@
+"""Forms by which people act: what stands on the page, which command a form is, and errors."""
+
+from dataclasses import replace
+
+from service.promotions.commands import Approve, Override, Pause, Resume, Tick, Word
+from service.promotions.views import ApprovalView, PauseView, StepView
+from tests.twins.backend import MemoryBackend
+from tests.twins.client import Client
+from tests.twins.examples import PIPELINE, RELEASE
+from tests.twins.sights import NOW
+
+NAME = RELEASE.id
+
+
+def test_a_release_s_page_takes_words_of_people(client: Client, backend: MemoryBackend) -> None:
+    said = ApprovalView("ap-1", "wave-3", "approved", "", "lee", NOW, NOW, "superseded")
+    steps = (StepView("wave-3", "tell support", "", None), StepView("wave-3", "look", "kim", NOW))
+    backend.known[NAME] = replace(RELEASE, approvals=(said,), checklist=steps)
+    page = client.get(f"/releases/{NAME}").text
+    assert "void: superseded" in page
+    assert "done by kim" in page
+    assert 'aria-label="Tick tell support of wave-3"' in page
+    assert "Override bake-time" in page
+    for act, command in {
+        "approve": Approve(NAME, "wave-3", Word.APPROVED, "good"),
+        "reject": Approve(NAME, "wave-3", Word.REJECTED, "good"),
+        "tick": Tick(NAME, "wave-3", "tell support"),
+        "override": Override(NAME, "wave-3", "bake-time", "good", 4),
+    }.items():
+        fields = {
+            "act": act,
+            "stage": "wave-3",
+            "reason": "good",
+            "item": "tell support",
+            "rule": "bake-time",
+            "hours": "4",
+        }
+        answer = client.post(f"/releases/{NAME}/acts", data=fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/releases/{NAME}#people")
+        assert backend.written[-1] == (command, "ada")
+
+
+def test_a_pipeline_s_page_pauses_and_resumes(client: Client, backend: MemoryBackend) -> None:
+    paused = PauseView("pa-3", "", PIPELINE.name, "", "the database moves", "lee", NOW, None)
+    backend.show(replace(PIPELINE, pauses=(paused,)))
+    page = client.get(f"/pipelines/{PIPELINE.name}").text
+    assert "5 of 6 transitions automatic." in page
+    assert "Resume payments-api" in page
+    path = f"/pipelines/{PIPELINE.name}/acts"
+    assert client.post(path, data={"act": "resume", "pause": "pa-3"}).status_code == 303
+    assert (
+        client.post(path, data={"act": "pause", "stage": "beta", "reason": "x"}).status_code == 303
+    )
+    assert [each[0] for each in backend.written] == [
+        Resume("pa-3"),
+        Pause("x", PIPELINE.name, "beta"),
+    ]
+
+
+def test_a_form_that_says_nothing_is_refused(client: Client, backend: MemoryBackend) -> None:
+    for path in (f"/releases/{NAME}/acts", f"/pipelines/{PIPELINE.name}/acts"):
+        answer = client.post(path, data={"act": "explode"})
+        assert answer.status_code == 409
+        assert "obody knows how to explode" in answer.text
+    given = {"act": "override", "stage": "wave-3", "rule": "bake-time", "hours": "many"}
+    answer = client.post(f"/releases/{NAME}/acts", data=given)
+    assert "n override lasts whole hours" in answer.text
+    assert backend.written == []
