@@ -71,6 +71,16 @@ class Follower:
             self.parts[path] = self._read(path, place, self.files)
         return Part((*chain, path), self.parts[path])
 
+    def has(self, reference: str) -> bool:
+        """Whether a reference leads to a file, for those that need not; nothing is told of it."""
+        path = posixpath.normpath(reference.lstrip("/") or ".")
+        if self.files is None or path == ".." or path.startswith("../"):
+            return False
+        try:
+            return path in self.parts or self.files.load(path) is not None
+        except Refused:
+            return False
+
     def _read(self, path: str, place: Span, files: Files) -> Source:
         try:
             file = files.load(path)

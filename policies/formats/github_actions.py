@@ -13,6 +13,7 @@ from policies.classify import named
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.fields import texts
 from policies.findings import Span
+from policies.formats.github_calls import Calls
 from policies.formats.github_deploys import bake_of, deploy_of
 from policies.formats.github_environments import Environment, of_job
 from policies.formats.github_environments import kind as environment_kind
@@ -60,7 +61,7 @@ def detect(source: Source) -> bool:
     return "on" in root.entries or _FOLDER in source.path.replace("__", "/")
 
 
-def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
+def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
     root = source.root
     if not isinstance(root, Mapping):
         raise TypeError("detect lets mappings pass only")
@@ -68,10 +69,17 @@ def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[U
     visible = (
         title.span if isinstance(title, Scalar) and title.text else root.entries["jobs"].key.span
     )
+    duplicates = tuple(_duplicates(root))
+    root = Calls(beside.follower).written_out(root)
     jobs = root.get("jobs")
     found = jobs.entries if isinstance(jobs, Mapping) else {}
-    lines = source.text.split("\n")
-    secrets = lines_with("secrets", lines) if "secrets" in source.text else ()
+    files = (source, *beside.follower.parts.values())
+    lines = {each.path: each.text.split("\n") for each in files}
+    secrets = {
+        each.path: lines_with("secrets", lines[each.path])
+        for each in files
+        if "secrets" in each.text
+    }
     workflow = Workflow(root, frozenset(found), lines, frozenset(events_of(root)), secrets)
     branches = branches_of(workflow, found)
     stages = tuple(
@@ -91,7 +99,7 @@ def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[U
         ),
         notifies=notifies_of(found, stages, visible),
     )
-    return (pipeline,), tuple(_duplicates(root))
+    return (pipeline,), duplicates
 
 
 def _pipeline(root: Mapping, name: str, span: Span, stages: tuple[Stage, ...]) -> Pipeline:

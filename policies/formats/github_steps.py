@@ -74,7 +74,7 @@ def _step(
         kind=Fact(kind, visible, Provenance.INFERRED, sure),
         run=Fact(run_text, run.span if run else visible),
         uses=Fact(uses_text, uses.span if uses else visible),
-        soft=_soft(step, run, workflow.lines) or soft or Fact(None, visible),
+        soft=_soft(step, run, workflow) or soft or Fact(None, visible),
         timeout=timeout_of(step, visible),
         secrets=tuple(dict.fromkeys((*shared, *secrets_in(workflow, step)))),
         references=(used(uses.text, uses.span),) if isinstance(uses, Scalar) else (),
@@ -82,11 +82,11 @@ def _step(
     )
 
 
-def _soft(step: Mapping, run: object, lines: list[str]) -> Fact[str | None] | None:
+def _soft(step: Mapping, run: object, workflow: Workflow) -> Fact[str | None] | None:
     written = _flag(step, "continue-on-error", "continue-on-error")
     if written or not isinstance(run, Scalar):
         return written
-    return softener(run, lines)
+    return softener(run, workflow.lines[run.span.path])
 
 
 def _flag(node: Mapping, key: str, words: str) -> Fact[str | None] | None:

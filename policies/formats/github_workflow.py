@@ -21,9 +21,10 @@ class Workflow:
 
     root: Mapping
     jobs: frozenset[str]
-    lines: list[str]
+    lines: dict[str, list[str]]
+    """The lines of the file and of those that it calls, by their paths."""
     events: frozenset[str]
-    secrets: tuple[int, ...]
+    secrets: dict[str, tuple[int, ...]]
     """The lines that name any secret, so that most steps are not searched for them."""
 
     @property
@@ -31,8 +32,9 @@ class Workflow:
         return self.events == {"workflow_call"}
 
     def names_secrets(self, span: Span) -> bool:
-        start = bisect_left(self.secrets, span.line)
-        return start < len(self.secrets) and self.secrets[start] <= span.end_line
+        lines = self.secrets.get(span.path, ())
+        start = bisect_left(lines, span.line)
+        return start < len(lines) and lines[start] <= span.end_line
 
     def trigger(self, event: str) -> Mapping | None:
         """The filters of one event, where it has any."""
