@@ -4,6 +4,7 @@ A gate sees the newest releases of the pipeline, and besides, however old they a
 rolled back with this artifact or with a commit that the release contains.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -26,8 +27,8 @@ Causes = dict[tuple[str, str], str]
 def earlier(turn: Turn, release: ReleaseRow) -> tuple[EarlierRelease, ...]:
     rows = {each.id: each for each in (*_newest(turn, release), *_gone_back(turn, release))}
     newest_first = sorted(rows.values(), key=lambda each: each.number, reverse=True)
-    causes = rollback_causes(turn, rows)
-    return tuple(_earlier(turn, each, causes) for each in newest_first)
+    causes, runs = rollback_causes(turn, rows), _runs(turn, rows)
+    return tuple(_earlier(turn, each, runs[each.id], causes) for each in newest_first)
 
 
 def rollback_causes(turn: Turn, releases: Iterable[str]) -> Causes:
@@ -90,7 +91,18 @@ def _gone_back(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
     return list(turn.session.exec(asked))
 
 
-def _earlier(turn: Turn, release: ReleaseRow, causes: Causes) -> EarlierRelease:
+def _runs(turn: Turn, releases: Iterable[str]) -> dict[str, list[RunRow]]:
+    """Every run of the releases, oldest first, in one question."""
+    asked = select(RunRow).where(col(RunRow.release).in_(list(releases))).order_by(col(RunRow.id))
+    found: dict[str, list[RunRow]] = defaultdict(list)
+    for run in turn.session.exec(asked):
+        found[run.release].append(run)
+    return found
+
+
+def _earlier(
+    turn: Turn, release: ReleaseRow, runs: Iterable[RunRow], causes: Causes
+) -> EarlierRelease:
     return EarlierRelease(
         id=release.id,
         kind=ReleaseKind(release.kind),
@@ -99,7 +111,7 @@ def _earlier(turn: Turn, release: ReleaseRow, causes: Causes) -> EarlierRelease:
         created_at=release.created_at,
         # Only of an emergency are the tests of interest that came afterwards.
         evidence=evidence(turn, release) if release.kind == ReleaseKind.EMERGENCY else (),
-        stages=tuple(_run(each, causes) for each in turn.all_runs(release.id)),
+        stages=tuple(_run(each, causes) for each in runs),
     )
 
 

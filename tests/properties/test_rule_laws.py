@@ -19,6 +19,7 @@ from policies.rule import AnyRule, Case, Outcome, ParamSpec, Stricter, Unit, spe
 from policies.rules import CATALOGUE
 from policies.surroundings import UNRESOLVED, Surroundings
 from policies.windows import WindowState
+from tests.properties.reported import reported
 
 NOW: Final = datetime(2026, 11, 24, 10, 22, 48, tzinfo=UTC)
 TEXT: Final = """schema: bakegate/pipeline/v1
@@ -120,7 +121,7 @@ def gate_cases(draw: st.DrawFn, subject: AnyRule) -> Case:
     context = replace(release.context, alarms=tuple(draw(alarms)))
     return Case(
         pipeline=pipeline,
-        release=replace(release, context=context),
+        release=reported(draw, subject.id, replace(release, context=context)),
         stage=stage,
         now=NOW,
         window=WindowState(draw(st.booleans()), configured=True, until=opens, by="staffed"),
@@ -173,12 +174,24 @@ def test_an_empty_record_never_fails(subject: AnyRule, data: st.DataObject) -> N
         case,
         pipeline=forget(case.pipeline),
         stage=in_production(forget(case.stage), case.stage),
-        release=replace(case.release, stages=(), context=type(case.release.context)()),
+        release=bare(case.release),
         window=WindowState(open=True, configured=False, until=None),
         blocklist=None,
     )
 
     assert judged(subject, empty, subject.params()).result is not Result.FAIL
+
+
+def bare(release: Release) -> Release:
+    """A release of which nothing was reported but that it exists."""
+    return Release(
+        release.id,
+        release.pipeline,
+        release.kind,
+        release.created_at,
+        release.created_by,
+        Built(release.artifact.digest, release.artifact.commit),
+    )
 
 
 def judged(subject: AnyRule, case: Case, params: Any) -> Outcome:
