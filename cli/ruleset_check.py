@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -41,6 +41,9 @@ Exit codes:
   1  something fails
   2  a ruleset cannot be read, contradicts itself or breaks a lock
 """
+#: Check-ins that are tried: one every four hours of four weeks, so that no freeze hides the best.
+_STEP: Final = timedelta(hours=4)
+_TRIED: Final = 4 * 7 * 6
 
 
 def check(
@@ -101,22 +104,24 @@ def _found(asked: list[tuple[Chain, Asked]], pipeline: Pipeline | None) -> Itera
 def _too_slow(
     chain: Chain, resolved: Resolved, asked: Asked, pipeline: Pipeline | None
 ) -> Iterator[Complaint]:
-    """Targets that no release can meet which is checked in at the asked moment."""
+    """Targets that no release can meet, whenever in the next weeks it is checked in."""
     targets = chain.targets
     if targets is None:
         return
     simulation = Simulation(pipeline or model(resolved), resolved, Assumed())
     try:
-        forecast = simulation.forecast(asked.at)
+        tried = [simulation.forecast(asked.at + each * _STEP) for each in range(_TRIED)]
     except NeverOpen as error:
         yield Complaint("", targets.span, str(error))
         return
+    first = min(tried, key=lambda each: each.first_customer or timedelta())
+    whole = min(tried, key=lambda each: each.all_customers or timedelta())
     for words, limit, taken in (
-        ("first customers", targets.first_customer, forecast.first_customer),
-        ("all customers", targets.all_customers, forecast.all_customers),
+        ("first customers", targets.first_customer, first.first_customer),
+        ("all customers", targets.all_customers, whole.all_customers),
     ):
         if limit is not None and taken is not None and taken > limit:
-            most = forecast.costs[0][0] if forecast.costs else "nothing"
+            most = whole.costs[0][0] if whole.costs else "nothing"
             told = (
                 f"a change reaches {words} after {format_duration(taken)} at best, the target is "
                 f"{format_duration(limit)}; most of it costs: {most}"

@@ -1,25 +1,52 @@
-"""The rulesets of the package: a ladder that names every rule, and an example that is valid."""
+"""The rulesets of the package: a ladder that names every rule, and three examples."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from policies.documents import read_document
 from policies.exception_files import read_exceptions
 from policies.findings import Enforcement
-from policies.organization import read_organization
 from policies.rule import AnyRule
 from policies.rules import CATALOGUE
-from policies.ruleset import BUILTIN, Resolved, builtin, read_ruleset, resolve
+from policies.ruleset import BUILTIN, builtin
+from policies.tree import Tree, read_tree
 
 ROOT = Path(__file__).parents[1] / "rulesets"
-HARBOR = ROOT / "examples" / "harbor"
+EXAMPLES = ROOT / "examples"
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 #: The numbers of rules that block from the first day or in the first wave of blocking, by section 2
 #: of the catalogue, and that of min-data-points.
 FIRST = {36, 40, 41, 68} | {1, 3, 6, 9, 18, 19, 24, 25, 29, 30, 57, 65, 66} | {28}
+
+
+#: The examples in the order of the columns below.
+COLUMNS = ("harbor", "ledgerline", "quanta")
+LETTERS = {
+    "B": Enforcement.BLOCK,
+    "W": Enforcement.WARN,
+    "O": Enforcement.OBSERVE,
+    "-": Enforcement.OFF,
+}
+#: Levels by the number of the rule, as the catalogue gives them for the three organizations.
+# fmt: off
+CATALOGUE_ROWS = {
+    1: "B B B", 2: "B B W", 3: "B B B", 4: "W B W", 5: "O W -", 6: "B B B", 7: "B B B", 8: "W B O",
+    9: "B B B", 10: "W W O", 11: "B B B", 12: "W B O", 13: "B B W", 14: "B B W", 15: "B B W",
+    16: "W B O", 17: "W B -", 18: "B B B", 19: "B B B", 20: "W W W", 21: "W B O", 22: "B B W",
+    23: "B B B", 24: "B B B", 25: "B B B", 26: "W B W", 27: "B B W", 28: "W B W", 29: "B B W",
+    30: "B B B", 31: "W B O", 32: "B B W", 33: "B B W", 34: "B B W", 35: "W B O", 36: "B B B",
+    37: "B B W", 38: "- B -", 39: "B B -", 40: "B B B", 41: "B B B", 42: "B B W", 43: "W B -",
+    44: "B B O", 45: "B B W", 46: "B B W", 47: "- B -", 48: "W W W", 49: "W W W", 50: "O - W",
+    51: "W B W", 52: "W O W", 53: "W O W", 54: "W W W", 55: "W B W", 56: "W W O", 57: "B B B",
+    58: "B B B", 59: "B B W", 60: "O B O", 61: "B B W", 62: "W B W", 63: "W B O", 64: "B B B",
+    65: "B B B", 66: "B B B", 67: "W B O", 68: "B B B", 69: "W W W", 70: "W B O",
+}
+# fmt: on
 
 
 @pytest.mark.parametrize("name", BUILTIN)
@@ -43,44 +70,56 @@ def test_the_ladder_is_that_of_the_catalogue(rule: AnyRule) -> None:
     }
 
 
-def harbor(path: str) -> Resolved:
-    def load(name: str) -> str:
-        return (HARBOR / name).read_text(encoding="utf-8")
+def example(name: str) -> Tree:
+    def load(path: str) -> str:
+        return (EXAMPLES / name / path).read_text(encoding="utf-8")
 
-    root = read_organization(load("organization.yaml"), "organization.yaml")
-    nodes = root.path_to(path)
-    names = ["/".join(each.name for each in nodes[: n + 1]) for n in range(len(nodes))]
-    chain = [
-        (name, read_ruleset(load(node.ruleset), node.ruleset, load))
-        for name, node in zip(names, nodes, strict=True)
-        if node.ruleset
-    ]
-    return resolve(chain, AT, root.zone_of(path), path)
+    return read_tree(load("organization.yaml"), "organization.yaml", load)
 
 
-def test_every_node_of_harbor_resolves() -> None:
-    text = (HARBOR / "organization.yaml").read_text(encoding="utf-8")
-    root = read_organization(text, "organization.yaml")
-    for path, _ in root.walk():
-        assert harbor(path).organization == path
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_node_of_an_example_resolves(name: str) -> None:
+    tree = example(name)
+    for node in tree.nodes:
+        assert tree.resolved(node, AT).organization == node
 
 
-def test_harbor_says_what_its_column_of_the_catalogue_says() -> None:
-    resolved = harbor("harbor/shop")
-    levels = {name: each.enforcement for name, each in resolved.rules.items()}
-    rows = (HARBOR / "rulesets" / "harbor.yaml").read_text(encoding="utf-8")
-    own = {name for name in levels if f"\n  {name}:" in rows}
-    assert {name for name in own if levels[name] is not Enforcement.BLOCK} == {"min-data-points"}
-    assert levels["min-data-points"] is Enforcement.WARN
-    assert [window.name for each in resolved.windows for window in each.windows] == ["quiet-nights"]
-    assert read_exceptions(
-        (HARBOR / "exceptions.yaml").read_text(encoding="utf-8"), "exceptions.yaml", "UTC"
-    ).exemptions
+@pytest.mark.parametrize("name", COLUMNS)
+def test_an_example_says_what_its_column_of_the_catalogue_says(name: str) -> None:
+    column = list(COLUMNS).index(name)
+    expected = {
+        rule.id: LETTERS[CATALOGUE_ROWS[rule.number].split()[column]]
+        for rule in CATALOGUE
+        if rule.number in CATALOGUE_ROWS
+    }
+    rules = example(name).resolved(name, AT).rules
+    text = (EXAMPLES / name / "rulesets" / f"{name}.yaml").read_text(encoding="utf-8")
+    said = {rule for rule in expected if f"\n  {rule}:" in text}
+    assert {rule: rules[rule].enforcement for rule in said} == {
+        rule: expected[rule] for rule in said
+    }
+
+
+def test_the_exceptions_of_harbor_are_valid() -> None:
+    text = (EXAMPLES / "harbor" / "exceptions.yaml").read_text(encoding="utf-8")
+    assert read_exceptions(text, "exceptions.yaml", "UTC").exemptions
 
 
 def test_checkout_tightens_and_announces() -> None:
-    rule = harbor("harbor/shop/checkout").rules["min-data-points"]
+    rule = example("harbor").resolved("harbor/shop/checkout", AT).rules["min-data-points"]
     assert rule.enforcement is Enforcement.WARN
     assert rule.next is not None
     assert rule.next.enforcement is Enforcement.BLOCK
     assert rule.next.at == datetime(2027, 1, 31, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_an_example_keeps_to_what_it_asks_of_rulesets(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(EXAMPLES / name)
+    run = CliRunner()
+    checked = run.invoke(app, ["ruleset", "check", "--at", "2026-11-24"])
+    assert (checked.exit_code, [x for x in checked.stdout.splitlines() if "fails:" in x]) == (0, [])
+    tested = run.invoke(app, ["ruleset", "test"])
+    assert (tested.exit_code, tested.stdout.endswith(" 0 not as expected\n")) == (0, True)

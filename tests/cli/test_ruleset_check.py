@@ -95,7 +95,7 @@ def test_targets_that_no_release_can_meet_fail(bakegate: Bakegate, write: Write)
     assert (done.exit_code, done.stdout.splitlines()[0]) == (
         1,
         (
-            "retail.yaml:5:1: fails: a change reaches all customers after 23h50m at best, the"
+            "retail.yaml:5:1: fails: a change reaches all customers after 19h50m at best, the"
             " target is 12h; most of it costs: bake of cell-1"
         ),
     )
