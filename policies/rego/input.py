@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from hashlib import sha256
+from json import dumps
 from typing import Any, Final
 
-from policies.canonical import digest
 from policies.pipeline import Pipeline
 from policies.rego.document import (
     TYPE,
@@ -59,8 +60,12 @@ def _begun(half: str, rules: Asked, at: datetime, zone: str, pipeline: Pipeline)
 
 
 def _ended(document: Document) -> Document:
-    """With an id of its own: the digest of the rest, so that a log entry leads back to it."""
-    document.data["id"] = digest(document.data)
+    """With an id of its own: a digest of the rest, so that a log entry leads back to it.
+
+    It only names, so it does without the canonical JSON of decisions, which takes ten times longer.
+    """
+    rest = dumps(document.data, sort_keys=True).encode()
+    document.data["id"] = f"sha256:{sha256(rest).hexdigest()}"
     return document
 
 

@@ -39,8 +39,8 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
     pipeline.Pipeline: (
         "in_pipeline",
         {"origin": "source", "span": None, "windows": None, "complete": None, "deployers": None}
-        | {"environment": None, "ruled_windows": None, "prod": None, "first": None, "_order": None}
-        | {"granted": None, "bake_factor": None, "order": None},
+        | {"environment": None, "prod": None, "first": None, "bake_factor": None, "order": None}
+        | {"around": None},
     ),
     pipeline.Stage: (
         "in_stage",
