@@ -26,6 +26,7 @@ _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 #: An environment that a name says something happens in: its word says nothing of a test.
 _TARGET: Final = re.compile(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
+_SLICES: Final = frozenset({"canary", "onebox"})
 #: Endings of scripts whose own name may say what they do.
 _SCRIPTS: Final = (".sh", ".py", ".ps1", ".js", ".mjs", ".ts", ".rb")
 #: Kinds that a generic test runner may turn out to run, told by the step's name.
@@ -235,7 +236,9 @@ def environment(name: str) -> StageKind | None:
         # Of what is promoted from one environment to another, the other one is meant.
         after = found[len(found) - found[::-1].index("to") :]
         found = [*after, *found]
-    return next((known[word] for word in found if word in known), None)
+    said = next((known[word] for word in found if word in known), None)
+    # A slice of customers is production, unless the name says of what else it is one.
+    return said or (StageKind.PROD if _SLICES & set(found) else None)
 
 
 def places(name: str) -> bool:

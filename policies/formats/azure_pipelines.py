@@ -17,7 +17,7 @@ from policies.formats.azure_templates import SECTIONS, Expander
 from policies.formats.follower import Follower
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
-from policies.formats.scripts import said, timer, turned_back, undoes
+from policies.formats.scripts import said, tested_after, timer, turned_back, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 from policies.source import Mapping as MappingNode
@@ -96,9 +96,10 @@ def read(source: Source, beside_it: Beside) -> tuple[tuple[Pipeline, ...], tuple
     undoing = {
         stage.name: stage.span
         for job, stage in zip(jobs, stages, strict=True)
-        if after_failure(job) and undoes(said(stage))
+        if after_failure(job) and undoes(said(stage.name, stage.steps))
     }
-    return (turned_back(_baked(pipeline), undoing),), tuple(_duplicates(root))
+    whole_pipeline = turned_back(_baked(pipeline), undoing)
+    return (tested_after(whole_pipeline),), tuple(_duplicates(root))
 
 
 def _with_call(root: MappingNode) -> MappingNode:

@@ -26,9 +26,18 @@ from policies.formats.github_guards import (
 )
 from policies.formats.github_notices import notifies_of
 from policies.formats.github_references import images_of
+from policies.formats.github_soaks import soaked
 from policies.formats.github_steps import steps_of, timeout_of
-from policies.formats.github_workflow import OVERLAY, Workflow, events_of, lines_with, needs_of
+from policies.formats.github_workflow import (
+    OVERLAY,
+    Workflow,
+    after_failure,
+    events_of,
+    lines_with,
+    needs_of,
+)
 from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.scripts import said, tested_after, turned_back, undoes
 from policies.pipeline import (
     Origin,
     Owner,
@@ -38,7 +47,7 @@ from policies.pipeline import (
     Step,
     StepKind,
 )
-from policies.source import Mapping, Node, Scalar, Sequence, Source
+from policies.source import Entry, Mapping, Node, Scalar, Sequence, Source
 
 _FOLDER: Final = ".github/workflows"
 _SLUG: Final = re.compile(r"[a-z0-9]+")
@@ -73,14 +82,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     root = Calls(beside.follower).written_out(root)
     jobs = root.get("jobs")
     found = jobs.entries if isinstance(jobs, Mapping) else {}
-    files = (source, *beside.follower.parts.values())
-    lines = {each.path: each.text.split("\n") for each in files}
-    secrets = {
-        each.path: lines_with("secrets", lines[each.path])
-        for each in files
-        if "secrets" in each.text
-    }
-    workflow = Workflow(root, frozenset(found), lines, frozenset(events_of(root)), secrets)
+    workflow = _workflow(root, frozenset(found), (source, *beside.follower.parts.values()))
     branches = branches_of(workflow, found)
     stages = tuple(
         _stage(workflow, name, entry.key.span, entry.value, branches[name])
@@ -99,7 +101,31 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
         ),
         notifies=notifies_of(found, stages, visible),
     )
-    return (pipeline,), duplicates
+    whole = soaked(turned_back(pipeline, _undoing(found, stages)), workflow, found)
+    return (tested_after(whole),), duplicates
+
+
+def _workflow(root: Mapping, jobs: frozenset[str], files: tuple[Source, ...]) -> Workflow:
+    lines = {each.path: each.text.split("\n") for each in files}
+    secrets = {
+        each.path: lines_with("secrets", lines[each.path])
+        for each in files
+        if "secrets" in each.text
+    }
+    return Workflow(root, jobs, lines, frozenset(events_of(root)), secrets)
+
+
+def _undoing(jobs: dict[str, Entry], stages: tuple[Stage, ...]) -> dict[str, Span]:
+    """Jobs that bring an earlier version back after a failure, with their places."""
+    return {
+        stage.name: stage.span
+        for stage in stages
+        if _undoes(jobs[stage.name].value, stage.name, stage.steps)
+    }
+
+
+def _undoes(job: Node, name: str, steps: tuple[Step, ...]) -> bool:
+    return isinstance(job, Mapping) and after_failure(job) and undoes(said(name, steps))
 
 
 def _pipeline(root: Mapping, name: str, span: Span, stages: tuple[Stage, ...]) -> Pipeline:
@@ -152,7 +178,7 @@ def _stage(
 ) -> Stage:
     steps = steps_of(workflow, name, job)
     environment = of_job(job)
-    deploys = _deploys(name, steps, environment)
+    deploys = not _undoes(job, name, steps) and _deploys(name, steps, environment)
     if deploys:
         kind, environment = environment_kind(workflow.root, name, job, span)
     else:

@@ -1,5 +1,6 @@
 """Where a GitHub Actions job deploys, told from what it says, surest first."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from policies.formats.naming import unflattened
 from policies.pipeline import StageKind
 from policies.source import Mapping, Node, Scalar, Sequence
 
+#: What an expression may give, and what it only compares with.
+_LITERAL = re.compile(r"'([^']+)'")
+_COMPARED = re.compile(r"[!=]=\s*'[^']*'|\([^()]*\)")
 #: Keys of ``with`` and of workflow ``env`` that name an environment.
 _KEYS = (
     "environment",
@@ -81,9 +85,20 @@ def kind(
         found, confidence = guess
         return Fact(found, span, Provenance.INFERRED, confidence), named
     if named and named.hidden:
+        if chosen := _chosen(named.name):
+            return Fact(chosen, named.span, Provenance.INFERRED, 0.7), named
         note = f"its environment is the expression {named.name}"
         return unknown(named.span, note), named
     return unknown(span, "nothing here says which environment it deploys to"), named
+
+
+def _chosen(text: str) -> StageKind | None:
+    """Of the names between which an expression chooses, production where one of them is that.
+
+    What may reach customers is judged as what does.
+    """
+    kinds = [kind_of(each) for each in _LITERAL.findall(_COMPARED.sub("", text))]
+    return StageKind.PROD if StageKind.PROD in kinds else next(filter(None, kinds), None)
 
 
 def _guess(root: Mapping, name: str, job: Mapping) -> tuple[StageKind, float] | None:

@@ -12,6 +12,9 @@ from policies.source import Mapping, Node, Scalar, Sequence
 #: Where to say what a workflow cannot.
 OVERLAY: Final = "say it in bakegate.yaml"
 
+_FAILED: Final = re.compile(
+    r"(?<!!)\bfailure\(\)|needs\.[\w.-]+\s*(?:==\s*'(?:failure|false)'|!=\s*'(?:success|true)')"
+)
 _BRACES: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -65,9 +68,14 @@ def needs_of(job: Mapping, known: frozenset[str]) -> tuple[str, ...]:
     """
     text = condition(job)
     ignores = any(word in text for word in ("always()", "!cancelled()", "failure()"))
-    if ignores and ".result" not in text:
+    if ignores and "needs." not in text:
         return ()
     return tuple(name for name in texts(job.get("needs")) if name in known)
+
+
+def after_failure(job: Mapping) -> bool:
+    """Whether a job runs only when something before it failed, or was found to be unhealthy."""
+    return bool(_FAILED.search(condition(job)))
 
 
 def step_nodes(job: Mapping) -> tuple[Mapping, ...]:

@@ -21,7 +21,7 @@ from policies.formats.gitlab_rules import Start, start
 from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
-from policies.formats.scripts import said, timer, turned_back, undoes
+from policies.formats.scripts import said, tested_after, timer, turned_back, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence, Source
@@ -95,7 +95,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     stages = tuple(stage_of(job, begin, needs[job.name], lines) for job, begin in running)
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
     pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
-    return (pipeline,), tuple(jobs.problems)
+    return (tested_after(pipeline),), tuple(jobs.problems)
 
 
 def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -> dict[str, Span]:
@@ -103,7 +103,7 @@ def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) ->
     return {
         stage.name: stage.span
         for (_, begin), stage in zip(running, stages, strict=True)
-        if begin.after_failure and undoes(said(stage))
+        if begin.after_failure and undoes(said(stage.name, stage.steps))
     }
 
 

@@ -43,7 +43,7 @@ _OTHERWISE: Final = frozenset(
 def stage_of(job: Job, start: Start, needs: tuple[str, ...], texts: Table[str, list[str]]) -> Stage:
     steps = steps_of(job, start, dict(texts))
     environment = gitlab_environments.of_job(job)
-    deploys = _deploys(job, steps, environment)
+    deploys = not start.after_failure and _deploys(job, steps, environment)
     kind: Fact[StageKind | None] = Fact(_quiet_kind(steps), job.span, Provenance.INFERRED, 0.9)
     if deploys:
         kind = gitlab_environments.kind(job, environment)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.classify import commands
+from policies.classify import NAMED, commands
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.pipeline import Bake, Deploy, Pipeline, Stage, Step, StepKind
@@ -139,7 +139,40 @@ def share(name: str) -> float | None:
     return int(found[1] or found[2]) / 100 if found else None
 
 
-def said(stage: Stage) -> str:
-    """The words of a stage: its name, and the names and commands of its steps."""
-    steps = (f"{step.name.value} {step.run.or_else(None) or ''}" for step in stage.steps)
-    return " ".join((stage.name, *steps))
+def said(name: str, steps: Iterable[Step]) -> str:
+    """The words of a job: its name, and the names and commands of its steps."""
+    words = (f"{step.name.value} {step.run.or_else(None) or ''}" for step in steps)
+    return " ".join((name, *words))
+
+
+def tested_after(pipeline: Pipeline) -> Pipeline:
+    """Tests of no telling kind that wait for a deployment ask what was deployed.
+
+    Only steps that are read by their names alone are taken so; a command says what it runs.
+    """
+    deploying = {stage.name for stage in pipeline.stages if stage.deploy}
+    if not deploying:
+        return pipeline
+    return replace(
+        pipeline,
+        stages=tuple(
+            _asking(stage) if stage.deploy is None and deploying & set(stage.needs) else stage
+            for stage in pipeline.stages
+        ),
+    )
+
+
+def _asking(stage: Stage) -> Stage:
+    if not any(_by_name(step) for step in stage.steps):
+        return stage
+    steps = (
+        replace(step, kind=replace(step.kind, value=StepKind.INTEGRATION))
+        if _by_name(step)
+        else step
+        for step in stage.steps
+    )
+    return replace(stage, steps=tuple(steps))
+
+
+def _by_name(step: Step) -> bool:
+    return step.kind.value is StepKind.UNIT and step.kind.confidence <= NAMED
