@@ -36,7 +36,12 @@ def installed(folder: Path) -> str:
             type=ComponentType.LIBRARY, name=name, version=version, purl=purl, bom_ref=str(purl)
         )
     bom = Bom(components=components.values())
-    return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
+    document = json.loads(
+        make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
+    )
+    # Everything installed is listed, whoever asked for it. The library has no words for that.
+    document["compositions"] = [{"aggregate": "complete", "assemblies": sorted(components)}]
+    return json.dumps(document, indent=2)
 
 
 def read_sbom(path: Path) -> Sbom:
@@ -54,9 +59,10 @@ def read_sbom(path: Path) -> Sbom:
         raise SbomError(f"{path.name} is no CycloneDX JSON: bomFormat is not CycloneDX")
     try:
         purls = sorted(set(_purls(document)))
+        complete = _complete(document)
     except (AttributeError, TypeError, ValueError) as error:
         raise SbomError(f"{path.name} has a component that cannot be read: {error}") from error
-    return Sbom("cyclonedx", tuple(Component(purl) for purl in purls))
+    return Sbom("cyclonedx", tuple(Component(purl) for purl in purls), complete=complete)
 
 
 def _purls(parent: dict[str, Any]) -> Iterator[str]:
@@ -65,3 +71,17 @@ def _purls(parent: dict[str, Any]) -> Iterator[str]:
         if component.get("purl"):
             yield PackageURL.from_string(component["purl"]).to_string()
         yield from _purls(component)
+
+
+def _complete(document: dict[str, Any]) -> bool | None:
+    """Whether packages that packages ask for are listed too; None where the list does not say.
+
+    Either the list says so of itself, or its graph shows what one of its packages depends on.
+    """
+    said = {str(each.get("aggregate")) for each in document.get("compositions", [])}
+    if any(word.startswith("incomplete") for word in said):
+        return False
+    listed = {each.get("bom-ref") for each in document.get("components", [])}
+    graph = document.get("dependencies", [])
+    inner = any(each.get("ref") in listed and each.get("dependsOn") for each in graph)
+    return True if "complete" in said or inner else None

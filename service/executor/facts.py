@@ -1,6 +1,6 @@
 """What a gate sees of one of our own releases: the tables as a release record."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
@@ -36,6 +36,9 @@ from service.store.tables import (
     StageRow,
 )
 
+#: Whether a stored list of packages says that it holds packages of packages.
+_REACH: Final = {"complete": True, "incomplete": False}
+
 
 def record(turn: Turn, release: ReleaseRow) -> Release:
     """Everything that is known of the release at this instant."""
@@ -57,15 +60,17 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
 
 
 def sbom_of(text: str | None) -> Sbom | None:
-    """The stored form: one line for the format, then a package URL a line."""
+    """The stored form: one line for the format and its reach, then a package URL a line."""
     if text is None:
         return None
-    kind, *purls = text.splitlines()
-    return Sbom(kind, tuple(Component(each) for each in purls))
+    head, *purls = text.splitlines()
+    kind, _, reach = head.partition(" ")
+    return Sbom(kind, tuple(Component(each) for each in purls), complete=_REACH.get(reach))
 
 
 def sbom_text(sbom: Sbom) -> str:
-    return "\n".join((sbom.format, *(each.purl for each in sbom.components)))
+    reach = "" if sbom.complete is None else " complete" if sbom.complete else " incomplete"
+    return "\n".join((sbom.format + reach, *(each.purl for each in sbom.components)))
 
 
 def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Artifact:

@@ -10,6 +10,7 @@ from cli.exits import Exit
 from cli.sbom import app
 from policies.release import Component, Sbom
 from service.adapters.sbom import SbomError, installed, read_sbom
+from service.executor.facts import sbom_of, sbom_text
 
 
 def install(folder: Path, name: str, version: str) -> None:
@@ -26,7 +27,7 @@ def test_what_is_installed_is_read_back_with_normal_names(tmp_path: Path) -> Non
     written = tmp_path / "sbom.json"
     written.write_text(installed(tmp_path / "lib"), encoding="utf-8")
     components = (Component("pkg:pypi/other@3.0"), Component("pkg:pypi/tiny-rates@1.2.0"))
-    assert read_sbom(written) == Sbom("cyclonedx", components)
+    assert read_sbom(written) == Sbom("cyclonedx", components, complete=True)
 
 
 def test_nothing_installed_is_an_empty_list(tmp_path: Path) -> None:
@@ -49,6 +50,30 @@ def test_components_inside_of_components_count(tmp_path: Path) -> None:
     path = tmp_path / "sbom.json"
     path.write_text(json.dumps({"bomFormat": "CycloneDX", "components": [outer]}), encoding="utf-8")
     assert read_sbom(path) == Sbom("cyclonedx", (Component("pkg:npm/b@2"),))
+
+
+@pytest.mark.parametrize(
+    ("more", "complete"),
+    [
+        ({}, None),
+        ({"compositions": [{"aggregate": "complete"}]}, True),
+        ({"compositions": [{"aggregate": "incomplete_first_party_only"}]}, False),
+        ({"compositions": [{"aggregate": "unknown"}]}, None),
+        ({"dependencies": [{"ref": "a", "dependsOn": ["b"]}]}, True),
+        ({"dependencies": [{"ref": "root", "dependsOn": ["a", "b"]}, {"ref": "a"}]}, None),
+        ({"dependencies": [{"ref": "a", "dependsOn": []}]}, None),
+    ],
+)
+def test_a_list_says_whether_packages_of_packages_are_in_it(
+    tmp_path: Path, more: dict[str, object], complete: object
+) -> None:
+    parts = [{"bom-ref": "a", "purl": "pkg:npm/a@1"}, {"bom-ref": "b", "purl": "pkg:npm/b@2"}]
+    document = {"bomFormat": "CycloneDX", "components": parts} | more
+    path = tmp_path / "sbom.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    found = read_sbom(path)
+    assert found.complete is complete
+    assert sbom_of(sbom_text(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -85,7 +110,8 @@ def test_the_command_writes_the_file(tmp_path: Path) -> None:
     output = tmp_path / "reports" / "sbom.json"
     done = CliRunner().invoke(app, [str(tmp_path / "lib"), "--output", str(output)])
     assert (done.exit_code, done.output) == (Exit.CLEAN, "")
-    assert read_sbom(output) == Sbom("cyclonedx", (Component("pkg:pypi/other@3.0"),))
+    expected = Sbom("cyclonedx", (Component("pkg:pypi/other@3.0"),), complete=True)
+    assert read_sbom(output) == expected
 
 
 def test_the_command_prints_without_output(tmp_path: Path) -> None:

@@ -125,9 +125,9 @@ def test_the_list_of_packages_tells_the_version_that_was_installed(site: Site) -
     versions = {name: built.artifact.sbom for name, built in site.builds.items()}
     old, new = Component("pkg:pypi/tiny-rates@1.2.0"), Component("pkg:pypi/tiny-rates@1.3.0")
     assert versions == {
-        "good": Sbom("cyclonedx", (old,)),
-        "defect": Sbom("cyclonedx", (old,)),
-        "blocked": Sbom("cyclonedx", (new,)),
+        "good": Sbom("cyclonedx", (old,), complete=True),
+        "defect": Sbom("cyclonedx", (old,), complete=True),
+        "blocked": Sbom("cyclonedx", (new,), complete=True),
     }
 
 
