@@ -27,6 +27,8 @@ _TESTS: Final = {
 #: Kinds that a workflow of no telling name may well hold, and those that a build may.
 _COMMON: Final = frozenset({"unit", "integration", "lint"})
 _BUILT: Final = frozenset({"unit"})
+#: Below this a step's kind is a guess that a careful reader would not make.
+_TELLING: Final = 0.65
 #: What asks a deployed version; unit tests and linters run before.
 _LATE: Final = frozenset({"integration"})
 _SLICES: Final = frozenset({"canary", "onebox"})
@@ -197,8 +199,10 @@ def _test(
 ) -> Answer:
     hidden: Step | None = None
     for step in before:
-        if step.kind.value in kinds:
+        if step.kind.value in kinds and step.kind.confidence >= _TELLING:
             return _yes(step.name.span.line)
+        if step.kind.value in kinds:
+            hidden = hidden or step
         if not step.kind.known and name in _likely(step, late=id(step) in late):
             hidden = hidden or step
     return _unknown(hidden.kind.span.line) if hidden else _no()

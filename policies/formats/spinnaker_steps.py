@@ -75,11 +75,14 @@ def _kind(node: Node, *, deployed: bool) -> Fact[StepKind]:
         return _deploys(node, deployed=deployed)
     if sure:
         return Fact(sure, node.span)
-    names = f"{node.name} {word(node.node, 'job')}"
-    kind = named(node.name) or named(names)
-    if kind is StepKind.UNIT and "unit" not in names.lower():
+    job = word(node.node, "job")
+    kind = named(node.name)
+    if kind is StepKind.UNIT and "unit" not in node.name.lower():
         # What is only called "test" asks what runs, once something is deployed.
         kind = StepKind.INTEGRATION if deployed else None
+    told = named(job)
+    if kind is None and (told is not StepKind.UNIT or "unit" in job.lower()):
+        kind = told
     if node.type.lower() in _AWAY:
         note = f"what {node.type} does for {node.name} is not in this file"
         if kind is None or kind is StepKind.BUILD:
