@@ -49,6 +49,8 @@ class Canary:
         run, trial = group(node, "analysis"), group(node, "experiment")
         if run is not None:
             self._judged(run, node.entries["analysis"].key.span, templates)
+        if trial is not None and "duration" in trial.entries:
+            self.steps.append(_lasting(trial, node.entries["experiment"].key.span))
         for each in listed(trial, "analyses"):
             self._judged(each, node.entries["experiment"].key.span, templates)
 
@@ -94,6 +96,13 @@ def _pause(node: Mapping) -> Step:
     if length is None:
         time = unknown(written.span, "the duration is filled in elsewhere")
     return _step("pause", Fact(StepKind.WAIT, span), "pause", time)
+
+
+def _lasting(trial: Mapping, span: Span) -> Step:
+    """An experiment runs for its duration before the next step."""
+    written = trial.entries["duration"].value
+    time: Fact[timedelta | None] = Fact(duration(written), written.span)
+    return _step("experiment", Fact(StepKind.WAIT, span), "experiment", time)
 
 
 def _step(name: str, kind: Fact[StepKind], uses: str, timeout: Fact[timedelta | None]) -> Step:

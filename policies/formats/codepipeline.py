@@ -90,14 +90,16 @@ def _of_resource(template: Template, resource: Resource, path: str, count: int) 
     place = own.span if name and own is not None else resource.span
     if not name:
         name = slug(path) if count == 1 else f"{slug(path)}-{resource.name.lower()}"
-    return _pipeline(template, resource.properties, place, name)
+    return _pipeline(template, resource.properties, place, name, resource.name)
 
 
-def _pipeline(template: Template, node: Mapping, span: Span, name: str) -> Pipeline:
+def _pipeline(
+    template: Template, node: Mapping, span: Span, name: str, logical: str = ""
+) -> Pipeline:
     told, whole = _told(node)
     mode = field(node, "ExecutionMode")
     queue = _QUEUES.get(text(mode) or "", _QUEUE)
-    own = exact(field(node, "Name")) or ""
+    own = f"{text(field(node, 'Name')) or ''} {logical}"
     place = Place(template, own, queue, mode.span if mode else span)
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(

@@ -29,7 +29,7 @@ class Place:
 
     template: Template
     pipeline: str
-    """The name that the pipeline gives itself; empty where a deployment fills it in."""
+    """The names that the template gives the pipeline, with what a deployment fills in."""
     queue: Queue | None
     queue_span: Span
 

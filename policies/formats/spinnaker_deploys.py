@@ -12,7 +12,17 @@ from policies.classify import environment, words
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
-from policies.formats.kubernetes import at, group, listed, on, place, pod_of, whole, word
+from policies.formats.kubernetes import (
+    at,
+    group,
+    listed,
+    of_namespace,
+    on,
+    place,
+    pod_of,
+    whole,
+    word,
+)
 from policies.formats.spinnaker_steps import Node, timeout_of
 from policies.formats.unsaid import unsaid_deploy
 from policies.pipeline import Deploy, StageKind, Target
@@ -40,7 +50,7 @@ def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
     for hint, confidence in (
         (node.name, 0.85),
         *((stack, 0.75) for stack in _stacks(node.node)),
-        (where, 0.75),
+        (of_namespace(where), 0.75),
         (pipeline, 0.7),
     ):
         found = environment(hint)

@@ -4,6 +4,7 @@ A wait or a canary analysis is a stage of its own there; it is the bake of the d
 of it here. A stage that goes on after a failure still gates where a later one asks for its result.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +37,8 @@ _OVERLAY: Final = "say it in bakegate.yaml"
 _CANARIES: Final = frozenset({"kayentacanary", "canary"})
 #: Types that put the version before back.
 _BACK: Final = frozenset({"undorolloutmanifest", "rollbackcluster", "rollbackservergroup"})
+#: A condition that holds after a failure.
+_FAILED: Final = re.compile(r"!=\s*'SUCCEEDED'|==\s*'(?:TERMINAL|FAILED_CONTINUE|STOPPED)'")
 _BUILDS: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH})
 
 
@@ -82,6 +85,7 @@ class Graph:
         self.mutex = mutex
         self.needs = needs_of(nodes)
         order = Order([node.name for node in nodes], self.needs)
+        self.index = order.index
         expressions = " ".join(node.expression for node in nodes)
         asked = [f"'{node.name}'" in expressions for node in nodes]
         deploying = [_deploys(step_of(node, deployed=False, asked=False)) for node in nodes]
@@ -142,12 +146,21 @@ class Graph:
         deploy = deployment(self.nodes[index])
         for number in decoded(self.after[index]):
             node = self.nodes[number]
-            if node.type.lower() in _BACK and self._judgment(number) is None:
+            if self._goes_back(number) and self._judgment(number) is None:
                 told: Fact[frozenset[str] | None] = Fact(
                     frozenset({"failure"}), node.span, Provenance.INFERRED, 0.75
                 )
                 return replace(deploy, rollback_on=told)
         return deploy
+
+    def _goes_back(self, number: int) -> bool:
+        """Whether a stage undoes a deployment, or starts a pipeline because something failed."""
+        node = self.nodes[number]
+        if node.type.lower() in _BACK:
+            return True
+        asks = [node.expression]
+        asks += [self.nodes[self.index[name]].expression for name in self.needs[number]]
+        return node.type == "pipeline" and any(_FAILED.search(each) for each in asks)
 
     def _bake(self, node: Node, after: Sequence[int]) -> Bake | None:
         waits = [self.steps[number].timeout for number in after if self._waits(number)]

@@ -241,6 +241,13 @@ def test_templates_of_an_experiment_are_no_analyses() -> None:
     assert [each.name for each in stage.analyses.value or ()] == ["errors"]
 
 
+def test_an_experiment_lasts_for_its_duration() -> None:
+    trial = "{duration: 30s, templates: [{name: canary}]}"
+    _, stage, _ = one(rollout(f"{{canary: {{steps: [{{experiment: {trial}}}]}}}}"))
+    assert stage.bake
+    assert stage.bake.time.value == timedelta(seconds=30)
+
+
 def test_spellings_of_the_first_releases() -> None:
     text = rollout(
         "{type: CanaryUpdate, canary: {analysis: {name: a, templateName: errors},"

@@ -176,6 +176,27 @@ def test_an_undo_that_no_person_starts_is_a_rollback() -> None:
     assert deploy(by_hand, "Prod").rollback_on.value is None
 
 
+def test_a_pipeline_that_a_failure_starts_is_a_rollback() -> None:
+    prod = {"type": "deployManifest", "name": "Prod", "refId": "1"}
+    fails = [{"context": {"expression": "${#stage('Prod')['status'] != 'SUCCEEDED'}"}}]
+    asks: dict[str, Any] = {"type": "checkPreconditions", "refId": "2", "name": "If it fails"}
+    asks |= {"requisiteStageRefIds": ["1"], "preconditions": fails}
+    old = {
+        "type": "pipeline",
+        "refId": "3",
+        "name": "To the old one",
+        "requisiteStageRefIds": ["2"],
+    }
+    assert deploy(one(line(prod, asks, old)), "Prod").rollback_on.value == {"failure"}
+    other = {**old, "requisiteStageRefIds": ["1"]}
+    assert deploy(one(line(prod, asks, other)), "Prod").rollback_on.value is None
+
+
+def test_a_canary_in_a_namespace_of_demonstrations_is_production() -> None:
+    stages = {"type": "deployManifest", "name": "Canary: Deploy", "namespaceOverride": "demo"}
+    assert one(line(stages)).stages[0].kind.value is StageKind.PROD
+
+
 def test_an_account_says_less_than_a_stack() -> None:
     clusters = [{"account": "prod", "stack": "prestaging"}]
     found = one(line({"type": "deploy", "name": "Deploy", "clusters": clusters}))
