@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import pytest
 
+from policies.durations import parse_duration
+from policies.facts import Fact
 from policies.findings import Problem, Result
 from policies.formats import read_pipelines
+from policies.history import History
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline
 from policies.plain import parse_instant
@@ -123,7 +126,19 @@ def pipeline_of(case: Mapping[str, Any]) -> Pipeline:
             case.get("ruled_windows"), granted_of(case, pipeline.name), freezes_of(case)
         ),
         bake_factor=case.get("impact", 1),
+        history=history_of(case, pipeline),
     )
+
+
+def history_of(case: Mapping[str, Any], pipeline: Pipeline) -> Fact[History | None]:
+    """What earlier runs say: ``runs`` counts them, the rest are lengths of time by their names."""
+    if "history" not in case:
+        return pipeline.history
+    given = dict(case["history"])
+    counts = {"releases": given["runs"], "runs": given.pop("runs")}
+    times: dict[str, Any] = {name: parse_duration(text).exact for name, text in given.items()}
+    seen = History(timedelta(days=30), observed_at=parse_instant(AT), **counts, **times)
+    return Fact(seen, pipeline.span)
 
 
 def params_of(subject: AnyRule, case: Mapping[str, Any]) -> Params:
