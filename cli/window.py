@@ -1,7 +1,7 @@
 """``bakegate window``: when time is open, by the windows of a file or of an organization."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -21,13 +21,16 @@ from policies.source import Sequence as SequenceNode
 from policies.windows import (
     Change,
     Interval,
+    Strength,
     WindowSet,
+    is_address,
     next_change,
     open_intervals,
     parse_moment,
     parse_windows,
     responsible,
     tzdata_version,
+    without_soft,
     zone,
 )
 
@@ -112,11 +115,17 @@ def next_(
     change = next_change(asked.sets, instant)
     by = responsible(asked.sets, instant, is_open=change.open)
     if format is Format.JSON:
-        typer.echo(json.dumps(_next_json(change, instant, by), indent=2))
+        answer = _next_json(change, instant, by) | {"reasons": _reasons(asked.sets, by)}
+        typer.echo(json.dumps(answer, indent=2))
         return
     typer.echo(f"{_said(asked, change)}{f', by {by}' if by else ''}")
+    for each in _reasons(asked.sets, by):
+        said = ", ".join(word for word in (each["reason"], each["owner"]) if word)
+        typer.echo(f"  {each['window']}: {said}")
     if change.by:
         typer.echo(f"then {'closed' if change.open else 'opened'} by {change.by}")
+    for note in asked.notes if org else ():
+        typer.echo(note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +160,24 @@ def _of_node(node: str, at: datetime) -> _Asked:
     found = found_upwards(Path.cwd(), ORGANIZATION)
     if found is None:
         _refuse([f"--org {node}: no {ORGANIZATION} here or above; write one or name a FILE"])
-    tree = read_tree(found.read_bytes(), shown(found), beside(Path()), elsewhere)
+    tree = read_tree(found.read_bytes(), shown(found), _calendars(Path()), elsewhere)
     resolved = tree.resolved(node, at)
-    return _Asked(f"organization {node}", resolved.windows, resolved.zone)
+    return _Asked(
+        f"organization {node}",
+        without_soft(resolved.windows),
+        resolved.zone,
+        tuple(_notes(resolved.windows)),
+    )
+
+
+def _notes(sets: Sequence[WindowSet]) -> Iterator[str]:
+    """What a reader of the open time should know: it may be softly frozen, or not known whole."""
+    for one in sets:
+        for window in one.windows:
+            if window.strength is Strength.SOFT:
+                yield f"softly frozen, which only warns, by {window.name} ({one.place})"
+            if window.unread:
+                yield f"{window.name} ({one.place}) could not be read: when it is, is not known"
 
 
 def _of_file(file: Path, stage: str | None) -> _Asked:
@@ -210,10 +234,43 @@ def _of_pipeline(root: Mapping, file: Path, stage: str | None) -> _Asked:
     return _Asked(shown(file), tuple(sets), _zone_of(sets), tuple(notes))
 
 
+def _reasons(sets: Sequence[WindowSet], by: str) -> list[dict[str, str]]:
+    """Why the windows that are responsible now exist, where they say it, and who owns them."""
+    named = {f"{each.name} ({one.place})": each for one in sets for each in one.windows}
+    found = [(name, named[name]) for name in by.split(", ") if name in named]
+    return [
+        {"window": name, "reason": each.reason, "owner": each.owner}
+        for name, each in found
+        if each.reason or each.owner
+    ]
+
+
+def _calendars(folder: Path) -> Callable[[str], str]:
+    """Texts of files beside a folder, and of calendars at an address."""
+    local = beside(folder)
+
+    def load(reference: str) -> str:
+        return _fetched(reference) if is_address(reference) else local(reference)
+
+    return load
+
+
+def _fetched(address: str) -> str:
+    # Imported here: few windows stand at an address, and reading one needs a client for HTTP.
+    from service.adapters.calendars import HttpCalendars
+    from service.promotions.ports import Unfetched
+
+    try:
+        answer = HttpCalendars().fetch(address, "")
+    except Unfetched as error:
+        raise OSError(str(error)) from error
+    return answer.text if answer else ""
+
+
 def _set(place: str, node: Node | None, file: Path, default_zone: str | None) -> WindowSet:
     if node is None:
         return WindowSet(place, ())
-    return WindowSet(place, parse_windows(node, default_zone, calendars=beside(file.parent)))
+    return WindowSet(place, parse_windows(node, default_zone, calendars=_calendars(file.parent)))
 
 
 def _zone_of(sets: Sequence[WindowSet]) -> str:

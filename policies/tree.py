@@ -102,6 +102,12 @@ class Tree:
     def asked(self, node: str, at: datetime) -> Asked:
         return Asked(node, self.place(node).zone, at, self.ready)
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Every calendar that a ruleset names by an address."""
+        files = (each for ruleset in self.rulesets.values() for each, _ in ruleset.layers())
+        return frozenset().union(*(each.windows.addresses for each in files if each.windows))
+
     def exceptions(self, node: str) -> Exceptions:
         """What the files from the root to the node except, and who may approve more.
 

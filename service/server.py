@@ -13,6 +13,7 @@ import uvicorn
 from policies.rego.choice import ChosenRego
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.builder import LocalBuilder
+from service.adapters.calendars import HttpCalendars
 from service.adapters.clock import SystemClock
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
@@ -68,6 +69,7 @@ class Server:
                 clock=clock,
                 rego=self.rego,
                 notifiers=_notifiers(settings, clock),
+                calendars=HttpCalendars(),
             ),
         )
         self.prober = Prober(self.deployer, self._watched, self.executor.record_data_points)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from json import loads
 from typing import Any, Final, NamedTuple
 
 from policies.canonical import digest
@@ -13,7 +14,7 @@ from policies.plain import compact, instant_text
 from policies.rule import AnyRule, Params, specs
 from policies.ruleset.values import value_json
 from policies.source import read
-from policies.windows import Window, WindowSet, parse_windows
+from policies.windows import Window, WindowSet, is_address, parse_windows
 from policies.windows import zone as zone_of
 
 #: Who set a value that no file sets.
@@ -94,6 +95,12 @@ class WindowText:
 
     def windows(self, zone: str) -> tuple[Window, ...]:
         return _windows(self, zone)
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Calendars that are named by an address; only a service reads them."""
+        named = (each.get("calendar", "") for each in loads(self.text))
+        return frozenset(each for each in named if is_address(each))
 
 
 @cache

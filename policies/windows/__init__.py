@@ -4,6 +4,7 @@ One meaning for pipelines, rulesets, freezes and pages. Local times become insta
 zone data alone, so that a decision can be computed again; nothing here reads a clock or a file.
 """
 
+from policies.windows.calendars import calendar_problem
 from policies.windows.freezes import (
     THAW,
     FreezeState,
@@ -46,6 +47,7 @@ __all__ = [
     "Window",
     "WindowSet",
     "WindowState",
+    "calendar_problem",
     "for_release",
     "freeze_state",
     "is_address",

@@ -34,6 +34,15 @@ _FOLD: Final = re.compile(r"\r?\n[ \t]")
 _SLACK: Final = timedelta(days=2)
 
 
+def calendar_problem(text: str) -> str:
+    """What is wrong with a calendar file, in words; empty where nothing is."""
+    try:
+        check(text, "UTC")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def check(text: str, where: str) -> None:
     """Raise ValueError with what is wrong in a calendar file."""
     if len(text) > MAX_BYTES:

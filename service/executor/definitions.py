@@ -13,7 +13,7 @@ from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
 from service.errors import NotFound
 from service.store.schedules import ready
-from service.store.tables import Blob, OrganizationRow
+from service.store.tables import Blob, CalendarRow, OrganizationRow
 
 #: The name under which an organization file is registered.
 ROOT = "organization.yaml"
@@ -42,7 +42,8 @@ def organization(session: Session) -> Tree:
     row = session.exec(newest).first()
     if row is None:
         raise NotFound("organization", "any")
-    return tree(tuple(sorted(row.files.items()))).when(ready(session))
+    copies = {each.address: each.text for each in session.exec(select(CalendarRow)) if each.text}
+    return tree(tuple(sorted((copies | row.files).items()))).when(ready(session))
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from service.executor import (
     registration,
 )
 from service.executor.acts import claim, perform, report
+from service.executor.calendars import Keeper
 from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
 from service.executor.ground import Ground
@@ -48,6 +49,7 @@ class Executor:
         self.lease = open_lease(engines, pace)
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name))
         self.sweep = Sweep(self.ground)
+        self.keeper = Keeper(self.ground)
 
     def start(self) -> None:
         """Go on where the last process stopped, and drive time from now on."""
@@ -55,9 +57,11 @@ class Executor:
         self.ground.durable.launch(self)
         self.lease.keep(self.ground.durable.take_over)
         self.sweep.start()
+        self.keeper.start()
 
     def stop(self) -> None:
         """Let running effects finish; what is ordered stays ordered for the next process."""
+        self.keeper.stop()
         self.sweep.stop()
         self.ground.durable.stop()
         self.lease.release()

@@ -9,6 +9,7 @@ from policies.formats import Read, read_pipelines
 from policies.pipeline import Pipeline
 from service.errors import Conflict, Invalid, Refused
 from service.executor.ancestry import learn
+from service.executor.calendars import refresh
 from service.executor.definitions import tree
 from service.executor.ground import Ground
 from service.executor.halting import halt_blocked
@@ -32,6 +33,7 @@ def register_organization(ground: Ground, files: Mapping[str, str], actor: str) 
         now = ground.ports.clock.within(session)
         session.add(OrganizationRow(files=dict(files), at=now, actor=actor))
     learn(ground)
+    refresh(ground)
     for name in ground.pipelines():
         with ground.turn(name, actor) as turn:
             turn.log("ruleset.activated")

@@ -201,6 +201,29 @@ class Notifier(Protocol):
         ...
 
 
+class Unfetched(Exception):
+    """A calendar cannot be had now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A calendar; ``etag`` names this version of it, empty where the server names none."""
+
+    text: str
+    etag: str
+
+
+class Calendars(Protocol):
+    """iCalendar files elsewhere."""
+
+    def fetch(self, address: str, etag: str) -> Fetched | None:
+        """The calendar, None where the version with ``etag`` is still the newest.
+
+        Raises Unfetched.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the executor is handed; ``service.app`` alone knows which implementations these are."""
@@ -214,3 +237,5 @@ class Ports:
     """Evaluates custom rules; without it, their results are unknown."""
     notifiers: tuple[Notifier, ...] = ()
     """Ways of telling teams what is on its way; without one nobody is told."""
+    calendars: Calendars | None = None
+    """Reads calendars by their addresses; without it, their windows are unknown."""

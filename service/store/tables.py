@@ -308,6 +308,20 @@ class AncestryRow(SQLModel, table=True):
     contained: bool
 
 
+class CalendarRow(SQLModel, table=True):
+    """The last good copy of a calendar that a ruleset names by its address."""
+
+    __tablename__ = "calendars"
+    address: str = Field(primary_key=True)
+    text: str = Field(default="", sa_column=sa.Column(sa.Text(), nullable=False))
+    etag: str = ""
+    fetched_at: datetime | None = _instant(null=True)
+    """When it was last known to be the newest."""
+    failed_at: datetime | None = _instant(null=True)
+    """When it could not be renewed; None since it could again."""
+    error: str = ""
+
+
 class BeatRow(SQLModel, table=True):
     """A working process on PostgreSQL, and when it was last seen alive on the database's clock."""
 

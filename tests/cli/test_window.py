@@ -124,3 +124,36 @@ def test_other_files(text: str, message: str) -> None:
 def test_usage(arguments: tuple[str, ...], message: str) -> None:
     done = run(*arguments)
     assert (done.exit_code, done.stderr[: len(message)]) == (2, message)
+
+
+FROZEN = """\
+schema: bakegate/ruleset/v1
+name: retail
+time_windows:
+  - {name: peak, effect: deny, zone: UTC, between: {from: 2026-11-22, until: 2026-11-30},
+     reason: Black week, owner: retail-ops}
+  - {name: before, effect: deny, zone: UTC, strength: soft,
+     between: {from: 2026-11-15, until: 2026-11-22}}
+  - {name: closings, effect: deny, zone: UTC, calendar: "http://127.0.0.1:9/closings.ics"}
+"""
+
+
+def test_an_organization_says_why_it_is_frozen_and_what_it_does_not_know() -> None:
+    head = "schema: bakegate/organization/v1\nname: retail\nruleset: rules.yaml\n"
+    Path("organization.yaml").write_text(head)
+    Path("rules.yaml").write_text(FROZEN)
+    frozen = run("next", "--org", "retail", "--at", "2026-11-24T10:00:00Z").stdout.splitlines()
+    assert frozen == [
+        "closed, opens Mon 2026-11-30 00:00 UTC, by peak (organization retail)",
+        "  peak (organization retail): Black week, retail-ops",
+        "then opened by peak (organization retail)",
+        "softly frozen, which only warns, by before (organization retail)",
+        "closings (organization retail) could not be read: when it is, is not known",
+    ]
+    soft = run("next", "--org", "retail", "--at", "2026-11-16T10:00:00Z", "--format", "json")
+    answer = json.loads(soft.stdout)
+    assert (answer["open"], answer["reasons"]) == (True, [])
+    closed = run("next", "--org", "retail", "--at", "2026-11-24", "--format", "json")
+    assert json.loads(closed.stdout)["reasons"] == [
+        {"window": "peak (organization retail)", "reason": "Black week", "owner": "retail-ops"}
+    ]

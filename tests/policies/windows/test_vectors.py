@@ -11,7 +11,7 @@ from policies.source import read
 from policies.windows import WindowSet, open_intervals, parse_windows, state
 
 VECTORS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "window-vectors.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[3] / "docs" / "windows" / "vectors.json").read_text(encoding="utf-8")
 )
 
 
