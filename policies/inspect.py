@@ -38,7 +38,7 @@ _SLICING: Final = frozenset({"canary", "linear", "one-box"})
 _AT_ONCE: Final = frozenset({"spinnaker"})
 #: Commands and switches that ask a monitoring system something, so that a job stops on its answer.
 _METRICS: Final = re.compile(
-    r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci"
+    r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci gate"
     r"|(?<!no-)(?:check|verify|watch)-(?:telemetry|monitors?|alarms?|alerts?|metrics|slos?)"
 )
 Answer = dict[str, Any]

@@ -70,6 +70,7 @@ class Tables:
     environments: Mapping[str, StageKind]
     places: re.Pattern[str]
     joined: Mapping[str, frozenset[str]]
+    asides: frozenset[str]
 
 
 @cache
@@ -98,6 +99,7 @@ def tables() -> Tables:
         },
         places=re.compile(data["places"]),
         joined={word: frozenset(more) for word, more in data["joined"].items()},
+        asides=frozenset(data["asides"]),
     )
 
 
@@ -222,6 +224,8 @@ def named(name: str) -> StepKind | None:
     for length in (3, 2, 1):
         for start in range(len(found) - length + 1):
             kind = known.get(tuple(found[start : start + length]))
+            if kind is StepKind.DEPLOY and tables().asides & set(found):
+                return None
             if kind:
                 return kind
     return None

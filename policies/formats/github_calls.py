@@ -12,6 +12,7 @@ from typing import Final
 from policies.fields import texts
 from policies.findings import Span
 from policies.formats.follower import Follower, NotFollowed, Part
+from policies.formats.github_matrix import choices
 from policies.source import Entry, Node, Scalar, Sequence
 from policies.source import Mapping as MappingNode
 
@@ -44,7 +45,7 @@ class Calls:
 
     def written_out(self, root: MappingNode) -> MappingNode:
         jobs = root.entries.get("jobs")
-        if jobs is None or not isinstance(jobs.value, MappingNode) or not self.follower.files:
+        if jobs is None or not isinstance(jobs.value, MappingNode):
             return root
         found = {
             job.name: Entry(job.entry.key, _waiting(job))
@@ -68,12 +69,19 @@ class Calls:
         return found
 
     def _job(self, name: str, entry: Entry, chain: tuple[str, ...]) -> list[_Job]:
-        job = entry.value
-        if not isinstance(job, MappingNode):
+        if not isinstance(entry.value, MappingNode):
             return [_Job(name, entry, (), first=True)]
+        return [
+            inner
+            for each, job in choices(name, entry.value)
+            for inner in self._one(each, Entry(entry.key, job), job, chain)
+        ]
+
+    def _one(self, name: str, entry: Entry, job: MappingNode, chain: tuple[str, ...]) -> list[_Job]:
         called = self._called(job, chain)
         if called is None:
-            return [_Job(name, Entry(entry.key, self._with_steps(job, chain)), (), first=True)]
+            written = Entry(_renamed(entry.key, name), self._with_steps(job, chain))
+            return [_Job(name, written, (), first=True)]
         part, root, jobs = called
         inner = self._jobs(jobs, part.chain)
         single = len(inner) == 1
@@ -82,7 +90,7 @@ class Calls:
             _Job(
                 names[each.name],
                 Entry(
-                    Scalar(each.entry.key.span, names[each.name], plain=True),
+                    _renamed(each.entry.key, names[each.name]),
                     _inherited(each.entry.value, root, job, first=each.first),
                 ),
                 tuple(names[need] for need in each.needs),
@@ -167,6 +175,10 @@ class Calls:
             case Sequence(items=items):
                 filled = tuple(self._filled(each, inputs) for each in items)
                 return Sequence(node.span, filled, node.tag)
+
+
+def _renamed(key: Scalar, name: str) -> Scalar:
+    return key if key.text == name else Scalar(key.span, name, plain=True)
 
 
 def _given(with_: Node | None, declared: Node | None) -> dict[str, str]:

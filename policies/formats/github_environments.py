@@ -13,7 +13,7 @@ from policies.source import Mapping, Node, Scalar, Sequence
 
 #: What an expression may give, and what it only compares with.
 _LITERAL = re.compile(r"'([^']+)'")
-_COMPARED = re.compile(r"[!=]=\s*'[^']*'|\([^()]*\)")
+_COMPARED = re.compile(r"[!=]=\s*'[^']*'|\w+\([^()]*\)")
 #: Keys of ``with`` and of workflow ``env`` that name an environment.
 _KEYS = (
     "environment",

@@ -98,3 +98,42 @@ def test_called_tests_that_wait_for_a_deployment_are_integration_tests() -> None
     ).stages
     assert tests.steps[0].kind.value is StepKind.INTEGRATION
     assert early.steps[0].kind.value is StepKind.UNIT
+
+
+def test_a_matrix_that_chooses_environments_is_one_job_for_each() -> None:
+    test, prod, tell = only(
+        "  ship:\n    strategy: {matrix: {where: [qa, production], size: [1, 2]}}\n"
+        f"    environment: ${{{{ matrix.where }}}}\n    {SHIP}\n"
+        "  tell: {needs: ship, steps: [{run: echo}]}\n"
+    ).stages
+    assert [(each.name, each.kind.value) for each in (test, prod)] == [
+        ("ship (qa)", StageKind.TEST),
+        ("ship (production)", StageKind.PROD),
+    ]
+    assert tell.needs == ("ship (qa)", "ship (production)")
+
+
+def test_a_matrix_of_called_workflows_and_one_that_a_run_makes() -> None:
+    listed, made = (
+        only(
+            f"  ship:\n    strategy: {{matrix: {matrix}}}\n"
+            "    uses: a/b/.github/workflows/deploy.yml@v1\n"
+            "    with: {environment: '${{ matrix.env }}'}\n"
+        ).stages
+        for matrix in (
+            "{include: [{env: staging}, {env: prod}]}",
+            "{env: '${{ fromJSON(needs.a.outputs.b) }}'}",
+        )
+    )
+    assert [each.name for each in listed] == ["ship (staging)", "ship (prod)"]
+    assert [(each.name, each.kind.known) for each in made] == [("ship", False)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Check deploy permissions", "Get version to deploy", "Deployment summary",
+     "Smoke test the deployment", "Failed deploy alert"],
+)  # fmt: skip
+def test_a_step_that_only_speaks_of_deployments_is_none(name: str) -> None:
+    (job,) = only(f"  a:\n    steps: [{{name: {name}, run: ./go}}]\n").stages
+    assert job.deploy is None
