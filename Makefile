@@ -20,7 +20,9 @@ lint: setup
 # Benchmarks measure and report; they are files bench_*.py, so that make test leaves them alone.
 bench: setup
 	@tools/opa build
-	@.venv/bin/python -m pytest -q -s -o python_files="bench_*.py" tests/bench
+	@for file in tests/bench/bench_*.py; do \
+	    echo "==> $$file"; PYTHONPATH=. .venv/bin/python $$file || exit 1; \
+	done
 
 # Every property test again, with many more examples each.
 fuzz: setup

@@ -11,7 +11,7 @@ import typer
 from cli.client import URL_HELP, get, post
 from cli.exits import Exit
 from cli.formats import Format
-from cli.instants import day_or_instant
+from cli.instants import AT_HELP, day_or_instant, instant
 from cli.problems import Unusable
 
 app = typer.Typer(
@@ -120,13 +120,14 @@ def check(
         typer.Option("--list", metavar="FILE", help="An exceptions file, instead of the service."),
     ] = None,
     url: Url = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help=AT_HELP)] = None,
 ) -> None:
     """Say whether something in a list of packages is blocked, before it is built into a release."""
     # Imported here: reading lists of packages takes longer to load than the other commands need.
     from cli.blocklist_check import checked
 
     with _said():
-        contained, unclear = checked(sbom, listed, url)
+        contained, unclear = checked(sbom, listed, url, instant(at))
     for line in (*contained, *unclear):
         typer.echo(line)
     if contained:

@@ -1,6 +1,6 @@
 """Comparing one list of packages with the blocklist, without a release."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from cli.client import get
@@ -18,12 +18,13 @@ from service.adapters.sbom import SbomError, read_sbom
 _IN_FORCE = frozenset({"active", "leaving"})
 
 
-def checked(sbom: Path, listed: Path | None, url: str | None) -> tuple[list[str], list[str]]:
+def checked(
+    sbom: Path, listed: Path | None, url: str | None, now: datetime
+) -> tuple[list[str], list[str]]:
     """What is blocked in the list, and what cannot be told; raises Unusable.
 
     Only entries about packages are asked: a list of packages says nothing of commits and builders.
     """
-    now = datetime.now(UTC)
     entries = _of_file(listed) if listed else _of_service(url)
     release = _release(sbom, now)
     found = matches((each for each in entries if each.package), release, release.pipeline, now)

@@ -25,6 +25,11 @@ def post(url: str | None, path: str, body: Mapping[str, Any]) -> Any:
     return _ask(url, "POST", path, json=dict(body))
 
 
+def put(url: str | None, path: str, body: Mapping[str, Any]) -> Any:
+    """The same for what replaces something."""
+    return _ask(url, "PUT", path, json=dict(body))
+
+
 def _ask(url: str | None, method: str, path: str, **asked: Any) -> Any:
     # Imported here: it takes longer to load than most commands need to run.
     import httpx

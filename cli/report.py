@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from cli.database import reading
 from cli.exits import Exit
+from cli.instants import instant
 from cli.problems import Unusable
 from policies.plain import instant_text
 from service.executor.excepted import judged
@@ -35,6 +35,9 @@ def report() -> None:
 @app.command("compliance", epilog="Example: bakegate report compliance --org retail/commerce")
 def compliance_command(
     org: Annotated[str | None, typer.Option(metavar="NODE", help="Only this subtree.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Count exceptions of another moment.")
+    ] = None,
     format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,  # noqa: A002 - the option's name
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Default: the service's settings.")
@@ -43,7 +46,7 @@ def compliance_command(
     """Count pass, fail, unknown and waived per rule over the registered pipelines."""
     try:
         with reading(database) as session:
-            rows = compliance(judged(session, datetime.now(UTC)), org)
+            rows = compliance(judged(session, instant(at)), org)
     except Unusable as error:
         typer.echo(f"bakegate report: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error

@@ -18,6 +18,8 @@ from cli.ruleset_check import check
 from cli.ruleset_feasibility import EPILOG as FEASIBILITY_EPILOG
 from cli.ruleset_feasibility import feasibility
 from cli.ruleset_options import AtOption, FormatOption, OrgOption, RulesetOption, refusing
+from cli.ruleset_publish import EPILOG as PUBLISH_EPILOG
+from cli.ruleset_publish import publish
 from cli.ruleset_test import EPILOG as TEST_EPILOG
 from cli.ruleset_test import run_cases
 from policies.plain import instant_text, nearest
@@ -36,6 +38,7 @@ app = typer.Typer(
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=FEASIBILITY_EPILOG)(feasibility)
 app.command("test", epilog=TEST_EPILOG)(run_cases)
+app.command(epilog=PUBLISH_EPILOG)(publish)
 
 _NOTHING: Final = "-"
 

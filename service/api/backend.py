@@ -103,6 +103,10 @@ class Backend(Protocol):
         """Results by rule and pipeline, of one node's subtree or of the whole organization."""
         ...
 
+    def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
+        """What holds for a node of the organization; gives ``bakegate.ruleset/v1``."""
+        ...
+
     def told(self, rule: str | None) -> tuple[NoticeView, ...]:
         """Which team was told of which scheduled rule, the newest first."""
         ...

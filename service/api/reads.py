@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
 
 from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
@@ -34,6 +35,14 @@ def release(name: str, backend: GivenBackend) -> Release:
 def decision(name: str, backend: GivenBackend) -> Decision:
     """One stored decision with the whole answer of the gate."""
     return Decision.model_validate(backend.decision(name))
+
+
+@router.get("/v1/organization/rules", tags=["organization"])
+def effective(
+    backend: GivenBackend, node: str, rule: str | None = None, at: AwareDatetime | None = None
+) -> dict[str, Any]:
+    """What holds for a node at a moment: every value, who set it, who locked it, what comes."""
+    return backend.effective(node, rule, at)
 
 
 @router.get("/v1/reports/compliance", tags=["reports"])

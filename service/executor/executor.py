@@ -152,6 +152,10 @@ class Executor:
     def record(self, notice: str, error: str) -> None:
         notices.record(self.ground, notice, error)
 
+    def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
+        """What holds for a node of the organization at an instant, else now."""
+        return reading.effective(self.ground, node, rule, at)
+
     def told(self, rule: str | None) -> tuple[NoticeView, ...]:
         """Which team was told of which rule, the newest first."""
         return reading.told(self.ground, rule)

@@ -1,13 +1,15 @@
 """Read models with the progress of bakes, which only the executor can tell."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from policies.pipeline import Pipeline
-from service.executor.definitions import definition
+from policies.ruleset.account import account
+from service.errors import NotFound
+from service.executor.definitions import definition, organization
 from service.executor.excepted import judged, waived, waivers
 from service.executor.ground import SYSTEM, Ground
 from service.executor.turn import Turn
@@ -107,6 +109,19 @@ def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
     with ground.engines.reading() as session:
         now = ground.ports.clock.within(session)
         return compliance(judged(session, now), node)
+
+
+def effective(ground: Ground, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
+    """What holds for a node, early steps included; raises NotFound."""
+    with ground.engines.reading() as session:
+        tree = organization(session)
+        moment = at or ground.ports.clock.within(session)
+    if not tree.has(node):
+        raise NotFound("organization", node)
+    resolved = tree.resolved(node, moment)
+    if rule is not None and rule not in resolved.rules:
+        raise NotFound("rule", rule)
+    return account(resolved, moment, rule)
 
 
 def told(ground: Ground, rule: str | None) -> tuple[NoticeView, ...]:

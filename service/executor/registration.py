@@ -10,7 +10,7 @@ from policies.pipeline import Pipeline
 from service.errors import Conflict, Invalid, Refused
 from service.executor.ancestry import learn
 from service.executor.calendars import refresh
-from service.executor.definitions import tree
+from service.executor.definitions import ROOT, tree
 from service.executor.ground import Ground
 from service.executor.halting import halt_blocked
 from service.executor.linting import linted, node_of, store_lint
@@ -23,8 +23,12 @@ from service.store.tables import OrganizationRow, PipelineRow, StageRow
 def register_organization(ground: Ground, files: Mapping[str, str], actor: str) -> None:
     """Take over an organization file and its rulesets; raises Invalid with every error.
 
+    Raises Conflict where the files hold none.
+
     Every gate that holds a release is asked again, because the rules may have changed.
     """
+    if ROOT not in files:
+        raise Conflict(f"the files hold no {ROOT}")
     try:
         tree(tuple(sorted(files.items())))
     except DocumentError as error:

@@ -8,6 +8,8 @@ from typing import Any
 from policies.documents import Issue
 from policies.formats import read_pipelines
 from policies.rule import BlocklistEntry
+from policies.ruleset import builtin, resolve
+from policies.ruleset.account import account
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command, Pause, Resume
@@ -211,6 +213,15 @@ class MemoryBackend:
             if view.organization.startswith(node or "")
         ]
         return sorted(rows, key=lambda row: (row["pipeline"], row["rule"]))
+
+    def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
+        if node not in {view.organization for view in self.views.values()}:
+            raise NotFound("organization", node)
+        moment = at or NOW
+        own = resolve([(node, builtin("recommended"))], moment)
+        if rule is not None and rule not in own.rules:
+            raise NotFound("rule", rule)
+        return account(own, moment, rule)
 
     def told(self, rule: str | None) -> tuple[NoticeView, ...]:
         return tuple(each for each in self.notices if rule in (None, each.rule))

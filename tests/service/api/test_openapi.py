@@ -19,6 +19,7 @@ ENDPOINTS = {
     "/v1/exceptions/{name}/{verb}": {"post"},
     "/v1/gate": {"post"},
     "/v1/organization": {"put"},
+    "/v1/organization/rules": {"get"},
     "/v1/pipelines": {"get"},
     "/v1/pipelines/{name}": {"get", "put"},
     "/v1/pipelines/{name}/stages/{stage}/transition": {"post"},

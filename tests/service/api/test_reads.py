@@ -77,6 +77,23 @@ def test_a_decision_holds_the_whole_message(client: Client) -> None:
     }
 
 
+def test_what_holds_for_a_node_is_told_with_who_set_it(client: Client) -> None:
+    query = "node=retail/commerce/orders&rule=unit-tests&at=2027-01-01T00:00:00Z"
+    body = client.get(f"/v1/organization/rules?{query}").json()
+    assert (body["type"], body["at"]) == ("bakegate.ruleset/v1", "2027-01-01T00:00:00Z")
+    assert [each["rule"] for each in body["rules"]] == ["unit-tests"]
+    level = body["rules"][0]["values"][0]
+    assert (level["name"], level["value"]) == ("enforcement", "block")
+    assert level["set_by"].startswith("retail/commerce/orders (recommended:")
+
+
+@pytest.mark.parametrize(
+    "query", ["node=retail/nowhere", "node=retail/commerce/orders&rule=unit-test"]
+)
+def test_what_does_not_exist_holds_nothing(client: Client, query: str) -> None:
+    assert client.get(f"/v1/organization/rules?{query}").status_code == 404
+
+
 def test_announcements_say_who_was_told_when(client: Client, backend: MemoryBackend) -> None:
     at = datetime(2026, 11, 24, 9, tzinfo=UTC)
     backend.notices = [
