@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
@@ -113,13 +113,19 @@ class ParamSpec:
     allowed: tuple[str, ...]
 
 
+#: What ``specs`` said before: a gate asks for the parameters of every rule several times.
+_SPECS: Final[dict[type[Params], tuple[ParamSpec, ...]]] = {}
+
+
 def specs(params: type[Params]) -> tuple[ParamSpec, ...]:
     """The declared parameters of a rule, in the order of its file."""
-    return tuple(
-        ParamSpec(name=each.name, default=each.default, **each.metadata)
-        for each in fields(params)
-        if each.default is not MISSING
-    )
+    if params not in _SPECS:
+        _SPECS[params] = tuple(
+            ParamSpec(name=each.name, default=each.default, **each.metadata)
+            for each in fields(params)
+            if each.default is not MISSING
+        )
+    return _SPECS[params]
 
 
 @dataclass(frozen=True, slots=True)

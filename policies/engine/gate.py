@@ -7,19 +7,22 @@ ignores do not count either: an author's comment beside a line is no word about 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from policies.decision import Condition, Decision, GateInputs, GateResult
+from policies.canonical import digest
+from policies.decision import Condition, Decision, Definition, GateInputs, GateResult
 from policies.decision import inputs_from_json as _inputs_from_json
 from policies.decision import inputs_json as _inputs_json
 from policies.engine.announcement import announced
 from policies.engine.kinds import Meets, meets
 from policies.engine.tiers import at_tier, tier_of
 from policies.findings import Enforcement, Result, Verdict
-from policies.formats import read_pipelines
+from policies.formats import Read, read_pipelines
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.plain import instant_text, nearest
+from policies.record import release_from_json
 from policies.release import ReleaseKind
 from policies.rule import AnyRule, Case, Outcome
 from policies.ruleset import Effective
@@ -59,7 +62,7 @@ def gate(inputs: GateInputs, rego: "Rego | None" = None) -> Decision:
     """
     stored = _inputs_json(inputs)
     # What is judged is what is stored, to the second that a record can say.
-    inputs = replace(inputs, release=_inputs_from_json(stored).release)
+    inputs = replace(inputs, release=release_from_json(stored["record"], "record"))
     pipeline = with_impact(_pipeline(inputs), inputs.resolved)
     stage = _stage(pipeline, inputs.stage)
     case = _case(inputs, pipeline, stage)
@@ -82,7 +85,8 @@ def gate(inputs: GateInputs, rego: "Rego | None" = None) -> Decision:
         conditions=tuple(run.condition(each) for each in inputs.conditions),
         ruleset={
             "organization": inputs.resolved.organization,
-            "digest": inputs.resolved.digest,
+            # That of the ruleset itself, which is written out already.
+            "digest": digest(stored["ruleset"]),
         },
         tzdata=tzdata_version(),
         inputs=stored,
@@ -94,15 +98,20 @@ def recompute(stored: Mapping[str, Any]) -> Decision:
     return gate(_inputs_from_json(stored))
 
 
-def _pipeline(inputs: GateInputs) -> Pipeline:
-    definition = inputs.definition
+@lru_cache(maxsize=64)
+def _read(definition: Definition) -> Read:
+    """A file means the same every time, and each stage of each release asks about it."""
     overlay = None
     if definition.overlay_text:
         overlay = read_overlay(definition.overlay_text, definition.overlay_path)
     calendars = dict(definition.calendars)
-    read = read_pipelines(
-        definition.text.encode(), definition.path, overlay, calendars=calendars.__getitem__
-    )
+    text = definition.text.encode()
+    return read_pipelines(text, definition.path, overlay, calendars=calendars.__getitem__)
+
+
+def _pipeline(inputs: GateInputs) -> Pipeline:
+    definition = inputs.definition
+    read = _read(definition)
     found = {each.name: each for each in read.pipelines}
     name = inputs.release.pipeline
     if name in found:

@@ -4,6 +4,7 @@ Times are those of the processor, so that a busy machine counts less. ``BAKEGATE
 a folder of real pipeline files, which are then measured too.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,11 +16,12 @@ from policies.decision import Definition, GateInputs
 from policies.engine.gate import gate
 from policies.engine.lint import lint
 from policies.formats import read_pipelines
-from policies.release import Artifact, Release, ReleaseKind
+from policies.record import release_from_json
 from policies.ruleset import Resolved, builtin, resolve
 from policies.source import SourceError, read
 
 SHOP = Path(__file__).parents[1] / "golden" / "output" / "shop.yaml"
+RECORD = SHOP.parents[1] / "gate" / "shop-7.json"
 WORKFLOW = ".github/workflows/shop.yml"
 SIZE = 5_000
 RUNS = 200
@@ -120,9 +122,9 @@ def main() -> None:
     measure("own format", {"shop.yaml": shop_of(SIZE)}, resolved)
     if folder := os.environ.get("BAKEGATE_CORPUS"):
         measure("corpus", dict(files_of(Path(folder))), resolved, runs=1)
-    release = Release("shop:1", "shop", ReleaseKind.NORMAL, AT, "kim", Artifact("sha256:0", "0"))
+    release = release_from_json(json.loads(RECORD.read_text(encoding="utf-8")), RECORD.name)
     definition = Definition(SHOP.read_text(encoding="utf-8"), "shop.yaml")
-    inputs = GateInputs(definition, release, "cell-1", AT, resolved)
+    inputs = GateInputs(definition, release, "cell-1", AT, resolve([("", builtin("strict"))], AT))
     gates = [1000 * each for each in seconds(lambda: gate(inputs).digest, RUNS)]
     print(f"gate: median {median(gates):.2f} ms, p99 {quantiles(gates, n=100)[98]:.2f} ms")
     resolving = 1000 * median(seconds(lambda: resolve([("", builtin("strict"))], AT), RUNS))
