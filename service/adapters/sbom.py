@@ -1,4 +1,4 @@
-"""What is inside an artifact: CycloneDX lists of packages, written and read."""
+"""What is inside an artifact: lists of packages, written as CycloneDX, read as SPDX too."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
 from policies.release import Component, Sbom
+from service.adapters.spdx import SpdxError, read_spdx
 
 
 class SbomError(Exception):
@@ -45,7 +46,7 @@ def installed(folder: Path) -> str:
 
 
 def read_sbom(path: Path) -> Sbom:
-    """Read a CycloneDX JSON file that any tool wrote; raises SbomError.
+    """Read a CycloneDX or SPDX file in JSON that any tool wrote; raises SbomError.
 
     Components without a package URL are left out: nothing in a blocklist could name them.
     """
@@ -55,8 +56,24 @@ def read_sbom(path: Path) -> Sbom:
         raise SbomError(f"{path.name} was not written") from error
     except ValueError as error:
         raise SbomError(f"{path.name} is no JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
-        raise SbomError(f"{path.name} is no CycloneDX JSON: bomFormat is not CycloneDX")
+    match document:
+        case {"spdxVersion": str()}:
+            return _spdx(document, path)
+        case {"bomFormat": "CycloneDX"}:
+            return _cyclonedx(document, path)
+        case _:
+            told = "neither bomFormat: CycloneDX nor spdxVersion: SPDX-2.3 is in it"
+            raise SbomError(f"{path.name} is no list of packages: {told}")
+
+
+def _spdx(document: dict[str, Any], path: Path) -> Sbom:
+    try:
+        return read_spdx(document)
+    except SpdxError as error:
+        raise SbomError(f"{path.name} is no SPDX document that can be read: {error}") from error
+
+
+def _cyclonedx(document: dict[str, Any], path: Path) -> Sbom:
     try:
         purls = sorted(set(_purls(document)))
         complete = _complete(document)

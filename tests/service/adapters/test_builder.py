@@ -200,7 +200,7 @@ def _quoted(document: str) -> str:
 
 @pytest.mark.parametrize(
     ("run", "problem"),
-    [("'true'", "s.json was not written"), ("'echo {} > s.json'", "s.json is no CycloneDX JSON")],
+    [("'true'", "s.json was not written"), ("'echo {} > s.json'", "s.json is no list of packages")],
 )
 def test_an_unreadable_list_of_packages_fails_the_build(
     source: Path, builder: LocalBuilder, run: str, problem: str

@@ -80,8 +80,9 @@ def test_a_list_says_whether_packages_of_packages_are_in_it(
     ("text", "message"),
     [
         ("{", "sbom.json is no JSON: "),
-        ("[]", "sbom.json is no CycloneDX JSON: bomFormat is not CycloneDX"),
-        ('{"spdxVersion": "2.3"}', "sbom.json is no CycloneDX JSON: bomFormat is not CycloneDX"),
+        ("[]", "sbom.json is no list of packages: neither bomFormat: CycloneDX nor"),
+        ('{"spdxVersion": 2.3}', "sbom.json is no list of packages: neither bomFormat"),
+        ('{"spdxVersion": "SPDX-2.3"}', "sbom.json is no SPDX document that can be read: "),
         (
             '{"bomFormat": "CycloneDX", "components": [{"purl": "tiny-rates 1.2.0"}]}',
             "sbom.json has a component that cannot be read: ",
@@ -125,3 +126,68 @@ def test_the_command_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [str(tmp_path / "absent")])
     assert done.exit_code == Exit.NOTHING_EVALUATED
     assert done.stderr == f"bakegate sbom: there is no folder {tmp_path}/absent\n"
+
+
+def spdx(*purls: str, relationships: tuple[tuple[str, str, str], ...] = ()) -> dict[str, object]:
+    """A document of SPDX 2.3 as build tools write it, with packages p0, p1 and so on."""
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": "app",
+        "documentNamespace": "https://builds.example/app-1",
+        "creationInfo": {"created": "2026-11-24T10:00:00Z", "creators": ["Tool: builder"]},
+        "packages": [
+            {
+                "SPDXID": f"SPDXRef-p{number}",
+                "name": f"p{number}",
+                "downloadLocation": "NOASSERTION",
+                "externalRefs": [
+                    {
+                        "referenceCategory": "PACKAGE-MANAGER",
+                        "referenceType": "purl",
+                        "referenceLocator": purl,
+                    }
+                ],
+            }
+            for number, purl in enumerate(purls)
+        ],
+        "relationships": [
+            {
+                "spdxElementId": f"SPDXRef-{left}",
+                "relationshipType": kind,
+                "relatedSpdxElement": f"SPDXRef-{right}",
+            }
+            for left, kind, right in relationships
+        ],
+    }
+
+
+ROOT = ("DOCUMENT", "DESCRIBES", "p0")
+
+
+@pytest.mark.parametrize(
+    ("relationships", "complete"),
+    [
+        ((), None),
+        ((ROOT, ("p0", "DEPENDS_ON", "p1")), None),
+        ((ROOT, ("p0", "DEPENDS_ON", "p1"), ("p1", "DEPENDS_ON", "p2")), True),
+        ((ROOT, ("p2", "DEPENDENCY_OF", "p1")), True),
+    ],
+)
+def test_an_spdx_document_is_read_with_its_packages(
+    tmp_path: Path, relationships: tuple[tuple[str, str, str], ...], complete: object
+) -> None:
+    purls = ("pkg:pypi/app@1", "pkg:pypi/urllib3@2.0.3", "pkg:npm/%40acme/b@2")
+    path = tmp_path / "app.spdx.json"
+    path.write_text(json.dumps(spdx(*purls, relationships=relationships)), encoding="utf-8")
+    components = tuple(Component(each) for each in sorted(purls))
+    found = read_sbom(path)
+    assert (found.format, found.components, found.complete) == ("spdx", components, complete)
+
+
+def test_an_spdx_package_whose_url_is_none_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "app.spdx.json"
+    path.write_text(json.dumps(spdx("urllib3 2.0.3")), encoding="utf-8")
+    with pytest.raises(SbomError, match=r"app.spdx.json is no SPDX document that can be read: "):
+        read_sbom(path)
