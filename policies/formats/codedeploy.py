@@ -59,7 +59,29 @@ def by_group(template: Template, group: Resource, deploy: Deploy) -> tuple[Deplo
         if shift.max_unavailable is not None
         else deploy.max_unavailable,
     )
+    kept, at_key = _kept(properties) if alarms.value else (None, place)
+    if shift.watched is None and kept is not None:
+        return filled, _watch(at_key, kept, alarms, rollback)
     return filled, _watch(place, shift.watched, alarms, rollback)
+
+
+def _kept(properties: Mapping) -> tuple[timedelta | None, Span]:
+    """How long the old side stays after the switch; alarms are watched until it goes."""
+    settings = mapping(properties.get("BlueGreenDeploymentConfiguration"))
+    ending = (
+        mapping(settings.get("TerminateBlueInstancesOnDeploymentSuccess")) if settings else None
+    )
+    node = ending.get("TerminationWaitTimeInMinutes") if ending else None
+    minutes = number(node)
+    return timedelta(minutes=minutes) if minutes else None, node.span if node else properties.span
+
+
+def held_by(group: Resource) -> Span | None:
+    """Where a group lets a person start the switch: without one the deployment is stopped."""
+    settings = mapping(group.properties.get("BlueGreenDeploymentConfiguration"))
+    ready = mapping(settings.get("DeploymentReadyOption")) if settings else None
+    action = ready.get("ActionOnTimeout") if ready else None
+    return action.span if action is not None and text(action) == "STOP_DEPLOYMENT" else None
 
 
 def _watch(

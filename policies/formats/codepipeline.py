@@ -100,7 +100,8 @@ def _pipeline(
     mode = field(node, "ExecutionMode")
     queue = _QUEUES.get(text(mode) or "", _QUEUE)
     own = f"{text(field(node, 'Name')) or ''} {logical}"
-    place = Place(template, own, queue, mode.span if mode else span)
+    suffixed = sum(each.name.lower().endswith("stage") for each in told) > 1
+    place = Place(template, own, queue, mode.span if mode else span, suffixed)
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(
         name=name,

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policies.facts import Fact, elsewhere, unknown
+from policies.findings import Span
 from policies.formats.cloudformation import Template, elements, field, text
-from policies.formats.codedeploy import GROUP, SERVICE, by_group, by_service, number
+from policies.formats.codedeploy import GROUP, SERVICE, by_group, by_service, held_by, number
 from policies.formats.codepipeline_actions import Action
 from policies.formats.unsaid import unsaid_deploy
 from policies.pipeline import Bake, Deploy
@@ -22,8 +23,8 @@ _NO_WAY_BACK: Final = frozenset({"S3", "AppConfig"})
 _CODEDEPLOY: Final = frozenset({"CodeDeploy", "CodeDeployToECS"})
 
 
-def deployment(template: Template, action: Action) -> tuple[Deploy, Bake | None]:
-    """The deployment of an action, and the watch that its own engine keeps."""
+def deployment(template: Template, action: Action) -> tuple[Deploy, Bake | None, Span | None]:
+    """The deployment of an action, the watch of its own engine, and where that asks a person."""
     span = action.span
     beyond: Fact[Any] = unknown(span, "what this deployment does inside is set on its target")
     deploy = replace(
@@ -36,13 +37,13 @@ def deployment(template: Template, action: Action) -> tuple[Deploy, Bake | None]
     if action.provider == "ECS":
         service = template.named(action.configuration.get("ServiceName"), "ServiceName", SERVICE)
         if service:
-            return by_service(service, deploy)
+            return (*by_service(service, deploy), None)
         note = f"how {action.setting('ServiceName') or 'the service'} is rolled back is set on it"
-        return replace(deploy, rollback_on=elsewhere(span, note)), None
+        return replace(deploy, rollback_on=elsewhere(span, note)), None, None
     if action.provider in _NO_WAY_BACK:
         nothing: Fact[Any] = Fact(None, span)
-        return replace(deploy, rollback_on=nothing, rollback_alarms=nothing), None
-    return replace(deploy, rollback_on=elsewhere(span, _note(action))), None
+        return replace(deploy, rollback_on=nothing, rollback_alarms=nothing), None, None
+    return replace(deploy, rollback_on=elsewhere(span, _note(action))), None, None
 
 
 def _note(action: Action) -> str:
@@ -56,15 +57,16 @@ def _note(action: Action) -> str:
 
 def _by_codedeploy(
     template: Template, action: Action, deploy: Deploy
-) -> tuple[Deploy, Bake | None]:
+) -> tuple[Deploy, Bake | None, Span | None]:
     node = action.configuration.get("DeploymentGroupName")
     group = template.named(node, "DeploymentGroupName", GROUP)
     if group:
-        return by_group(template, group, deploy)
+        return (*by_group(template, group, deploy), held_by(group))
     named = action.setting("DeploymentGroupName") or "the deployment group"
     away: Fact[Any] = elsewhere(action.span, f"alarms and rollback are set on {named}")
     return (
         replace(deploy, rollback_on=away, rollback_alarms=away, exposures=away, strategy=away),
+        None,
         None,
     )
 

@@ -13,7 +13,13 @@ from typing import Any, Final
 from policies.facts import UNSAID, Fact, Provenance, elsewhere, placed, unknown
 from policies.findings import Span
 from policies.formats.cloudformation import Template
-from policies.formats.codepipeline_actions import Action, Kind, environment, read_steps
+from policies.formats.codepipeline_actions import (
+    Action,
+    Kind,
+    environment,
+    read_steps,
+    without_stage,
+)
 from policies.formats.codepipeline_conditions import Conditions
 from policies.formats.codepipeline_deploys import deployment
 from policies.guards import Mutex, Queue
@@ -32,6 +38,8 @@ class Place:
     """The names that the template gives the pipeline, with what a deployment fills in."""
     queue: Queue | None
     queue_span: Span
+    suffixed: bool
+    """Whether several stages have "stage" at the end of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,9 @@ def stages_of(place: Place, told: Told, needs: tuple[str, ...], *, deployed: boo
 
 def _work(place: Place, name: str, action: Action, *, deployed: bool) -> _Work:
     steps = read_steps(place.template, action, name, deployed=deployed)
-    kind, where = environment(action, name, place.pipeline)
+    shown = without_stage(name, everywhere=place.suffixed)
+    named = replace(action, name=without_stage(action.name, everywhere=place.suffixed))
+    kind, where = environment(named, shown, place.pipeline)
     return _Work(action, steps, kind, where)
 
 
@@ -122,9 +132,10 @@ def _stage(
     main = next((work for work in reversed(works) if work.deploys), None)
     span = main.action.span if main and name != told.name else told.span
     steps = _softened(told, [step for work in works for step in work.steps])
-    deploy, bake = _deploy(place, told, main)
+    deploy, bake, held = _deploy(place, told, main)
     absent: Fact[Any] = Fact(None, span)
     approval = _approval(steps) if deploy else None
+    asks = approval.name.span if approval else held
     return Stage(
         name=name,
         span=span,
@@ -138,10 +149,8 @@ def _stage(
         exposure=_exposure(deploy, span),
         bake=bake,
         bake_known=Fact(value=True, span=span),
-        transition=_transition(told, approval),
-        approvals=Fact(Approvals(1, (), forbid_author=False), approval.name.span)
-        if approval
-        else absent,
+        transition=_transition(told, asks),
+        approvals=Fact(Approvals(1, (), forbid_author=False), asks) if asks else absent,
         configuration=placed(UNSAID, span),
         targets=_targets(main),
         synthetics_known=False,
@@ -166,10 +175,12 @@ def _softened(told: Told, steps: list[Step]) -> tuple[Step, ...]:
     return tuple(replace(step, soft=soft) for step in steps)
 
 
-def _deploy(place: Place, told: Told, main: _Work | None) -> tuple[Deploy | None, Bake | None]:
+def _deploy(
+    place: Place, told: Told, main: _Work | None
+) -> tuple[Deploy | None, Bake | None, Span | None]:
     if main is None:
-        return None, None
-    deploy, watched = deployment(place.template, main.action)
+        return None, None, None
+    deploy, watched, held = deployment(place.template, main.action)
     conditions = told.conditions
     events = set(deploy.rollback_on.or_else(frozenset()) or ())
     if conditions.back:
@@ -183,7 +194,7 @@ def _deploy(place: Place, told: Told, main: _Work | None) -> tuple[Deploy | None
     if conditions.back or conditions.watching:
         at = conditions.back or deploy.rollback_alarms.span
         deploy = replace(deploy, rollback_on=Fact(frozenset(events), at))
-    return deploy, conditions.bake or watched
+    return deploy, conditions.bake or watched, held
 
 
 def _exposure(deploy: Deploy | None, span: Span) -> Fact[float | None]:
@@ -203,10 +214,9 @@ def _approval(steps: Sequence[Step]) -> Step | None:
     return None
 
 
-def _transition(told: Told, approval: Step | None) -> Fact[str | None]:
-    if told.closed:
-        return Fact("manual", told.closed)
-    return Fact("manual", approval.name.span) if approval else Fact("automatic", told.span)
+def _transition(told: Told, asks: Span | None) -> Fact[str | None]:
+    by_hand = told.closed or asks
+    return Fact("manual", by_hand) if by_hand else Fact("automatic", told.span)
 
 
 def _quiet(steps: Sequence[Step]) -> StageKind:

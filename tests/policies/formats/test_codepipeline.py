@@ -340,3 +340,43 @@ def test_execution_modes(mode: str, queue: Queue | None) -> None:
     mutex = found.stages[0].mutex
     assert mutex.known
     assert (mutex.value.queue if mutex.value else None) is queue
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["Source", "DeployStage"], None),
+        (["SourceStage", "Deploy_Stage", "Build_Stage"], None),
+        (["Stage2Deploy"], None),
+        (["DeployToStage"], StageKind.PREPROD),
+        (["Deploy-Stage"], StageKind.PREPROD),
+        (["Production_Stage", "Source_Stage"], StageKind.PROD),
+    ],
+)
+def test_the_tools_own_word_names_no_environment(names: list[str], kind: StageKind | None) -> None:
+    actions = [action("Go", "Deploy/S3", BucketName="site")]
+    found = one(resource(Stages=[{"Name": name, "Actions": actions} for name in names]))
+    deployed = next(each for each in found.stages if "eploy" in each.name or "Prod" in each.name)
+    assert (deployed.kind.value if deployed.kind.known else None) is kind
+
+
+def test_a_blue_green_group_that_waits_for_a_person() -> None:
+    group = {
+        "Type": "AWS::CodeDeploy::DeploymentGroup",
+        "Properties": {
+            "DeploymentGroupName": "g",
+            "DeploymentStyle": {"DeploymentType": "BLUE_GREEN"},
+            "AlarmConfiguration": {"Alarms": [{"Name": "errors"}]},
+            "BlueGreenDeploymentConfiguration": {
+                "DeploymentReadyOption": {"ActionOnTimeout": "STOP_DEPLOYMENT"},
+                "TerminateBlueInstancesOnDeploymentSuccess": {"TerminationWaitTimeInMinutes": 30},
+            },
+        },
+    }
+    actions = [action("Go", "Deploy/CodeDeploy", DeploymentGroupName="g")]
+    template = json.loads(resource(Stages=[{"Name": "Prod", "Actions": actions}]))
+    template["Resources"]["Group"] = group
+    prod = stage(one(json.dumps(template)), "Prod")
+    assert (prod.approvals.value is not None, prod.transition.value) == (True, "manual")
+    assert prod.bake
+    assert (prod.bake.time.value, prod.bake.alarms.value) == (timedelta(minutes=30), ("errors",))
