@@ -35,6 +35,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
     )
     return told | present(
         {
+            "on_main": artifact.on_main,
             "provenance": artifact.provenance and _provenance_json(artifact.provenance),
             "findings": None if found is None else [_finding_json(each) for each in found],
         }
@@ -58,6 +59,7 @@ def artifact_from(group: Group) -> Artifact:
         sbom=_sbom(sbom) if sbom else None,
         provenance=_provenance(provenance) if provenance else None,
         equivalents=group.texts("equivalents"),
+        on_main=group.maybe_flag("on_main"),
         findings=None if findings is None else tuple(_finding(each) for each in findings),
     )
     group.close()

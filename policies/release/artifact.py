@@ -92,3 +92,5 @@ class Artifact:
     """None where nobody scanned it."""
     equivalents: tuple[str, ...] = ()
     """Digests of the same build, such as those of other processors under one index."""
+    on_main: bool | None = None
+    """Whether the main branch holds its commit; None where nobody looked."""
