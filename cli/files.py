@@ -81,10 +81,11 @@ def _found_upwards(folder: Path, name: str) -> Path | None:
 
 def repository(path: Path) -> Path:
     """The root of the repository that ``path`` lies in; outside of one, the working folder."""
-    return _root(path) or Path.cwd()
+    return repository_of(path) or Path.cwd()
 
 
-def _root(path: Path) -> Path | None:
+def repository_of(path: Path) -> Path | None:
+    """The root of the repository that ``path`` lies in; None outside of one."""
     return next((each for each in path.absolute().parents if (each / ".git").exists()), None)
 
 
@@ -93,7 +94,7 @@ def files_around(path: Path) -> Files:
 
     Nothing outside is ever read, whatever links say.
     """
-    found = _root(path)
+    found = repository_of(path)
     file = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     root = found or (Path.cwd() if file.is_relative_to(Path.cwd()) else file.parent)
     return Files(file.relative_to(root).as_posix(), _loader(root), rooted=found is not None)

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, assert_never
@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Final, assert_never
 import typer
 
 from cli.exits import Exit
-from cli.files import pipeline_files
+from cli.files import pipeline_files, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
+from cli.owners import with_owners
 from cli.practice import DEFAULT, Practice, practice
 from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
 from policies.canonical import digest
 from policies.documents import DocumentError
+from policies.engine.beside import with_histories, with_writers
 from policies.engine.lint import FileReport, lint
 from policies.engine.names import shared_names
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.formats import Read
+from policies.history_files import read_histories
 from policies.output import RENDERERS
 from policies.pipeline import Pipeline
 from policies.ruleset import Resolved
@@ -58,6 +61,15 @@ Exit codes:
 """
 
 
+Past = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What earlier runs say (bakegate/history/v1), for the rules that need it.",
+    ),
+]
+
+
 @app.command("lint", epilog=_EPILOG)
 def lint_command(
     paths: Annotated[
@@ -80,6 +92,7 @@ def lint_command(
         Path | None,
         typer.Option(metavar="FILE", help="Instead of the bakegate.yaml found upwards."),
     ] = None,
+    history: Past = None,
     format: Annotated[  # noqa: A002 - the option's name
         Format, typer.Option(help="How to answer.")
     ] = Format.TEXT,
@@ -95,7 +108,8 @@ def lint_command(
     try:
         moment = instant(at)
         outputs = [_output(each, format) for each in output or ()]
-        report = _report(paths, overlay, _Judge(practice(paths, ruleset, org, moment), moment))
+        judge = _Judge(practice(paths, ruleset, org, moment), moment)
+        report = _report(paths, Beside(overlay, history), judge)
         for name, file in outputs:
             file.write_text(RENDERERS[name](report), encoding="utf-8")
     except (Unusable, DocumentError, OSError) as error:
@@ -127,12 +141,28 @@ class _Judge:
         return list(self._applied.values()) or [self._asked.default]
 
 
-def _report(paths: list[Path], overlay: Path | None, judge: _Judge) -> Report:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Files that say what pipeline files cannot: the overlay and the past."""
+
+    overlay: Path | None
+    history: Path | None
+
+    def place(self, reads: list[Read]) -> list[Read]:
+        """The files with what stands beside them: other pipelines, and what was before."""
+        found = with_writers(reads)
+        if self.history is None:
+            return found
+        past = read_histories(self.history.read_bytes(), shown(self.history))
+        return with_histories(found, past)
+
+
+def _report(paths: list[Path], beside: Beside, judge: _Judge) -> Report:
     missing = [str(each) for each in paths if not each.exists()]
     if missing:
         told = f"no such file or folder: {', '.join(missing)}"
         raise Unusable(told)
-    reads = list(_reads(paths, overlay))
+    reads = beside.place(list(_reads(paths, beside.overlay)))
     if not reads:
         told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
         raise Unusable(told)
@@ -169,7 +199,7 @@ def _reads(paths: list[Path], overlay: Path | None) -> Iterator[Read]:
     for number, (path, named) in enumerate(files, start=1):
         if telling and len(files) >= _MANY and number % _MANY == 0:
             typer.echo(f"read {number} of {len(files)} files", err=True)
-        read = read_file(path, overlay_of(path, overlay))
+        read = with_owners(read_file(path, overlay_of(path, overlay)), path)
         if named or read.format or (read.source is None and _is_marked(path)):
             yield read
 

@@ -6,7 +6,11 @@ from typing import Any, Final
 
 from policies.exception_files import read_exceptions
 from policies.exceptions import policy_from_json
+from policies.facts import Fact, Provenance
 from policies.granted import Granted
+from policies.history_files import history_of
+from policies.neighbours import Writer
+from policies.pipeline import Pipeline
 from policies.plain import parse_instant
 from policies.source import read
 from policies.waivers import Waivers
@@ -62,3 +66,17 @@ def _ruled(case: Mapping[str, Any]) -> tuple[WindowSet, ...]:
     (document,) = read(case["ruled"], "rules.yaml")
     windows = parse_windows(document.root, _ZONE, calendars=lambda _: None)
     return (WindowSet("organization retail", windows),)
+
+
+def beside(case: Mapping[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    """What stands beside the file: earlier runs, other pipelines, who owns its path."""
+    found: dict[str, Any] = {}
+    if "history" in case:
+        said = {"observed_at": AT, **case["history"]}
+        found["history"] = Fact(history_of(said), pipeline.span, Provenance.OBSERVED)
+    if "neighbours" in case:
+        writers = tuple(Writer(**each, span=pipeline.span) for each in case["neighbours"])
+        found["writers"] = Fact(writers, pipeline.span, Provenance.INFERRED)
+    if "owned" in case:
+        found["owned_path"] = Fact(case["owned"], pipeline.span, Provenance.INFERRED)
+    return found

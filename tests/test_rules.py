@@ -9,11 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from policies.durations import parse_duration
-from policies.facts import Fact
 from policies.findings import Problem, Result
 from policies.formats import read_pipelines
-from policies.history import History
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline
 from policies.plain import parse_instant
@@ -33,7 +30,7 @@ from policies.source import core_value, read
 from policies.surroundings import Surroundings
 from policies.windows import WindowSet, WindowState, state
 from tests.headings import HEADINGS
-from tests.surroundings import EXCEPTIONS, freeze_of, freezes_of, granted_of
+from tests.surroundings import EXCEPTIONS, beside, freeze_of, freezes_of, granted_of
 
 RULES: Final = Path(__file__).parent.parent / "policies" / "rules"
 CASES: Final = Path(__file__).parent / "rules"
@@ -126,19 +123,8 @@ def pipeline_of(case: Mapping[str, Any]) -> Pipeline:
             case.get("ruled_windows"), granted_of(case, pipeline.name), freezes_of(case)
         ),
         bake_factor=case.get("impact", 1),
-        history=history_of(case, pipeline),
+        **beside(case, pipeline),
     )
-
-
-def history_of(case: Mapping[str, Any], pipeline: Pipeline) -> Fact[History | None]:
-    """What earlier runs say: ``runs`` counts them, the rest are lengths of time by their names."""
-    if "history" not in case:
-        return pipeline.history
-    given = dict(case["history"])
-    counts = {"releases": given["runs"], "runs": given.pop("runs")}
-    times: dict[str, Any] = {name: parse_duration(text).exact for name, text in given.items()}
-    seen = History(timedelta(days=30), observed_at=parse_instant(AT), **counts, **times)
-    return Fact(seen, pipeline.span)
 
 
 def params_of(subject: AnyRule, case: Mapping[str, Any]) -> Params:
@@ -267,14 +253,20 @@ def example_of(subject: AnyRule, heading: str) -> dict[str, Any]:
     if text.startswith("schema: bakegate/exceptions/"):
         return {"exceptions": text.partition("\n")[2]}
     ours = "schema:" in text
-    asked = re.match(r"# parameters: (.*)\n", text)
+    given = {
+        key: data_of(value, key)
+        for key, value in re.findall(
+            r"^# (parameters|history|neighbours|owned): (.*)\n", text, re.MULTILINE
+        )
+    }
     # Where a rule reads the organization's windows, an example has none but its own.
     return {
         "pipeline": text,
         "path": "pipeline.yaml" if ours else ".github/workflows/example.yml",
         "ruled_windows": False,
-        # What a rule asks only of organizations that say what they want.
-        "params": data_of(asked.group(1), "parameters") if asked else {},
+        # What no file says: what an organization wants, what was before, what stands beside.
+        "params": given.pop("parameters", {}),
+        **given,
     }
 
 

@@ -50,6 +50,7 @@ def context_json(context: Context) -> dict[str, Any]:
         "traffic_share": _reported_json(shares, _shares_json),
         "preprod_callers": _reported_json(context.preprod_callers, list),
         "config_differences": _reported_json(context.config_differences, list),
+        "definition_differences": _reported_json(context.definition_differences, list),
         "blocklist_version": _reported_json(context.blocklist_version, str),
     }
     told = compact(
@@ -88,6 +89,9 @@ def context_from(group: Group | None) -> Context:
         preprod_callers=_reported(group, "preprod_callers", lambda given: given.texts("value")),
         config_differences=_reported(
             group, "config_differences", lambda given: given.texts("value")
+        ),
+        definition_differences=_reported(
+            group, "definition_differences", lambda given: given.texts("value")
         ),
         rollback_targets=_read(group, "rollback_targets", rollback_target_from),
         blocklist_version=_reported(group, "blocklist_version", lambda given: given.text("value")),

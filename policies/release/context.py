@@ -177,6 +177,8 @@ class Context:
     config_differences: Reported[tuple[str, ...]] | None = None
     """Keys whose values differ between pre-production and the first production stage."""
     rollback_targets: tuple[RollbackTarget, ...] | None = None
+    definition_differences: Reported[tuple[str, ...]] | None = None
+    """In what the live pipeline differs from its file at the last merged commit."""
     blocklist_version: Reported[str] | None = None
     earlier: tuple[EarlierRelease, ...] | None = None
     """Earlier releases of this pipeline, newest first."""

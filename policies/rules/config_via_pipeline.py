@@ -46,8 +46,8 @@ stages:
 
 ## Not reported
 Switches that only turn something off, and toggles for one customer: they are no sources. A
-pipeline that declares no source has nothing to judge; one whose file cannot declare them is
-unknown.
+pipeline that deploys nothing, or declares no source, has nothing to judge; one whose file cannot
+declare them is unknown.
 
 ## Sources
 Pipelines for flags, configuration, infrastructure and operating systems beside that of the code:
@@ -91,7 +91,9 @@ def lint(pipeline: Pipeline, params: ConfigViaPipeline) -> Iterator[Problem]:
         yield from _own_steps(pipeline, params)
         return
     sources = pipeline.config_sources
-    if not sources.known:
+    if not any(deploys(stage) for stage in pipeline.stages):
+        yield not_applicable(pipeline, "the pipeline deploys nothing")
+    elif not sources.known:
         message = "what changes production without this pipeline is not declared"
         fix = "Declare it under config_sources, with an empty list where there is nothing."
         yield unclear(pipeline.span, "config_sources", message, fix)

@@ -21,6 +21,7 @@ jobs:
     steps:
       - run: npm test
         continue-on-error: true
+permissions: {contents: read}
 """
 
 

@@ -33,6 +33,8 @@ Options:
   --at TIME               Evaluate at another moment, such as 2027-01-31T09:00Z.
                           Without an offset: UTC.
   --overlay FILE          Instead of the bakegate.yaml found upwards.
+  --history FILE          What earlier runs say (bakegate/history/v1), for the
+                          rules that need it.
   --format <text|json>    How to answer.  [default: text]
   --output [FORMAT=]FILE  Write the answer to FILE instead of printing it; may
                           be given several times.

@@ -1,0 +1,86 @@
+"""What one file cannot say of its pipelines: the others of the same run, and what was before."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from policies.facts import Fact, Provenance
+from policies.formats import Read
+from policies.history import History
+from policies.neighbours import Writer
+from policies.pipeline import Pipeline, Stage
+
+
+class _Place(NamedTuple):
+    """What a stage writes, as far as two files can be compared: where, and which thing."""
+
+    environment: str
+    thing: str
+
+
+def with_writers(reads: Iterable[Read]) -> list[Read]:
+    """The files with, for each pipeline, the others that write to its production environments.
+
+    Two stages write the same place where the environment has the same name and what is deployed
+    is the same: the repository of the artifact, or the very same command.
+    """
+    known = list(reads)
+    writers: dict[_Place, list[Writer]] = defaultdict(list)
+    for read in known:
+        for pipeline in read.pipelines:
+            for stage in pipeline.prod:
+                if place := _place(stage):
+                    writer = Writer(pipeline.name, read.path, place.environment, stage.span)
+                    writers[place].append(writer)
+    return [_with(read, writers) for read in known]
+
+
+def _place(stage: Stage) -> _Place | None:
+    """None where the file does not say enough to compare."""
+    if not stage.environment or stage.deploy is None:
+        return None
+    artifact = stage.deploy.artifact.or_else(None)
+    if artifact and artifact.repository:
+        return _Place(stage.environment, artifact.repository)
+    commands = [
+        step.run.or_else(None) or step.uses.or_else(None)
+        for step in stage.steps
+        if step.name.span == stage.deploy.span
+    ]
+    thing = next((each for each in commands if each), None)
+    return _Place(stage.environment, " ".join(thing.split())) if thing else None
+
+
+def _with(read: Read, writers: Mapping[_Place, list[Writer]]) -> Read:
+    return replace(
+        read,
+        pipelines=tuple(_surrounded(read.path, each, writers) for each in read.pipelines),
+    )
+
+
+def _surrounded(path: str, pipeline: Pipeline, writers: Mapping[_Place, list[Writer]]) -> Pipeline:
+    others = {
+        (each.path, each.pipeline, each.environment): each
+        for stage in pipeline.prod
+        if (place := _place(stage))
+        for each in writers[place]
+        if (each.path, each.pipeline) != (path, pipeline.name)
+    }
+    found = tuple(others[key] for key in sorted(others))
+    return replace(pipeline, writers=Fact(found, pipeline.span, Provenance.INFERRED))
+
+
+def with_histories(reads: Iterable[Read], histories: Mapping[str, History]) -> list[Read]:
+    """The files with what is known of the past of each pipeline, by its name."""
+    return [
+        replace(read, pipelines=tuple(_remembered(each, histories) for each in read.pipelines))
+        for read in reads
+    ]
+
+
+def _remembered(pipeline: Pipeline, histories: Mapping[str, History]) -> Pipeline:
+    found = histories.get(pipeline.name)
+    if found is None:
+        return pipeline
+    return replace(pipeline, history=Fact(found, pipeline.span, Provenance.OBSERVED))

@@ -1,0 +1,80 @@
+"""What one file cannot say: other pipelines of the same run, and what was before."""
+
+import pytest
+
+from policies.documents import DocumentError
+from policies.engine.beside import with_histories, with_writers
+from policies.facts import Provenance
+from policies.formats import Read, read_pipelines
+from policies.history_files import read_histories
+
+DEPLOY = """\
+name: {name}
+on: {{push: {{branches: [main]}}}}
+jobs:
+  production:
+    runs-on: ubuntu-latest
+    environment: {environment}
+    steps:
+      - run: {run}
+"""
+APPLY = "kubectl apply -f shop.yaml"
+SET = "kubectl set image deployment/shop shop=registry/shop:"
+
+
+def file(name: str, environment: str = "production", run: str = APPLY) -> Read:
+    text = DEPLOY.format(name=name, environment=environment, run=run)
+    return read_pipelines(text.encode(), f".github/workflows/{name}.yml")
+
+
+def writers(*reads: Read) -> list[list[str]]:
+    return [
+        [each.pipeline for each in read.pipelines[0].writers.or_else(()) or ()]
+        for read in with_writers(reads)
+    ]
+
+
+def test_the_same_command_in_the_same_environment_is_a_second_road() -> None:
+    assert writers(file("deploy"), file("hotfix")) == [["hotfix"], ["deploy"]]
+
+
+def test_the_same_image_is_a_second_road_whatever_its_tag() -> None:
+    one, other = file("deploy", run=SET + "1"), file("hotfix", run=SET + "2")
+    assert writers(one, other) == [["hotfix"], ["deploy"]]
+
+
+def test_another_environment_or_another_service_is_none() -> None:
+    elsewhere = file("canary", environment="production-us")
+    cart = file("cart", run="kubectl apply -f cart.yaml")
+    assert writers(file("deploy"), elsewhere, cart) == [[], [], []]
+
+
+def test_a_file_alone_has_been_looked_at() -> None:
+    (read,) = with_writers([file("deploy")])
+    assert read.pipelines[0].writers.value == ()
+
+
+HISTORY = """\
+schema: bakegate/history/v1
+pipelines:
+  deploy: {observed_at: "2026-11-24T10:00:00Z", releases: 12, manual_wait: 4h, avoidable_ratio: 40%}
+"""
+
+
+def test_a_history_belongs_to_the_pipeline_of_its_name() -> None:
+    past = read_histories(HISTORY, "history.yaml")
+    deploy, hotfix = with_histories([file("deploy"), file("hotfix")], past)
+    found = deploy.pipelines[0].history
+    assert found.provenance is Provenance.OBSERVED
+    assert found.value == past["deploy"]
+    assert (past["deploy"].releases, past["deploy"].window.days) == (12, 30)
+    assert (past["deploy"].manual_wait, past["deploy"].avoidable_ratio) == (
+        past["deploy"].window / 180,
+        0.4,
+    )
+    assert not hotfix.pipelines[0].history.known
+
+
+def test_what_is_wrong_in_a_history_is_told_with_its_place() -> None:
+    with pytest.raises(DocumentError, match=r"h.yaml:3:\d+: unknown key 'relaeses'"):
+        read_histories(HISTORY.replace("releases", "relaeses"), "h.yaml")
