@@ -18,8 +18,12 @@ from policies.rule import AnyRule, Module, Outcome, Used
 
 #: Most findings of one rule about one document; a rule that finds more has lost its way.
 MAX_FINDINGS: Final = 1000
+#: Most findings that the message of a gate repeats.
+LISTED: Final = 5
 
 _KEYS: Final = ("path", "message", "fix", "result", "would_pass", "until")
+#: What the parts of a document come from that have no place in a file.
+_SOURCES: Final = {"release": "record", "at": "clock", "window": "windows", "parameters": "ruleset"}
 _RESULTS: Final = {"fail": Result.FAIL, "unknown": Result.UNKNOWN}
 
 
@@ -71,14 +75,21 @@ def outcome(rule: AnyRule, answer: Answer, document: Document) -> Outcome:
     waits = bool(failed) and all(ends)
     return Outcome(
         result=told[0].result,
-        message="; ".join(dict.fromkeys(each.message for each in told)),
-        would_pass="; ".join(dict.fromkeys(each.would_pass for each in told if each.would_pass))
+        message=_joined([each.message for each in told]),
+        would_pass=_joined([each.would_pass for each in told if each.would_pass])
         or module.fix.rstrip("."),
         until=max(end for end in ends if end) if waits else None,
         waits=waits,
         inferred=bool(failed) and all(each.inferred for each in failed),
         used=used,
     )
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Each text once; a decision that names a few lets people find the rest."""
+    each = list(dict.fromkeys(texts))
+    more = [f"and {len(each) - LISTED} more"] if len(each) > LISTED else []
+    return "; ".join((*each[:LISTED], *more))
 
 
 def _module(rule: AnyRule) -> Module:
@@ -194,7 +205,7 @@ def _used(document: Document, path: DataPath) -> Used:
     value, place = document.value(path), document.place(path)
     dotted = ".".join(str(part) for part in path)
     if path[0] == "release" or place is None:
-        source, provenance = "record", Provenance.OBSERVED
+        source, provenance = _SOURCES.get(str(path[0]), "document"), Provenance.OBSERVED
     else:
         source, provenance = f"{place.span.path}:{place.span.line}", place.provenance
     return Used(dotted, None if isinstance(value, dict | list) else value, provenance, source)

@@ -8,7 +8,7 @@ policy has no such entry, and its answer is undefined, which is an error.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from json import dumps
 from typing import Final
@@ -44,8 +44,8 @@ class PolicySet:
 
     @classmethod
     def of(cls, rules: Iterable[AnyRule]) -> "PolicySet":
-        found = {each.id: _policy(each.id, each.module) for each in rules if each.module}
-        return cls(tuple(found[name] for name in sorted(found)))
+        found = {each.id: each.module for each in rules if each.module}
+        return _set(tuple((name, found[name]) for name in sorted(found)))
 
     @cached_property
     def entry(self) -> Policy:
@@ -63,6 +63,12 @@ class PolicySet:
     def all(self) -> tuple[Policy, ...]:
         """Every module to load, the entry last."""
         return (*self.rules, self.entry)
+
+
+@lru_cache(maxsize=256)
+def _set(modules: tuple[tuple[str, Module], ...]) -> PolicySet:
+    """One object for one set: a lint asks about every file with the same rules."""
+    return PolicySet(tuple(_policy(name, module) for name, module in modules))
 
 
 def _policy(rule: str, module: Module) -> Policy:

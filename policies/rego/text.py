@@ -19,12 +19,12 @@ _WITH: Final = re.compile(r"(?<![\w.])with(?=[ \t\n])")
 _NAME: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w.]*\()")
 #: Everywhere that a name can get its value. What stands in a bracket is a list of names.
 _BOUND: Final = (
-    re.compile(r"(\w+)\s*:=|\[([^\]]*)\]\s*:="),
+    re.compile(r"(\w+)\s*:=|\[([^\]]*)\]\s*:?=(?!=)|\{([^{}]*)\}\s*:?=(?!=)"),
     re.compile(r"(?<![\w.])(?:some|every)\s([\w\s,]+?)(?:\sin\b|[\n;}])"),
     re.compile(r"^(?:default[ \t]+)?(\w+)(?:\(([^)]*)\))?", re.MULTILINE),
-    re.compile(r"[\w\])]\[\s*(\w+)\s*\]"),
+    re.compile(r"(?<=[\w\])])\[\s*(\w+)\s*\]"),
     re.compile(r"(?<![:!<>=])(?<=\s)(?:(\w+)\s*)?=(?!=)(?:\s*(\w+))?"),
-    re.compile(r"walk\([^()]*\[([^\]]*)\]"),
+    re.compile(r"walk\([^()]*(?:\[([^\[\]]*)\]|,\s*(\w+))\s*\)"),
 )
 
 #: Words of the language that are no names.

@@ -142,6 +142,33 @@ def test_code_that_no_engine_should_see_is_refused(
     assert found.startswith(f"rule.rego:{told}")
 
 
+def test_every_way_of_giving_a_value_is_known(rule_text: RuleText) -> None:
+    code = """lint contains finding if {
+	some i, stage in input.pipeline.stages
+	some j
+	step := stage.steps[j]
+	[first, second] := split(step.name, "-")
+	{"kind": kind} = step
+	"x" = text
+	other = stage.needs[_]
+	every target in stage.targets {
+		target.name != first
+	}
+	walk(step, [at, value])
+	walk(step, found)
+	input.pipeline.stages[k].steps[l].secrets[m]
+	finding := helper(stage, [second, kind, text, other, at, value, found, k, l, m])
+}
+
+helper(stage, [a, b, c, d, e, f, g, h, i, j]) := {
+	"path": ["pipeline", "stages", h],
+	"message": sprintf("%v", [[x | some x in [a, b, c, d, e, f, g, i, j]]]),
+} if {
+	stage.name
+} else := {y: z | some y, z in stage}"""
+    assert read_custom(rule_text(code), "rule.rego").lints
+
+
 def test_strings_and_comments_are_no_code(rule_text: RuleText) -> None:
     code = 'lint := ["http.send(data.x)", `with time.now_ns() %5.2f`] # rand.intn(data.y)'
     assert read_custom(rule_text(code), "r.rego").lints

@@ -288,6 +288,7 @@ def test_a_killed_process_is_started_again(opa_program: str, seen: PolicySet) ->
     assert program.ask(seen, "lint", DOCUMENT).said == {"some-rule": ANSWER}
     assert program._running is not None
     os.kill(program._running[0].pid, signal.SIGKILL)
+    program._running[0].wait()
     assert program.ask(seen, "lint", DOCUMENT).said == {"some-rule": ANSWER}
     program.close()
     assert interpreter.ask(seen, "lint", DOCUMENT).said == {"some-rule": ANSWER}

@@ -212,6 +212,16 @@ def test_a_gate_is_held_against_its_level_and_recomputes(rego: Rego, rule_text: 
     assert said(gate(monday, rego)) == (Result.PASS, Verdict.ALLOW, "nothing found")
 
 
+def test_a_gate_names_a_few_findings_and_counts_the_rest(rego: Rego, rule_text: RuleText) -> None:
+    code = """gate contains finding if {
+	some i in numbers.range(1, 8)
+	finding := {"path": ["release"], "message": sprintf("number %v", [i])}
+}"""
+    _, verdict, message = said(gate(asked(resolved(rule_text(code))), rego))
+    assert message == "number 1; number 2; number 3; number 4; number 5; and 3 more"
+    assert verdict is Verdict.BLOCK
+
+
 def test_waiting_cures_what_ends(rego: Rego, rule_text: RuleText) -> None:
     code = """gate contains finding if {
 	finding := {"path": ["release"], "message": "too early", "until": "2026-11-30T08:00:00Z"}
