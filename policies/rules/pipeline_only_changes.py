@@ -75,7 +75,11 @@ def gate(case: Case, params: PipelineOnlyChanges) -> Outcome:
     if context.earlier is None:
         message = "the earlier releases of this pipeline were not reported"
         return Outcome(Result.UNKNOWN, message, "report the earlier releases")
-    return _compare(case, running, _last(case), params)
+    last = _last(case)
+    if last and not last.digest:
+        message = f"to what {stage} went back at {clock(last.at, case.now)} was not reported"
+        return Outcome(Result.UNKNOWN, message, "report the artifact that was restored")
+    return _compare(case, running, last, params)
 
 
 def _last(case: Case) -> Deployed | None:
@@ -91,9 +95,20 @@ def _last(case: Case) -> Deployed | None:
 def _done(run: StageRun, digest: str) -> list[Deployed]:
     found = [Deployed(run.deployed_at, digest, run.config_version)] if run.deployed_at else []
     back = run.rolled_back_done_at or run.rolled_back_at
-    if back and run.rolled_back_to:
+    if back:
         found.append(Deployed(back, run.rolled_back_to, ""))
     return found
+
+
+def _tried(case: Case, digest: str, last: Deployed | None) -> bool:
+    """Whether this pipeline began to deploy it since, and did not come to an end."""
+    runs = [(case.release.artifact.digest, case.release.stage(case.stage.name))]
+    runs += [(e.digest, e.stage(case.stage.name)) for e in case.release.context.earlier or ()]
+    return any(
+        digest == each and run.started_at and (last is None or run.started_at >= last.at)
+        for each, run in runs
+        if run
+    )
 
 
 def _compare(
@@ -105,6 +120,9 @@ def _compare(
     used = (seen_used(f"context.running.{stage}", value, running, case.release.context),)
     if last and _equal(running, last):
         return Outcome(Result.PASS, f"{stage} runs what this pipeline deployed", used=used)
+    if _tried(case, running.digest, last):
+        message = f"{stage} runs what this pipeline began to deploy"
+        return Outcome(Result.PASS, message, used=used)
     if running.actor in params.allowed_actors:
         message = f"{running.actor} changed what runs in {stage}, and may"
         return Outcome(Result.PASS, message, used=used)

@@ -52,6 +52,7 @@ class RolledBackRevision(Params):
 _AGAINST: Final = {
     "alarm": " because of an alarm",
     "failure": " because of a failure",
+    "deadline": " because its time was up",
     "manual": " by a person",
     "release": " with the rest of its release",
     "": "",

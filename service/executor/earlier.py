@@ -6,6 +6,7 @@ rolled back with this artifact or with a commit that the release contains.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import ColumnElement
@@ -21,23 +22,34 @@ NEWEST: Final = 20
 #: Who reports what our own executor ran.
 OURSELVES: Final = "bakegate"
 
-Causes = dict[tuple[str, str], str]
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Why a run went back (``alarm``, ``failure`` ...), and to which digest."""
+
+    cause: str
+    digest: str
+
+
+Backs = dict[tuple[str, str], Back]
 
 
 def earlier(turn: Turn, release: ReleaseRow) -> tuple[EarlierRelease, ...]:
     rows = {each.id: each for each in (*_newest(turn, release), *_gone_back(turn, release))}
     newest_first = sorted(rows.values(), key=lambda each: each.number, reverse=True)
-    causes, runs = rollback_causes(turn, rows), _runs(turn, rows)
-    return tuple(_earlier(turn, each, runs[each.id], causes) for each in newest_first)
+    backs, runs = rollbacks(turn, rows), _runs(turn, rows)
+    return tuple(_earlier(turn, each, runs[each.id], backs) for each in newest_first)
 
 
-def rollback_causes(turn: Turn, releases: Iterable[str]) -> Causes:
-    """Why a release went back in a stage, by release and stage: ``alarm``, ``failure`` ..."""
+def rollbacks(turn: Turn, releases: Iterable[str]) -> Backs:
+    """What the log says of how releases went back, by release and stage."""
     asked = select(EventRow).where(
         EventRow.kind == "rollback.started", col(EventRow.release).in_(list(releases))
     )
     return {
-        (each.release, each.stage): str(each.data.get("cause", ""))
+        (each.release, each.stage): Back(
+            str(each.data.get("cause", "")), str(each.data.get("to", ""))
+        )
         for each in turn.session.exec(asked.order_by(col(EventRow.sequence)))
         if each.release and each.stage
     }
@@ -101,7 +113,7 @@ def _runs(turn: Turn, releases: Iterable[str]) -> dict[str, list[RunRow]]:
 
 
 def _earlier(
-    turn: Turn, release: ReleaseRow, runs: Iterable[RunRow], causes: Causes
+    turn: Turn, release: ReleaseRow, runs: Iterable[RunRow], backs: Backs
 ) -> EarlierRelease:
     return EarlierRelease(
         id=release.id,
@@ -111,12 +123,12 @@ def _earlier(
         created_at=release.created_at,
         # Only of an emergency are the tests of interest that came afterwards.
         evidence=evidence(turn, release) if release.kind == ReleaseKind.EMERGENCY else (),
-        stages=tuple(_run(each, causes) for each in runs),
+        stages=tuple(_run(each, backs) for each in runs),
     )
 
 
-def _run(run: RunRow, causes: Causes) -> StageRun:
-    back = run.outcome == Outcome.ROLLED_BACK
+def _run(run: RunRow, backs: Backs) -> StageRun:
+    back = backs.get((run.release, run.stage)) if run.outcome == Outcome.ROLLED_BACK else None
     return StageRun(
         stage=run.stage,
         state=run.outcome or run.state,
@@ -124,6 +136,7 @@ def _run(run: RunRow, causes: Causes) -> StageRun:
         deployed_at=run.deployed_at,
         ended_at=run.ended_at,
         outcome=run.outcome,
-        rolled_back_at=run.ended_at if back else None,
-        rolled_back_cause=causes.get((run.release, run.stage), "") if back else "",
+        rolled_back_at=run.ended_at if run.outcome == Outcome.ROLLED_BACK else None,
+        rolled_back_to=back.digest if back else "",
+        rolled_back_cause=back.cause if back else "",
     )

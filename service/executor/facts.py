@@ -20,7 +20,7 @@ from policies.release import (
     Sbom,
     StageRun,
 )
-from service.executor.earlier import OURSELVES, Causes, earlier, evidence, rollback_causes
+from service.executor.earlier import OURSELVES, Back, earlier, evidence, rollbacks
 from service.executor.said import approvals, overrides
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
@@ -96,11 +96,14 @@ def _change(data: dict[str, Any]) -> Change:
 
 
 def _stages(turn: Turn, release: ReleaseRow) -> tuple[StageRun, ...]:
-    causes = rollback_causes(turn, [release.id])
-    return tuple(_stage(turn, release, run, causes) for run in turn.all_runs(release.id))
+    backs = rollbacks(turn, [release.id])
+    return tuple(
+        _stage(turn, release, run, backs.get((release.id, run.stage)))
+        for run in turn.all_runs(release.id)
+    )
 
 
-def _stage(turn: Turn, release: ReleaseRow, run: RunRow, causes: Causes) -> StageRun:
+def _stage(turn: Turn, release: ReleaseRow, run: RunRow, told: Back | None) -> StageRun:
     stage = turn.planned(release, run.stage)
     seen = bake(turn, run, release) if stage.is_prod and run.deployed_at else None
     back = run.outcome == "rolled_back"
@@ -118,8 +121,8 @@ def _stage(turn: Turn, release: ReleaseRow, run: RunRow, causes: Causes) -> Stag
         data_points=_points(turn, seen),
         rolled_back_at=run.ended_at if back else None,
         rolled_back_auto=back,
-        rolled_back_to=turn.stage(run.stage).good if back else "",
-        rolled_back_cause=causes.get((run.release, run.stage), "") if back else "",
+        rolled_back_to=told.digest if back and told else "",
+        rolled_back_cause=told.cause if back and told else "",
     )
 
 

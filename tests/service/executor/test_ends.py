@@ -62,6 +62,9 @@ def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None
     assert why["message"].startswith(
         "shop:2, this artifact, was rolled back in one-box because of an alarm at "
     )
+    # What the stage went back to is what this pipeline put there, and it is known as such.
+    told = {each["rule"]: each["message"] for each in newest["results"]}
+    assert told["pipeline-only-changes"] == "one-box runs what this pipeline deployed"
 
 
 def test_what_waits_does_not_slip_in_after_a_rollback(field: Field) -> None:
