@@ -76,6 +76,15 @@ class Search:
         return Result.FAIL, self.guessed
 
 
+#: Formats of which a repository holds several files that run for one change.
+_SPLIT: Final = frozenset({"github-actions"})
+
+
+def tests_elsewhere(pipeline: Pipeline, steps: Iterable[Step]) -> bool:
+    """Whether the tests of a change seem to stand in another file: here there are none at all."""
+    return pipeline.format in _SPLIT and not any(has_kind(step, TESTS) for step in steps)
+
+
 def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:
     found = [step for step in steps if has_kind(step, kinds)]
     return Search(

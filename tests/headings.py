@@ -52,6 +52,7 @@ HEADINGS: Final = {
     "min-healthy-capacity": (2, H, WARN, BLOCK),
     "no-manual-prod-gate": (50, L, OBSERVE, OBSERVE),
     "no-soft-fail-tests": (18, H, WARN, BLOCK),
+    "no-untested-automation": (23, H, WARN, BLOCK),
     "oncall-reachable": (44, M, OBSERVE, WARN),
     "ordered-deploys": (6, H, WARN, BLOCK),
     "override-justified": (41, H, BLOCK, BLOCK),

@@ -45,7 +45,8 @@ stages:
 ```
 
 ## Not reported
-Pipelines that publish and deploy nothing. At the gate releases that change only tests and
+Pipelines that publish and deploy nothing. A workflow in which no test runs at all leaves them to
+another file, so the result is unknown. At the gate releases that change only tests and
 documents. A repository with a long past begins with `min_line_coverage: 0%` and asks only that
 coverage does not fall.
 
@@ -82,6 +83,7 @@ from policies.steps import (
     not_applicable,
     search,
     steps_on_path,
+    tests_elsewhere,
     whole,
 )
 
@@ -144,6 +146,8 @@ def _unchecked(pipeline: Pipeline, point: Stage, params: BuildQualityChecks) -> 
         return
     soft = [step for kind in missing for step in found[kind].soft]
     result, maybe = found[missing[0]].missing(pipeline)
+    if tests_elsewhere(pipeline, steps):
+        result = Result.UNKNOWN
     artifact = pipeline.artifact.or_else(None) or "the artifact"
     message = f"no {listed(missing)} check runs before {artifact} is published"
     fix = f"Add {listed(missing)} to the build, or label the step that does it in bakegate.yaml."

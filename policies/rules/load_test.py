@@ -49,7 +49,7 @@ stages:
 ## Not reported
 Services of tier 3, tools, libraries, batch jobs, apps of a store, infrastructure and configuration.
 A test that runs outside of the pipeline is seen at the gate, so its absence from the file only
-warns.
+warns; a workflow in which no test runs at all leaves them to another file.
 
 ## Sources
 Load tests before production, on which Amazon's builders insist; the AWS DevOps guidance and the AWS
@@ -73,6 +73,7 @@ from policies.steps import (
     named,
     not_applicable,
     search,
+    tests_elsewhere,
     without_production,
 )
 
@@ -132,6 +133,8 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
+    if tests_elsewhere(pipeline, steps):
+        result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"
     if tests.soft:
         message = f"{named(tests.soft)} cannot stop the release: {tests.soft[0].soft.value}"

@@ -50,7 +50,7 @@ stages:
 Libraries, apps of a store, configuration and tools. Stages that are declared to go only forward. At
 the gate a first release, and one that touches neither schema nor protocol nor serialization unless
 `when` is `every`. A test that runs outside of the pipeline is seen at the gate, so its absence from
-the file only warns.
+the file only warns; a workflow in which no test runs at all leaves them to another file.
 
 ## Sources
 Upgrade-downgrade testing in three parts: what Amazon's builders publish on rollback safety, and the
@@ -69,7 +69,14 @@ from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import ChangeClass, Evidence, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Rule, Stricter, Tiered, Unit, param
-from policies.steps import entries, named, not_applicable, search, without_production
+from policies.steps import (
+    entries,
+    named,
+    not_applicable,
+    search,
+    tests_elsewhere,
+    without_production,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +132,13 @@ def _forward_only(stage: Stage) -> bool:
 
 def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     path = [stage for stage in pipeline.upstream(first) if not stage.is_prod]
-    tests = search([step for stage in path for step in stage.steps], _TEST)
+    steps = [step for stage in path for step in stage.steps]
+    tests = search(steps, _TEST)
     if tests.blocking or _forward_only(first):
         return
     result, _ = tests.missing(pipeline)
+    if tests_elsewhere(pipeline, steps):
+        result = Result.UNKNOWN
     message = f"nothing tests going back before {first.name}"
     if tests.soft:
         message = f"{named(tests.soft)} cannot stop the release: {tests.soft[0].soft.value}"

@@ -48,7 +48,8 @@ stages:
 ```
 
 ## Not reported
-Pipelines that publish and deploy nothing. At the gate releases that change only documents, and
+Pipelines that publish and deploy nothing. A workflow in which no test runs at all leaves them to
+another file, so the result is unknown. At the gate releases that change only documents, and
 findings that somebody accepted until a date. For the first 90 days of a repository an organization
 may set `old_findings: false`, so that only new ones count. A step that only says that it tests
 security counts for every kind. That a service is public is known from `has_ui` or `operations`.
@@ -87,6 +88,7 @@ from policies.steps import (
     not_applicable,
     search,
     steps_on_path,
+    tests_elsewhere,
     whole,
 )
 
@@ -165,6 +167,8 @@ def _missing(
     if not absent:
         return
     result, maybe = found[absent[0]].missing(pipeline)
+    if tests_elsewhere(pipeline, steps):
+        result = Result.UNKNOWN
     told = f"no {listed(absent)} test runs before {point.name}"
     if result is Result.UNKNOWN:
         told = f"whether {listed(absent)} tests run before {point.name} cannot be told"
