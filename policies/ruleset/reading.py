@@ -16,7 +16,9 @@ from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest
 from policies.rule import AnyRule
 from policies.ruleset.builtin import BUILTIN, builtin_text
+from policies.ruleset.conflicts import CONCERNED, Standing, conflicts
 from policies.ruleset.model import Base, Ruleset, Targets, WindowText
+from policies.ruleset.nodes import LEVEL
 from policies.ruleset.references import (
     Fetch,
     is_remote,
@@ -51,6 +53,7 @@ def read_ruleset(
     """
     reading = _Reading(load, fetch, inherited)
     ruleset = reading.text(text, path, ())
+    reading.issues.extend(_contradictions(ruleset))
     reading.done()
     return ruleset
 
@@ -236,6 +239,19 @@ class _Reading:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             self.issues.append(Issue(node.span, f"{reference!r} cannot be read ({why or error})"))
         return None
+
+
+def _contradictions(ruleset: Ruleset) -> Iterator[Issue]:
+    """Rules that contradict each other in this one file, told beside its other errors.
+
+    What contradicts a file above or below can only be told where all of them can be read.
+    """
+    levels = {
+        each.rule: Standing(each.enforcement, each.spans[LEVEL])
+        for each in ruleset.settings
+        if each.rule in CONCERNED and each.enforcement is not None
+    }
+    return conflicts(levels, ruleset.span)
 
 
 def _reference(entry: NodeReader) -> str:

@@ -46,6 +46,12 @@ def organization(session: Session) -> Tree:
     return tree(tuple(sorted((copies | row.files).items()))).when(ready(session))
 
 
+def claim_organization(session: Session) -> bool:
+    """Let one process at a time look after scheduled rules; false where there are none yet."""
+    newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
+    return session.exec(newest.with_for_update()).first() is not None
+
+
 @lru_cache(maxsize=8)
 def tree(files: tuple[tuple[str, str], ...]) -> Tree:
     """The tree in these files (path and text); raises DocumentError.

@@ -20,7 +20,7 @@ from policies.rego.port import Rego
 from policies.ruleset import Setting, Step, StepKey
 from policies.tree import Tree
 from policies.windows import zone as zone_of
-from service.executor.definitions import definition, organization
+from service.executor.definitions import claim_organization, definition, organization
 from service.executor.excepted import judged
 from service.executor.ground import Ground
 from service.executor.linting import linted
@@ -37,6 +37,8 @@ def announce(ground: Ground) -> list[str]:
     if not ground.ports.notifiers:
         return []
     with ground.engines.transaction() as session:
+        if not claim_organization(session):
+            return []
         now = ground.ports.clock.within(session)
         looking = _Looking(session, organization(session), now, ground.ports.rego)
         ordered = [

@@ -15,7 +15,7 @@ from policies.findings import Result
 from policies.ruleset import Effective, Resolved, Setting, Step, StepKey
 from policies.tree import Tree
 from policies.windows import zone as zone_of
-from service.executor.definitions import organization
+from service.executor.definitions import claim_organization, organization
 from service.executor.excepted import judged
 from service.executor.ground import Ground
 from service.executor.linting import lint_again
@@ -63,6 +63,8 @@ def activate(ground: Ground) -> int:
 def ripen(ground: Ground) -> list[StepKey]:
     """Let steps come early for which enough pipelines are ready; gives those steps."""
     with ground.engines.transaction() as session:
+        if not claim_organization(session):
+            return []
         now = ground.ports.clock.within(session)
         tree = organization(session)
         pipelines = judged(session, now)

@@ -222,6 +222,17 @@ def test_rules_that_contradict_each_other_are_errors_of_the_file_that_brings_the
     assert level(resolved, "prod-approval") is Enforcement.BLOCK
 
 
+def test_a_file_that_contradicts_itself_is_told_beside_its_other_errors() -> None:
+    own = "{prod-approval: block, no-manual-prod-gate: warn, unit-test: warn}"
+    assert errors(f"retail\nrules: {own}\n") == [
+        (
+            "retail.yaml:3:24: prod-approval is on (block) and so is no-manual-prod-gate (warn,"
+            " retail.yaml:3); switch one of them off"
+        ),
+        "retail.yaml:3:58: there is no rule 'unit-test'; did you mean 'unit-tests'?",
+    ]
+
+
 def test_windows_of_a_node_take_the_zone_of_the_organization() -> None:
     window = '{name: w, effect: allow, weekly: [{days: [mon], from: "09:00", until: "16:00"}]}'
     own = ruleset(f"retail\ntime_windows: [{window}]\n")

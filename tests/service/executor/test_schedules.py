@@ -5,10 +5,22 @@ from typing import Any
 
 import pytest
 
+from service.executor.executor import Executor
+from service.executor.notices import announce
 from service.executor.schedules import activate, ripen
 from service.promotions.views import EventView
+from service.store.engines import open_engines
 from service.store.read import events
+from service.store.schema import upgrade
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+from tests.twins.ports import (
+    MemoryBuilder,
+    MemoryDeployer,
+    MemoryNotifier,
+    MemoryTester,
+    MovableClock,
+    memory_ports,
+)
 
 DAY = timedelta(days=1)
 
@@ -127,6 +139,16 @@ def test_a_freeze_holds_an_activation_until_it_ends(field: Field) -> None:
     assert activated(field)[1:] == []
     until(field, "2026-11-30")
     assert [each["enforcement"] for each in activated(field)[1:]] == ["warn"]
+
+
+def test_a_service_without_an_organization_has_no_schedules(database: str) -> None:
+    engines = open_engines(database)
+    upgrade(engines.write)
+    clock = MovableClock()
+    twins = (MemoryBuilder(), MemoryDeployer(), MemoryTester(), MemoryNotifier())
+    ground = Executor(engines, memory_ports(clock, *twins)).ground
+    assert (activate(ground), ripen(ground), announce(ground)) == (0, [], [])
+    engines.dispose()
 
 
 @pytest.mark.parametrize("name", ["corner", "corner/elsewhere"])
