@@ -16,6 +16,7 @@ Bakegate = Callable[..., Result]
 Write = Callable[[str, str], Path]
 
 GOLDEN: Final = Path(__file__).parents[1] / "golden"
+DOCS: Final = GOLDEN.parents[1] / "docs"
 PIPELINE: Final = GOLDEN / "output" / "shop.yaml"
 #: The rules of these tests; another rule of the catalogue must not change what they print.
 ASKED: Final = ("alarm-block", "bake-time", "code-reviewed", "rolled-back-revision", "unit-tests")
@@ -185,3 +186,10 @@ def test_a_pipeline_that_is_nowhere_or_twice_is_asked_for(bakegate: Bakegate, he
         "bakegate gate: no file below here holds the pipeline 'shopp'; did you mean 'shop'?; "
         "name its file with --pipeline\n"
     )
+
+
+def test_the_record_of_the_documentation_is_one(bakegate: Bakegate, here: Write) -> None:
+    text = (DOCS / "gate.md").read_text(encoding="utf-8")
+    here("shop-7.json", text.partition("```json\n")[2].partition("```")[0])
+    result = ask(bakegate)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "allow")

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+import policies
 from policies.decision import Condition, Definition, GateInputs, GateResult
 from policies.engine.gate import GateError, gate
 from policies.exceptions import Exceptions, Exemption
 from policies.findings import Enforcement, Result, Verdict
 from policies.plain import instant_text
 from policies.release import Artifact, Override, Release, ReleaseKind
-from policies.rule import BlocklistEntry, Case, Outcome, Params
+from policies.rule import BlocklistEntry, Case, GateFamily, Outcome, Params
+from policies.rules import CATALOGUE
 from policies.ruleset import Resolved, builtin, read_ruleset, resolve
+from policies.source import core_value, read
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -269,3 +272,13 @@ def test_a_question_that_cannot_be_asked_says_what_there_is() -> None:
     with pytest.raises(GateError) as pipeline:
         gate(inputs(release=replace(release(), pipeline="shopp")))
     assert str(pipeline.value) == ("shop.yaml holds no pipeline 'shopp'; did you mean 'shop'?")
+
+
+@pytest.mark.parametrize("kind", ReleaseKind)
+def test_the_table_of_kinds_names_rules_of_the_family_of_the_cell(kind: ReleaseKind) -> None:
+    text = (Path(policies.__file__).parent / "release_kinds.yaml").read_text(encoding="utf-8")
+    row = core_value(read(text, "release_kinds.yaml")[0].root)[kind.value]
+    assert set(row) == {each.value for each in GateFamily}
+    for family, cell in row.items():
+        named = set(cell) - {"else"} if isinstance(cell, dict) else set()
+        assert named <= {each.id for each in CATALOGUE if each.gate_family.value == family}
