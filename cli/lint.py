@@ -23,6 +23,7 @@ from policies.documents import DocumentError
 from policies.engine.beside import with_histories, with_writers
 from policies.engine.lint import FileReport, lint
 from policies.engine.names import shared_names
+from policies.engine.parts import told_once, with_parts_listed
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.formats import Read
@@ -41,7 +42,7 @@ _MANY: Final = 200
 
 #: What a pipeline file has in it, even when it cannot be read as YAML.
 _MARKS: Final = re.compile(
-    rb"^(?:jobs:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
+    rb"^(?:jobs:|stages:|steps:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
     rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\"",
     re.MULTILINE,
 )
@@ -162,14 +163,15 @@ def _report(paths: list[Path], beside: Beside, judge: _Judge) -> Report:
     if missing:
         told = f"no such file or folder: {', '.join(missing)}"
         raise Unusable(told)
-    reads = beside.place(list(_reads(paths, beside.overlay)))
+    reads = beside.place(list(with_parts_listed(_reads(paths, beside.overlay))))
     if not reads:
         told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
         raise Unusable(told)
     shared: dict[str, list[Finding]] = {}
     for finding in shared_names(reads):
         shared.setdefault(finding.span.path, []).append(finding)
-    files = tuple(_judged(each, judge, shared.get(each.path, [])) for each in reads)
+    judged = (_judged(each, judge, shared.get(each.path, [])) for each in reads)
+    files = tuple(told_once(judged))
     names = sorted({each.name for each in judge.rulesets})
     digests = sorted(each.digest for each in judge.rulesets)
     one = digests[0] if len(digests) == 1 else digest(digests)

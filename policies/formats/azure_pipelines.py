@@ -139,7 +139,7 @@ def _pipeline(
         kind=Fact(None, first, Provenance.INFERRED),
         tier=Fact(None, first),
         owner=Owner(nothing, nothing, nothing, nothing),
-        origin=_origin(root, first),
+        origin=_origin(source, root, first),
         stages=stages,
         alarms=unknown(first, f"Azure Pipelines cannot say alarms; {OVERLAY}"),
         windows=unknown(first, "business hours stand in Environments, Approvals and checks"),
@@ -156,13 +156,17 @@ def _pipeline(
 def _complete(source: Source, root: MappingNode, expander: Expander, span: Span) -> Fact[bool]:
     if expander.gaps:
         return expander.gaps[0]
-    folders = unflattened(source.path).lower()
-    if not _STARTING & set(root.entries) or "/templates/" in folders:
+    if _is_template(source, root):
         return elsewhere(span, "this template is used by other files, which are not seen here")
     return Fact(value=True, span=span)
 
 
-def _origin(root: MappingNode, span: Span) -> Origin:
+def _is_template(source: Source, root: MappingNode) -> bool:
+    folders = unflattened(source.path).lower()
+    return not _STARTING & set(root.entries) or "/templates/" in folders
+
+
+def _origin(source: Source, root: MappingNode, span: Span) -> Origin:
     """What starts a run; without ``trigger`` every push to every branch does."""
     trigger = root.get("trigger")
     place = root.entries["trigger"].key.span if trigger else span
@@ -177,7 +181,9 @@ def _origin(root: MappingNode, span: Span) -> Origin:
     return Origin(
         repository=Fact(".", span, Provenance.INFERRED),
         branches=Fact(named or None, place),
-        start=Fact(tuple(starts) or ("manual",), place),
+        start=elsewhere(span, "the file that uses this template starts it")
+        if _is_template(source, root)
+        else Fact(tuple(starts) or ("manual",), place),
     )
 
 

@@ -45,7 +45,8 @@ def deploy_of(
     place = step.name.span if step else span
     engine: Fact[str] = Fact(_engine(step), place, Provenance.INFERRED)
     if called:
-        engine = unknown(place, f"the called workflow {texts(job.get('uses'))[0]} is not read")
+        workflow_called = " ".join(texts(job.get("uses")))
+        engine = unknown(place, f"the called workflow {workflow_called} is not read")
     beyond: Fact[Any] = unknown(place, f"what the deployment does inside is not seen; {OVERLAY}")
     inside: dict[str, Any] = dict.fromkeys(_INSIDE, beyond)
     rollback = None if called else _rollback(job, steps)

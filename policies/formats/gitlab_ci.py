@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from policies.facts import UNKNOWN, Fact, Provenance, Unknown, unknown
+from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
 from policies.formats.follower import Follower
@@ -137,7 +137,7 @@ def _pipeline(
         kind=Fact(None, span, Provenance.INFERRED),
         tier=Fact(None, span),
         owner=Owner(nothing, nothing, nothing, nothing),
-        origin=_origin(workflow, span),
+        origin=_origin(source, workflow, span),
         stages=stages,
         alarms=unknown(span, f"GitLab CI cannot say alarms; {OVERLAY}"),
         windows=_windows(found, span),
@@ -158,7 +158,7 @@ def _complete(source: Source, found: Configuration, span: Span) -> Fact[bool]:
     return Fact(value=True, span=span)
 
 
-def _origin(workflow: Node | None, span: Span) -> Origin:
+def _origin(source: Source, workflow: Node | None, span: Span) -> Origin:
     """Pipelines run for every push, unless ``workflow`` lets only others pass."""
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
     starts: list[str] = []
@@ -172,7 +172,9 @@ def _origin(workflow: Node | None, span: Span) -> Origin:
     return Origin(
         repository=Fact(".", span, Provenance.INFERRED),
         branches=unknown(span, "each job says for itself for which branches it runs"),
-        start=Fact(tuple(dict.fromkeys(starts)) or ("push",), rules.span if rules else span),
+        start=Fact(tuple(dict.fromkeys(starts)) or ("push",), rules.span if rules else span)
+        if rules or _is_root(source.path)
+        else elsewhere(span, "the file that includes this one starts it"),
     )
 
 

@@ -190,3 +190,64 @@ def test_a_rollout_says_what_its_strategy_does() -> None:
     assert found["tests_before_production"]["canary"] == {"value": "no", "line": None}
     assert (found["alarm_gating"]["value"], found["automatic_rollback"]["value"]) == ("yes", "yes")
     assert found["tests_before_production"]["unit"] == {"value": "no", "line": None}
+
+
+def test_a_gitlab_pipeline() -> None:
+    text = (GOLDEN / "shop.gitlab-ci.yml").read_bytes()
+    found = inspect(read_pipelines(text, ".gitlab-ci.yml"))
+    Draft202012Validator(json.loads(schema_text("inspect"))).validate(found)
+    (pipeline,) = found["pipelines"]
+    assert pipeline["deploys"] == [
+        {"stage": "stage it", "environment": "staging", "kind": "preprod", "line": 61},
+        {"stage": "ship it", "environment": "production/eu", "kind": "prod", "line": 76},
+    ]
+    answers = {key: each["value"] for key, each in pipeline["tests_before_production"].items()}
+    assert answers == {
+        "unit": "yes",
+        "integration": "yes",
+        "load": "no",
+        "security": "no",
+        "lint": "no",
+        "canary": "no",
+    }
+    assert pipeline["approval_before_production"] == {"value": "yes", "line": 87}
+    assert pipeline["automatic_rollback"] == {"value": "yes", "line": 25}
+    assert pipeline["bake"] == [{"stage": "stage it", "seconds": 5400, "line": 73}]
+
+
+def test_an_azure_pipeline() -> None:
+    text = (GOLDEN / "shop.azure-pipelines.yml").read_bytes()
+    found = inspect(read_pipelines(text, "azure-pipelines.yml"))
+    Draft202012Validator(json.loads(schema_text("inspect"))).validate(found)
+    (pipeline,) = found["pipelines"]
+    assert [(each["stage"], each["kind"]) for each in pipeline["deploys"]] == [
+        ("Staging/Ship", "preprod"),
+        ("Production/Ship", "prod"),
+    ]
+    assert pipeline["approval_before_production"]["value"] == "yes"
+    assert pipeline["progressive_exposure"]["value"] == "yes"
+    assert pipeline["automatic_rollback"]["value"] == "yes"
+    assert [each["seconds"] for each in pipeline["bake"]] == [5400]
+
+
+def test_the_same_deployment_of_place_after_place_is_progressive() -> None:
+    text = "stages: [deploy]\n.deploy: {stage: deploy, script: [./deploy.sh $WHERE]}\n"
+    for name, needs in (("eu", "[]"), ("us", "[deploy-prod-eu]")):
+        text += f"deploy-prod-{name}: {{extends: .deploy, needs: {needs}}}\n"
+    found = inspect(read_pipelines(text.encode(), ".gitlab-ci.yml"))["pipelines"][0]
+    assert found["progressive_exposure"] == {"value": "yes", "line": 3}
+    beside = text.replace("[deploy-prod-eu]", "[]")
+    apart = inspect(read_pipelines(beside.encode(), ".gitlab-ci.yml"))["pipelines"][0]
+    assert apart["progressive_exposure"]["value"] == "no"
+
+
+def test_a_switch_that_asks_for_telemetry_is_a_gate_and_one_that_does_not_is_none() -> None:
+    answers = [
+        inspect(read_pipelines(text.encode(), ".gitlab-ci.yml"))["pipelines"][0]["alarm_gating"]
+        for text in (
+            "deploy-prod: {script: [./deploy.sh --check-telemetry-errors]}\n",
+            "deploy-prod: {script: [./deploy.sh --no-check-telemetry-errors]}\n",
+            "deploy-prod: {script: [./deploy.sh, datadog-ci junit upload x]}\n",
+        )
+    ]
+    assert [each["value"] for each in answers] == ["yes", "no", "no"]
