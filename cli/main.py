@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
     "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),
     "demo": ("cli.demo", "Promote real releases of a small web service on this machine."),
-    "release": ("cli.release", "Start, watch, approve, override and pause releases."),
+    "release": ("cli.release", "Start, watch, approve, override, pause and roll back releases."),
     "serve": ("cli.serve", "Run the service: pages, API, executor."),
     "report": ("cli.report", "Say which pipelines follow which rule."),
 }

@@ -1,6 +1,7 @@
 """``bakegate release``: releases of a running service, looked at and acted upon."""
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,13 @@ app = typer.Typer(
     epilog="Example: bakegate release list --pipeline payments-api",
 )
 
+
+class Kind(StrEnum):
+    NORMAL = "normal"
+    EMERGENCY = "emergency"
+    CONFIG = "config"
+
+
 Release = Annotated[str, typer.Argument(metavar="RELEASE", help="Such as payments-api:1846.")]
 Stage = Annotated[str, typer.Argument(metavar="STAGE", help="Such as wave-2.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
@@ -31,12 +39,15 @@ Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 def submit(
     pipeline: Annotated[str, typer.Argument(help="Whose.")],
     commit: Annotated[str, typer.Argument(help="The whole hash of a commit of its repository.")],
+    kind: Annotated[Kind, typer.Option(help="An emergency needs a reason.")] = Kind.NORMAL,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is an emergency.")] = "",
     url: Url = None,
     format: Shape = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Make a release of a commit; it starts to build as soon as the first stage is free."""
     with said("release"):
-        made = post(url, "/v1/releases", {"pipeline": pipeline, "commit": commit})
+        body = {"pipeline": pipeline, "commit": commit, "kind": kind.value, "reason": reason}
+        made = post(url, "/v1/releases", body)
         show(made, format, made["id"])
 
 
@@ -162,6 +173,62 @@ def resume(
         typer.echo(f"{pause} has ended")
 
 
+@app.command(epilog='Example: bakegate release rollback payments-api:1846 --reason "wrong totals"')
+def rollback(
+    release: Release,
+    reason: Reason,
+    stage: Annotated[str, typer.Option(help="Only there; default wherever it runs.")] = "",
+    url: Url = None,
+) -> None:
+    """Restore the last good artifact where the release runs; nothing holds the way back."""
+    body = {"reason": reason, "stage": stage}
+    _act(url, Format.TEXT, release, "rollback", body, f"{release} goes back")
+
+
+@app.command(
+    epilog='Example: bakegate release retry payments-api:1846 beta --reason "the network was away"'
+)
+def retry(release: Release, stage: Stage, reason: Reason, url: Url = None) -> None:
+    """Let a release that ended badly in a stage try that stage again."""
+    body = {"stage": stage, "reason": reason}
+    _act(url, Format.TEXT, release, "retry", body, f"{release} tries {stage} again")
+
+
+@app.command(epilog='Example: bakegate release abort payments-api:1846 --reason "by mistake"')
+def abort(release: Release, reason: Reason, url: Url = None) -> None:
+    """End a release: what waits or builds stops, what is deployed goes back."""
+    _act(url, Format.TEXT, release, "abort", {"reason": reason}, f"{release} is aborted")
+
+
+@app.command(
+    "report-problem",
+    epilog='Example: bakegate release report-problem payments-api:1846 "orders charged twice"',
+)
+def report_problem(
+    release: Release,
+    text: Annotated[str, typer.Argument(help="What you see.")],
+    url: Url = None,
+    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Report a problem: the release's bakes halt until somebody clears it or rolls back."""
+    _act(url, format, release, "problems", {"text": text}, f"{release} is halted")
+
+
+@app.command(
+    "clear-problem",
+    epilog='Example: bakegate release clear-problem pr-2 --reason "the test account was wrong"',
+)
+def clear_problem(
+    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="Such as pr-2.")],
+    reason: Reason,
+    url: Url = None,
+) -> None:
+    """Say by name that a problem is none any more; the bakes go on."""
+    with said("release"):
+        post(url, f"/v1/problems/{problem}/clear", {"reason": reason})
+        typer.echo(f"{problem} is cleared")
+
+
 def _act(
     url: str | None, shape: Format, release: str, act: str, body: dict[str, Any], told: str
 ) -> None:
@@ -199,6 +266,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"override of {each['rule']} at {each['stage']} by {each['by']}"
         for each in found["overrides"]
     ]
+    for each in found["problems"]:
+        end = f"cleared by {each['cleared_by']}" if each["cleared_by"] else "open"
+        lines.append(f"{each['id']} by {each['by']}, {end}: {each['text']}")
     for each in found["checklist"]:
         done = f"done by {each['by']}" if each["by"] else "open"
         lines.append(f"{each['stage']}: {each['item']}: {done}")

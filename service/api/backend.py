@@ -21,7 +21,9 @@ from service.promotions.views import (
 class Backend(Protocol):
     """Every method is one transaction of its own and raises errors of ``service.errors`` only."""
 
-    def submit(self, pipeline: str, commit: str, actor: str) -> str:
+    def submit(
+        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+    ) -> str:
         """Make a release of a commit; gives its id."""
         ...
 

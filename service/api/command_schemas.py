@@ -43,6 +43,28 @@ class NewPause(Incoming):
     until: AwareDatetime | None = None
 
 
+class Because(Incoming):
+    reason: Reason
+
+
+class NewRollback(Incoming):
+    """Without a stage: in every stage that runs the release's artifact."""
+
+    reason: Reason
+    stage: Annotated[str, Field(max_length=200)] = ""
+
+
+class NewRetry(Incoming):
+    stage: Stage
+    reason: Reason
+
+
+class NewProblem(Incoming):
+    text: Annotated[
+        str, Field(min_length=1, max_length=2000, examples=["Orders are charged twice."])
+    ]
+
+
 class Made(Outgoing):
     """The name of what was made."""
 

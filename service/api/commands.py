@@ -5,16 +5,32 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from service.api.command_schemas import (
+    Because,
     Lines,
     Made,
     NewApproval,
     NewOverride,
     NewPause,
+    NewProblem,
+    NewRetry,
+    NewRollback,
     NewTick,
 )
 from service.api.errors import PROBLEMS
 from service.api.given import GivenActor, GivenBackend
-from service.promotions.commands import Approve, Override, Pause, Resume, Tick, Word
+from service.promotions.commands import (
+    Abort,
+    Approve,
+    ClearProblem,
+    Override,
+    Pause,
+    ReportProblem,
+    Resume,
+    Retry,
+    RollBack,
+    Tick,
+    Word,
+)
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -46,6 +62,36 @@ def tick(name: str, done: NewTick, backend: GivenBackend, actor: GivenActor) -> 
 def override(name: str, given: NewOverride, backend: GivenBackend, actor: GivenActor) -> Made:
     """Let the release pass one rule at one stage for some hours."""
     return Made(id=backend.carry_out(Override(release=name, **given.model_dump()), actor))
+
+
+@router.post("/v1/releases/{name}/rollback", tags=["releases"], status_code=204)
+def roll_back(name: str, wanted: NewRollback, backend: GivenBackend, actor: GivenActor) -> None:
+    """Restore the last good artifact; nothing holds the way back."""
+    backend.carry_out(RollBack(name, wanted.reason, wanted.stage), actor)
+
+
+@router.post("/v1/releases/{name}/abort", tags=["releases"], status_code=204)
+def abort(name: str, why: Because, backend: GivenBackend, actor: GivenActor) -> None:
+    """End a release: what waits or builds stops, what is deployed goes back."""
+    backend.carry_out(Abort(name, why.reason), actor)
+
+
+@router.post("/v1/releases/{name}/retry", tags=["releases"], status_code=204)
+def retry(name: str, wanted: NewRetry, backend: GivenBackend, actor: GivenActor) -> None:
+    """Let a release that ended badly in a stage try that stage again."""
+    backend.carry_out(Retry(name, wanted.stage, wanted.reason), actor)
+
+
+@router.post("/v1/releases/{name}/problems", tags=["releases"], status_code=201)
+def report_problem(name: str, told: NewProblem, backend: GivenBackend, actor: GivenActor) -> Made:
+    """Report a problem: the release's bakes halt until somebody clears it or rolls back."""
+    return Made(id=backend.carry_out(ReportProblem(name, told.text), actor))
+
+
+@router.post("/v1/problems/{name}/clear", tags=["releases"], status_code=204)
+def clear_problem(name: str, why: Because, backend: GivenBackend, actor: GivenActor) -> None:
+    """Say by name that a problem is none any more; the bakes go on."""
+    backend.carry_out(ClearProblem(name, why.reason), actor)
 
 
 @router.post("/v1/pauses", tags=["pauses"], status_code=201)

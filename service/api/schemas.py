@@ -64,8 +64,12 @@ class GateRequest(Incoming):
 
 
 class NewRelease(Incoming):
+    """An emergency needs a reason; a ``config`` release changes configuration only."""
+
     pipeline: Annotated[Name, Field(examples=["payments-api"])]
     commit: Commit
+    kind: Literal["normal", "emergency", "config"] = "normal"
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 class Created(Outgoing):
@@ -256,6 +260,16 @@ class Override(Outgoing):
     until: Instant
 
 
+class Problem(Outgoing):
+    id: str
+    text: str
+    by: str
+    at: Instant
+    cleared_at: Instant | None
+    cleared_by: str
+    resolution: str
+
+
 class Step(Outgoing):
     stage: str
     item: str
@@ -295,6 +309,8 @@ class Release(Outgoing):
     approvals: list[Approval]
     overrides: list[Override]
     checklist: list[Step]
+    problems: list["Problem"]
+    reason: str
 
 
 class Compliance(Outgoing):

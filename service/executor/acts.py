@@ -38,6 +38,12 @@ class Claim:
     stage: Stage
     targets: tuple[str, ...]
     back_to: str
+    attempt: int
+
+    @property
+    def again(self) -> str:
+        """What a retry adds to every key; the first attempt at a stage has the plain one."""
+        return f".{self.attempt}" if self.attempt > 1 else ""
 
 
 def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
@@ -59,6 +65,7 @@ def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
         stage=stage,
         targets=targets_now(plan(turn, run), progress(run), kind),
         back_to=kept.good,
+        attempt=run.attempt,
     )
 
 
@@ -104,7 +111,7 @@ def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
 def _build(ports: Ports, taken: Claim) -> Json:
     built = ports.builder.build(
         BuildOrder(
-            key=f"{taken.release}:build",
+            key=f"{taken.release}:build{taken.again}",
             release=taken.release,
             pipeline=taken.pipeline,
             stage=taken.stage,
@@ -132,7 +139,7 @@ def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Itera
         done = ports.deployer.advance(
             DeployOrder(
                 key=f"{taken.release}/{taken.stage.name}/{target}:"
-                f"{'rollback' if rollback else 'deploy'}",
+                f"{'rollback' if rollback else 'deploy'}{taken.again}",
                 epoch=taken.epoch,
                 release=taken.release,
                 pipeline=taken.pipeline.name,
@@ -157,7 +164,7 @@ def _test(ports: Ports, taken: Claim) -> Json:
     for target in targets(taken.stage):
         result = ports.tester.run(
             TestOrder(
-                key=f"{taken.release}/{taken.stage.name}/{target}:test",
+                key=f"{taken.release}/{taken.stage.name}/{target}:test{taken.again}",
                 release=taken.release,
                 pipeline=taken.pipeline.name,
                 stage=taken.stage.name,

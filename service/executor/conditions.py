@@ -7,9 +7,10 @@ from policies.findings import Verdict
 from policies.phrases import listed
 from policies.pipeline import Stage
 from policies.release import Approval, Release
-from service.executor.said import open_steps
+from service.executor.said import open_problems, open_steps
 from service.executor.turn import Turn
-from service.store.tables import PauseRow, RunRow
+from service.store.people_tables import PauseRow
+from service.store.tables import RunRow
 
 
 def conditions(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
@@ -20,6 +21,9 @@ def conditions(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
     if entered:
         yield from _steps(turn, release, entered)
         yield from _approvals(entered, words)
+    for problem in open_problems(turn, release.id):
+        told = f"{problem.by} reported a problem: {problem.text}; a person clears it or rolls back"
+        yield Condition("manual-transition", Verdict.HOLD, told)
     for each in turn.pauses(stage):
         yield _paused(each)
 

@@ -77,9 +77,14 @@ def evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
 
 
 def _newest(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
+    """Those that were built: one without an artifact never was anywhere."""
     asked = (
         select(ReleaseRow)
-        .where(ReleaseRow.pipeline == release.pipeline, ReleaseRow.number < release.number)
+        .where(
+            ReleaseRow.pipeline == release.pipeline,
+            ReleaseRow.number < release.number,
+            ReleaseRow.digest != "",
+        )
         .order_by(col(ReleaseRow.number).desc())
         .limit(NEWEST)
     )

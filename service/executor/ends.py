@@ -6,7 +6,8 @@ from sqlmodel import select
 
 from service.executor.turn import Turn
 from service.promotions.model import Outcome, State
-from service.store.tables import ApprovalRow, ReleaseRow, RunRow
+from service.store.people_tables import ApprovalRow
+from service.store.tables import ReleaseRow, RunRow
 
 #: What a release ends with when its runs ended differently: the first of these that one of them
 #: has.

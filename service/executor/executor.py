@@ -96,8 +96,10 @@ class Executor:
     def exception(self, name: str) -> ExceptionView:
         return exception_views.one(self.ground, name)
 
-    def submit(self, pipeline: str, commit: str, actor: str) -> str:
-        return intake.submit(self.ground, pipeline, commit, actor)
+    def submit(
+        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+    ) -> str:
+        return intake.submit(self.ground, pipeline, commit, actor, kind=kind, reason=reason)
 
     def carry_out(self, command: Command, actor: str) -> str:
         return carry_out(self.ground, command, actor)

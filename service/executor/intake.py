@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
 from policies.decision import to_message
 from policies.engine.gate import GateError
+from policies.phrases import listed
 from policies.plain import DataError, instant_text
 from policies.record import release_from_json
-from policies.release import Release
+from policies.release import Release, ReleaseKind
 from service.errors import Conflict
 from service.executor import facts, gates
 from service.executor.ancestry import learn
@@ -18,12 +19,31 @@ from service.executor.blocking import decide_again
 from service.executor.ground import Ground
 from service.executor.transition import create_runs, enter
 from service.executor.turn import Turn, found
+from service.promotions.exceptions import require_reason
 from service.promotions.ports import Commit
 from service.store.tables import PipelineRow, ReleaseRow
 
+#: As what a release may start; the first one and a rollback come about by themselves.
+SUBMITTED: Final = (ReleaseKind.NORMAL, ReleaseKind.EMERGENCY, ReleaseKind.CONFIG)
 
-def submit(ground: Ground, pipeline: str, commit: str, actor: str) -> str:
-    """Start a release from a commit of the pipeline's repository; gives its id."""
+
+def submit(
+    ground: Ground,
+    pipeline: str,
+    commit: str,
+    actor: str,
+    *,
+    kind: str = "normal",
+    reason: str = "",
+) -> str:
+    """Start a release from a commit of the pipeline's repository; gives its id.
+
+    An emergency needs a reason. A normal release without an earlier one is the first.
+    """
+    if kind not in SUBMITTED:
+        raise Conflict(f"a release is submitted as {listed(SUBMITTED)}, not {kind!r}")
+    if kind == ReleaseKind.EMERGENCY:
+        require_reason(reason, "submit")
     with ground.engines.reading() as session:
         row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
         repository, base = row.repository, _last_good(session, pipeline)
@@ -35,7 +55,8 @@ def submit(ground: Ground, pipeline: str, commit: str, actor: str) -> str:
             id=f"{pipeline}:{number}",
             pipeline=pipeline,
             number=number,
-            kind="normal" if base else "first",
+            kind="first" if kind == ReleaseKind.NORMAL and not base else kind,
+            reason=reason.strip(),
             commit=commit,
             definition=turn.pipeline.definition,
             base=base or "",
@@ -45,7 +66,8 @@ def submit(ground: Ground, pipeline: str, commit: str, actor: str) -> str:
         )
         turn.session.add(release)
         turn.session.flush()
-        turn.log("release.created", release.id, None, commit=commit, changes=len(changes))
+        told = {"commit": commit, "changes": len(changes), "reason": release.reason}
+        turn.log("release.created", release.id, None, release_kind=release.kind, **told)
         create_runs(turn, release)
     for name in learn(ground):
         decide_again(ground, name, actor)

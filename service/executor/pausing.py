@@ -10,7 +10,8 @@ from service.executor.transition import reconsider
 from service.executor.turn import found
 from service.promotions.commands import Pause, Resume
 from service.promotions.exceptions import require_reason
-from service.store.tables import PauseRow, PipelineRow, StageRow
+from service.store.people_tables import PauseRow
+from service.store.tables import PipelineRow, StageRow
 
 
 def pause(ground: Ground, wanted: Pause, actor: str) -> str:

@@ -26,7 +26,8 @@ from service.promotions.commands import (
 )
 from service.promotions.exceptions import require_reason
 from service.promotions.model import State
-from service.store.tables import ApprovalRow, OverrideRow, ReleaseRow, TickRow
+from service.store.people_tables import ApprovalRow, OverrideRow, TickRow
+from service.store.tables import ReleaseRow
 
 
 def approve(turn: Turn, said: Approve) -> str:

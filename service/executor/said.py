@@ -6,7 +6,8 @@ from policies.exceptions import Subject
 from policies.pipeline import Stage
 from policies.release import Approval, Override
 from service.executor.turn import Turn
-from service.store.tables import ApprovalRow, OverrideRow, ReleaseRow, TickRow
+from service.store.people_tables import ApprovalRow, OverrideRow, ProblemRow, TickRow
+from service.store.tables import ReleaseRow
 
 
 def approvals(turn: Turn, release: ReleaseRow) -> tuple[Approval, ...]:
@@ -49,3 +50,11 @@ def as_fact(row: OverrideRow) -> Override:
         until=row.until,
         second=row.second,
     )
+
+
+def open_problems(turn: Turn, release: str) -> list[ProblemRow]:
+    """What was reported and nobody has cleared, the oldest first."""
+    asked = select(ProblemRow).where(
+        ProblemRow.release == release, col(ProblemRow.cleared_at).is_(None)
+    )
+    return list(turn.session.exec(asked.order_by(col(ProblemRow.id))))

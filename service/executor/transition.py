@@ -14,6 +14,7 @@ from policies.pipeline import OnAlarm, Stage, StageKind
 from service.executor.alarms import judge_alarms
 from service.executor.ends import end, settle, supersede
 from service.executor.gates import ask
+from service.executor.said import open_problems
 from service.executor.turn import Turn
 from service.executor.watch import bake, targets
 from service.promotions.decide import WATCHED, decide
@@ -119,7 +120,9 @@ def look(turn: Turn, run: RunRow) -> None:
         advance(turn, run, Alarmed(seen.harm))
     elif run.state == State.BAKING:
         still = seen.still_since is not None
-        advance(turn, run, Baked(seen.over, still, run.still, seen.sentence))
+        halted = open_problems(turn, release.id)
+        told = f"halted by {halted[0].by}: {halted[0].text}" if halted else seen.sentence
+        advance(turn, run, Baked(seen.over and not halted, still, run.still, told))
         run.still = still
         if not run.outcome:
             run.due = turn.now + max(seen.rest, SHORTEST_LOOK)
@@ -241,7 +244,7 @@ def _spread(turn: Turn, origin: RunRow, message: str) -> None:
         acts = not run.outcome and State(run.state) in WATCHED
         runs_here = release.digest in kept.running.values() and kept.active is None
         if acts or runs_here:
-            _reopen(turn, run)
+            reopen(turn, run)
             advance(turn, run, Withdrawn(f"{message}, in {origin.stage}"))
 
 
@@ -250,7 +253,7 @@ def _takes_all_back(stage: Stage) -> bool:
     return (stage.rollback or ("release" if stage.is_prod else "stage")) == "release"
 
 
-def _reopen(turn: Turn, run: RunRow) -> None:
+def reopen(turn: Turn, run: RunRow) -> None:
     """A stage that ended well acts again: what it runs turned out to be bad."""
     if run.outcome:
         run.outcome, run.ended_at, run.state = "", None, State.BAKING

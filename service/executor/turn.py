@@ -16,15 +16,8 @@ from service.errors import NotFound
 from service.executor.definitions import definition, organization
 from service.promotions.model import Effect
 from service.store.pauses import reaching, standing
-from service.store.tables import (
-    Blob,
-    EventRow,
-    PauseRow,
-    PipelineRow,
-    ReleaseRow,
-    RunRow,
-    StageRow,
-)
+from service.store.people_tables import PauseRow
+from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
 
 T = TypeVar("T")
 

@@ -76,4 +76,55 @@ class Resume:
     pause: str
 
 
-Command = Approve | Tick | Override | Pause | Resume
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Restore the last good artifact: in one stage, or wherever the release's artifact runs."""
+
+    release: str
+    reason: str
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """End a release: what waits or builds stops, what is deployed goes back."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Let a release that ended badly in a stage try that stage again."""
+
+    release: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProblem:
+    """Say that something is wrong with a release; its bake halts and it enters nothing."""
+
+    release: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearProblem:
+    problem: str
+    reason: str
+
+
+Command = (
+    Approve
+    | Tick
+    | Override
+    | Pause
+    | Resume
+    | RollBack
+    | Abort
+    | Retry
+    | ReportProblem
+    | ClearProblem
+)

@@ -239,14 +239,17 @@ def _halted(message: str, plan: Plan, log: tuple[Log, ...]) -> Next:
 
 
 def _withdrawn(state: State, event: Withdrawn, plan: Plan) -> Next | None:
-    """The release went bad elsewhere and runs here too; it goes back here as well."""
-    if state in {State.ROLLING_BACK, State.BUILDING}:
+    """Take the release back here; what has changed nothing yet just ends."""
+    asked = event.cause == "person"
+    if state is State.ROLLING_BACK or (state is State.BUILDING and not asked):
         return None
-    if state is State.WAITING:
+    if state in {State.WAITING, State.BUILDING} or not plan.deploys:
         return _ended(Outcome.ABORTED, event.message)
     if not plan.good:
         return _stranded(event.message, ())
-    return _going_back(plan, event.message, "release", ())
+    back = _going_back(plan, event.message, event.cause, ())
+    # Who asked for it knows; a stage that went back by itself waits for somebody who looks.
+    return replace(back, manual="") if asked else back
 
 
 def _rolled_back(event: Moved, plan: Plan, progress: Progress) -> Next:

@@ -139,9 +139,13 @@ class Errored:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The same release was rolled back in another stage of scope."""
+    """The release goes back here too: it was rolled back in another stage, or a person asks it.
+
+    ``cause`` is ``release`` or ``person``.
+    """
 
     message: str
+    cause: str = "release"
 
 
 @dataclass(frozen=True, slots=True)

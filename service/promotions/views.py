@@ -147,6 +147,17 @@ class OverrideView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemView:
+    id: str
+    text: str
+    by: str
+    at: datetime
+    cleared_at: datetime | None
+    cleared_by: str
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """A manual step of a stage's checklist; ``by`` is empty until somebody has ticked it."""
 
@@ -212,6 +223,9 @@ class ReleaseView:
     overrides: tuple[OverrideView, ...] = ()
     checklist: tuple[StepView, ...] = ()
     """The manual steps of the stages that it waits for or has entered."""
+    problems: tuple[ProblemView, ...] = ()
+    reason: str = ""
+    """Why it is an emergency."""
 
 
 @dataclass(frozen=True, slots=True)

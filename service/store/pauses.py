@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from service.store.tables import PauseRow, PipelineRow
+from service.store.people_tables import PauseRow
+from service.store.tables import PipelineRow
 
 
 def standing(session: Session, pipeline: PipelineRow, now: datetime) -> list[PauseRow]:

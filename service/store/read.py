@@ -116,6 +116,8 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         approvals=said.approvals(session, name),
         overrides=said.overrides(session, name),
         checklist=said.checklist(session, name, pipeline, shown),
+        problems=said.problems(session, name),
+        reason=row.reason,
     )
 
 

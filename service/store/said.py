@@ -11,20 +11,14 @@ from service.promotions.views import (
     ApprovalView,
     OverrideView,
     PauseView,
+    ProblemView,
     ReleaseLine,
     RunView,
     StepView,
 )
 from service.store.pauses import standing
-from service.store.tables import (
-    ApprovalRow,
-    OverrideRow,
-    PauseRow,
-    PipelineRow,
-    ReleaseRow,
-    RunRow,
-    TickRow,
-)
+from service.store.people_tables import ApprovalRow, OverrideRow, PauseRow, ProblemRow, TickRow
+from service.store.tables import PipelineRow, ReleaseRow, RunRow
 
 
 def approvals(session: Session, release: str) -> tuple[ApprovalView, ...]:
@@ -56,6 +50,22 @@ def overrides(session: Session, release: str) -> tuple[OverrideView, ...]:
             second=each.second,
             at=each.at,
             until=each.until,
+        )
+        for each in session.exec(asked)
+    )
+
+
+def problems(session: Session, release: str) -> tuple[ProblemView, ...]:
+    asked = select(ProblemRow).where(ProblemRow.release == release).order_by(col(ProblemRow.id))
+    return tuple(
+        ProblemView(
+            id=f"pr-{each.id}",
+            text=each.text,
+            by=each.by,
+            at=each.at,
+            cleared_at=each.cleared_at,
+            cleared_by=each.cleared_by,
+            resolution=each.resolution,
         )
         for each in session.exec(asked)
     )

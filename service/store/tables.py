@@ -6,7 +6,7 @@ sequence.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
@@ -26,7 +26,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value and not value.tzinfo else value
 
 
-def _instant(*, index: bool = False, null: bool = False) -> Any:
+def instant(*, index: bool = False, null: bool = False) -> Any:
     return Field(sa_column=sa.Column(Instant(), index=index, nullable=null))
 
 
@@ -48,7 +48,7 @@ class OrganizationRow(SQLModel, table=True):
     __tablename__ = "organizations"
     id: int | None = Field(default=None, primary_key=True)
     files: dict[str, str] = _json()
-    at: datetime = _instant()
+    at: datetime = instant()
     actor: str
 
 
@@ -71,16 +71,18 @@ class ReleaseRow(SQLModel, table=True):
     pipeline: str = Field(foreign_key="pipelines.name", index=True)
     number: int
     kind: str
+    reason: str = ""
+    """Why it is an emergency."""
     commit: str = Field(index=True)
     definition: str = Field(foreign_key="blobs.digest")
     digest: str = Field(default="", index=True)
     sbom: str | None = Field(default=None, foreign_key="blobs.digest")
     base: str = ""
     changes: list[dict[str, Any]] = _json()
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
     created_by: str
-    built_at: datetime | None = _instant(null=True)
-    ended_at: datetime | None = _instant(null=True)
+    built_at: datetime | None = instant(null=True)
+    ended_at: datetime | None = instant(null=True)
     outcome: str = ""
     superseded_by: str = ""
 
@@ -101,12 +103,14 @@ class RunRow(SQLModel, table=True):
     op: str = ""
     progress: list[dict[str, Any]] = _json()
     """Each target that a deployment or rollback has begun to change, and how far it is."""
-    due: datetime | None = _instant(index=True, null=True)
-    entered_at: datetime = _instant()
-    started_at: datetime | None = _instant(null=True)
-    deployed_at: datetime | None = _instant(null=True)
-    ended_at: datetime | None = _instant(null=True)
+    due: datetime | None = instant(index=True, null=True)
+    entered_at: datetime = instant()
+    started_at: datetime | None = instant(null=True)
+    deployed_at: datetime | None = instant(null=True)
+    ended_at: datetime | None = instant(null=True)
     still: bool = False
+    attempt: int = 1
+    """Counts from one; a retry has keys of its own, so that what failed is done anew."""
     decision: str = ""
     blocked: str = ""
     """Why the blocklist halts the run when the batch that runs has ended."""
@@ -135,7 +139,7 @@ class EventRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     pipeline: str = Field(index=True)
     sequence: int
-    at: datetime = _instant()
+    at: datetime = instant()
     release: str | None = Field(default=None, index=True)
     stage: str | None = None
     kind: str
@@ -150,9 +154,9 @@ class DecisionRow(SQLModel, table=True):
     release: str = Field(index=True)
     stage: str
     verdict: str
-    at: datetime = _instant()
-    checked_at: datetime = _instant()
-    until: datetime | None = _instant(null=True)
+    at: datetime = instant()
+    checked_at: datetime = instant()
+    until: datetime | None = instant(null=True)
     message: dict[str, Any] = _json()
     inputs: str = Field(foreign_key="blobs.digest")
 
@@ -169,7 +173,7 @@ class EvidenceRow(SQLModel, table=True):
     failed: int | None = None
     retries: int = 0
     soft_failed: bool = False
-    ended_at: datetime = _instant()
+    ended_at: datetime = instant()
 
 
 class CountRow(SQLModel, table=True):
@@ -193,67 +197,8 @@ class AlarmRow(SQLModel, table=True):
     stage: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     level: str
-    since: datetime = _instant()
-    had_data_at: datetime | None = _instant(null=True)
-
-
-class ApprovalRow(SQLModel, table=True):
-    """What a person said of one artifact at one stage; it ends, or is voided with its release."""
-
-    __tablename__ = "approvals"
-    id: int | None = Field(default=None, primary_key=True)
-    release: str = Field(foreign_key="releases.id", index=True)
-    stage: str
-    digest: str
-    word: str
-    reason: str = ""
-    by: str
-    at: datetime = _instant()
-    until: datetime = _instant()
-    voided: str = ""
-    """Why it is void."""
-
-
-class TickRow(SQLModel, table=True):
-    """A manual step of a stage's checklist that was done for a release."""
-
-    __tablename__ = "ticks"
-    release: str = Field(primary_key=True, foreign_key="releases.id")
-    stage: str = Field(primary_key=True)
-    item: str = Field(primary_key=True)
-    by: str
-    at: datetime = _instant()
-
-
-class OverrideRow(SQLModel, table=True):
-    __tablename__ = "overrides"
-    id: int | None = Field(default=None, primary_key=True)
-    release: str = Field(foreign_key="releases.id", index=True)
-    stage: str
-    rule: str
-    digest: str
-    reason: str
-    by: str
-    second: str = ""
-    """The second person, where the organization asks for one."""
-    at: datetime = _instant()
-    until: datetime = _instant()
-
-
-class PauseRow(SQLModel, table=True):
-    """Nothing enters a stage, a pipeline (no stage) or a node of the organization (no pipeline)."""
-
-    __tablename__ = "pauses"
-    id: int | None = Field(default=None, primary_key=True)
-    organization: str = Field(index=True)
-    pipeline: str = Field(index=True)
-    stage: str
-    reason: str
-    by: str
-    at: datetime = _instant()
-    until: datetime | None = _instant(null=True)
-    ended_at: datetime | None = _instant(null=True)
-    ended_by: str = ""
+    since: datetime = instant()
+    had_data_at: datetime | None = instant(null=True)
 
 
 class ExceptionRow(SQLModel, table=True):
@@ -267,13 +212,13 @@ class ExceptionRow(SQLModel, table=True):
     finding: str = ""
     reason: str
     requested_by: str
-    requested_at: datetime = _instant()
-    start: datetime = _instant()
-    until: datetime = _instant()
+    requested_at: datetime = instant()
+    start: datetime = instant()
+    until: datetime = instant()
     state: str
     approved_by: str = ""
     decided_by: str = ""
-    decided_at: datetime | None = _instant(null=True)
+    decided_at: datetime | None = instant(null=True)
     decision: str = ""
     """Why it was denied or revoked, or what the approver added."""
 
@@ -289,11 +234,11 @@ class BlocklistRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     entry: dict[str, Any] = _json()
     added_by: str
-    added_at: datetime = _instant()
+    added_at: datetime = instant()
     state: str = "active"
     confirmed_by: str = ""
     removed_by: str = ""
-    removed_at: datetime | None = _instant(null=True)
+    removed_at: datetime | None = instant(null=True)
     removal: str = ""
     """Why it was removed, or why somebody wants to remove it."""
 
@@ -315,9 +260,9 @@ class CalendarRow(SQLModel, table=True):
     address: str = Field(primary_key=True)
     text: str = Field(default="", sa_column=sa.Column(sa.Text(), nullable=False))
     etag: str = ""
-    fetched_at: datetime | None = _instant(null=True)
+    fetched_at: datetime | None = instant(null=True)
     """When it was last known to be the newest."""
-    failed_at: datetime | None = _instant(null=True)
+    failed_at: datetime | None = instant(null=True)
     """When it could not be renewed; None since it could again."""
     error: str = ""
 
@@ -327,7 +272,7 @@ class BeatRow(SQLModel, table=True):
 
     __tablename__ = "beats"
     executor: str = Field(primary_key=True)
-    at: datetime = _instant()
+    at: datetime = instant()
     dead: bool = False
 
 
@@ -351,7 +296,7 @@ class ScheduleRow(SQLModel, table=True):
     __tablename__ = "schedules"
     pipeline: str = Field(primary_key=True, foreign_key="pipelines.name")
     levels: dict[str, str] = _json()
-    due: datetime | None = _instant(index=True, null=True)
+    due: datetime | None = instant(index=True, null=True)
 
 
 class ReadyRow(SQLModel, table=True):
@@ -365,7 +310,7 @@ class ReadyRow(SQLModel, table=True):
     rule: str = Field(primary_key=True)
     day: str = Field(primary_key=True)
     organizations: str = Field(primary_key=True)
-    at: datetime = _instant()
+    at: datetime = instant()
     share: float
 
 
@@ -384,11 +329,7 @@ class NoticeRow(SQLModel, table=True):
     subject: str
     text: str = Field(sa_column=sa.Column(sa.Text(), nullable=False))
     message: dict[str, Any] = _json()
-    ordered_at: datetime = _instant()
+    ordered_at: datetime = instant()
     attempts: int = 0
-    sent_at: datetime | None = _instant(null=True)
+    sent_at: datetime | None = instant(null=True)
     error: str = ""
-
-
-METADATA: Final = SQLModel.metadata
-"""Every table of this module; migrations are compared with it."""

@@ -4,7 +4,20 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from service.errors import Conflict
-from service.promotions.commands import Approve, Command, Override, Pause, Resume, Tick, Word
+from service.promotions.commands import (
+    Abort,
+    Approve,
+    ClearProblem,
+    Command,
+    Override,
+    Pause,
+    ReportProblem,
+    Resume,
+    Retry,
+    RollBack,
+    Tick,
+    Word,
+)
 from service.web.forms import Fields
 from service.web.promotions import GivenActor, GivenPromotions
 
@@ -15,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 def act_on_release(
     name: str, fields: Fields, promotions: GivenPromotions, actor: GivenActor
 ) -> Response:
-    """Approve, reject, tick or override; the page of the release shows what came of it."""
+    """Say something of a release, or intervene; its page shows what came of it."""
     promotions.carry_out(_of_release(name, fields), actor)
     return RedirectResponse(f"/releases/{name}#people", 303)
 
@@ -40,6 +53,24 @@ def _of_release(name: str, fields: dict[str, str]) -> Command:
             return Tick(name, stage, fields.get("item", ""))
         case "override":
             return Override(name, stage, fields.get("rule", ""), reason, _hours(fields))
+        case other:
+            return _intervention(name, stage, reason, fields, other)
+
+
+def _intervention(
+    name: str, stage: str, reason: str, fields: dict[str, str], act: str | None
+) -> Command:
+    match act:
+        case "rollback":
+            return RollBack(name, reason, stage)
+        case "abort":
+            return Abort(name, reason)
+        case "retry":
+            return Retry(name, stage, reason)
+        case "report":
+            return ReportProblem(name, reason)
+        case "clear":
+            return ClearProblem(fields.get("problem", ""), reason)
         case other:
             raise Conflict(f"nobody knows how to {other or 'do nothing'} with a release")
 

@@ -37,7 +37,7 @@ Commands:
   schema     Print the JSON Schema of a file or message.
   sbom       List the packages inside a folder as CycloneDX.
   demo       Promote real releases of a small web service on this machine.
-  release    Start, watch, approve, override and pause releases.
+  release    Start, watch, approve, override, pause and roll back releases.
   serve      Run the service: pages, API, executor.
   report     Say which pipelines follow which rule.
 

@@ -107,6 +107,32 @@ def test_watch_tells_every_event_until_the_end(bakegate: Bakegate, field: Field)
     assert lines[-1] == "failed"
 
 
+def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field: Field) -> None:
+    field.builder.failing.add("a" * 40)
+    field.submit("a")
+    field.builder.failing.clear()
+    field.builder.done.clear()
+    again = ("retry", "shop:1", "build", "--reason", "a flake")
+    assert bakegate("release", *again).stdout == "shop:1 tries build again\n"
+    field.settle()
+    told = bakegate("release", "report-problem", "shop:1", "charged twice").stdout
+    assert told == "pr-1: shop:1 is halted\n"
+    assert "pr-1 by lee, open: charged twice" in bakegate("release", "show", "shop:1").stdout
+    cleared = ("clear-problem", "pr-1", "--reason", "a test account")
+    assert bakegate("release", *cleared).stdout == "pr-1 is cleared\n"
+    back = bakegate("release", "rollback", "shop:1", "--reason", "wrong totals")
+    assert (back.exit_code, back.stderr.startswith("bakegate release: there is nothing")) == (
+        2,
+        True,
+    )
+    aborted = bakegate("release", "abort", "shop:1", "--reason", "by mistake")
+    assert aborted.stdout == "shop:1 is aborted\n"
+    urgent = ("submit", "shop", "b" * 40, "--kind", "emergency", "--reason", "orders are lost")
+    assert bakegate("release", *urgent).stdout == "shop:2\n"
+    shown = json.loads(bakegate("release", "show", "shop:2", "--format", "json").stdout)
+    assert (shown["kind"], shown["reason"]) == ("emergency", "orders are lost")
+
+
 def test_what_cannot_be_done_is_one_sentence(bakegate: Bakegate, field: Field) -> None:
     field.submit("a")
     for words, told in (

@@ -12,7 +12,7 @@ from policies.ruleset import builtin, resolve
 from policies.ruleset.account import account
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
-from service.promotions.commands import Command, Pause, Resume
+from service.promotions.commands import ClearProblem, Command, Pause, Resume
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import (
     DecisionView,
@@ -72,8 +72,10 @@ class MemoryBackend:
                     return each
         raise NotFound("decision", name)
 
-    def submit(self, pipeline: str, commit: str, actor: str) -> str:
-        self.written.append(("submit", pipeline, commit, actor))
+    def submit(
+        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+    ) -> str:
+        self.written.append(("submit", pipeline, commit, actor, kind, reason))
         view = self.pipeline(pipeline)
         number = 1 + max((each.number for each in view.in_flight), default=0)
         name = f"{pipeline}:{number}"
@@ -101,7 +103,7 @@ class MemoryBackend:
         match command:
             case Pause():
                 self.pipeline(command.pipeline)
-            case Resume():
+            case Resume() | ClearProblem():
                 pass
             case _:
                 self.release(command.release)

@@ -4,7 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.promotions.commands import Approve, Command, Override, Pause, Resume, Tick, Word
+from service.promotions.commands import (
+    Abort,
+    Approve,
+    ClearProblem,
+    Command,
+    Override,
+    Pause,
+    ReportProblem,
+    Resume,
+    Retry,
+    RollBack,
+    Tick,
+    Word,
+)
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
 
@@ -35,6 +48,26 @@ ASKED: list[tuple[str, dict[str, object], int, Command]] = [
         Pause("moving", "payments-api", until=datetime(2026, 11, 29, 23, tzinfo=UTC)),
     ),
     ("/v1/pauses/pa-3/end", {}, 204, Resume("pa-3")),
+    (
+        f"/v1/releases/{NAME}/rollback",
+        {"reason": "wrong totals", "stage": "cell-1"},
+        204,
+        RollBack(NAME, "wrong totals", "cell-1"),
+    ),
+    (f"/v1/releases/{NAME}/abort", {"reason": "by mistake"}, 204, Abort(NAME, "by mistake")),
+    (
+        f"/v1/releases/{NAME}/retry",
+        {"stage": "beta", "reason": "the network was away"},
+        204,
+        Retry(NAME, "beta", "the network was away"),
+    ),
+    (
+        f"/v1/releases/{NAME}/problems",
+        {"text": "charged twice"},
+        201,
+        ReportProblem(NAME, "charged twice"),
+    ),
+    ("/v1/problems/pr-2/clear", {"reason": "a test"}, 204, ClearProblem("pr-2", "a test")),
 ]
 
 

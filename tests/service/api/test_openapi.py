@@ -25,12 +25,17 @@ ENDPOINTS = {
     "/v1/pipelines/{name}/stages/{stage}/transition": {"post"},
     "/v1/pauses": {"post"},
     "/v1/pauses/{name}/end": {"post"},
+    "/v1/problems/{name}/clear": {"post"},
     "/v1/releases": {"get", "post"},
     "/v1/releases/{name}": {"get"},
     "/v1/reports/announcements": {"get"},
+    "/v1/releases/{name}/abort": {"post"},
     "/v1/releases/{name}/approvals": {"post"},
     "/v1/releases/{name}/checklist": {"post"},
     "/v1/releases/{name}/overrides": {"post"},
+    "/v1/releases/{name}/problems": {"post"},
+    "/v1/releases/{name}/retry": {"post"},
+    "/v1/releases/{name}/rollback": {"post"},
     "/v1/reports/compliance": {"get"},
 }
 

@@ -9,8 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from service.store.engines import open_engines
+from service.store.people_tables import METADATA
 from service.store.schema import upgrade
-from service.store.tables import METADATA
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -2,8 +2,20 @@
 
 from dataclasses import replace
 
-from service.promotions.commands import Approve, Override, Pause, Resume, Tick, Word
-from service.promotions.views import ApprovalView, PauseView, StepView
+from service.promotions.commands import (
+    Abort,
+    Approve,
+    ClearProblem,
+    Override,
+    Pause,
+    ReportProblem,
+    Resume,
+    Retry,
+    RollBack,
+    Tick,
+    Word,
+)
+from service.promotions.views import ApprovalView, PauseView, ProblemView, StepView
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
 from tests.twins.examples import PIPELINE, RELEASE
@@ -15,17 +27,25 @@ NAME = RELEASE.id
 def test_a_release_s_page_takes_words_of_people(client: Client, backend: MemoryBackend) -> None:
     said = ApprovalView("ap-1", "wave-3", "approved", "", "lee", NOW, NOW, "superseded")
     steps = (StepView("wave-3", "tell support", "", None), StepView("wave-3", "look", "kim", NOW))
-    backend.known[NAME] = replace(RELEASE, approvals=(said,), checklist=steps)
+    seen = ProblemView("pr-1", "charged twice", "kim", NOW, None, "", "")
+    backend.known[NAME] = replace(RELEASE, approvals=(said,), checklist=steps, problems=(seen,))
     page = client.get(f"/releases/{NAME}").text
     assert "void: superseded" in page
     assert "done by kim" in page
     assert 'aria-label="Tick tell support of wave-3"' in page
     assert "Override bake-time" in page
+    assert "kim reported a problem" in page
+    assert "Clear the problem" in page
     for act, command in {
         "approve": Approve(NAME, "wave-3", Word.APPROVED, "good"),
         "reject": Approve(NAME, "wave-3", Word.REJECTED, "good"),
         "tick": Tick(NAME, "wave-3", "tell support"),
         "override": Override(NAME, "wave-3", "bake-time", "good", 4),
+        "rollback": RollBack(NAME, "good", "wave-3"),
+        "abort": Abort(NAME, "good"),
+        "retry": Retry(NAME, "wave-3", "good"),
+        "report": ReportProblem(NAME, "good"),
+        "clear": ClearProblem("pr-1", "good"),
     }.items():
         fields = {
             "act": act,
@@ -34,6 +54,7 @@ def test_a_release_s_page_takes_words_of_people(client: Client, backend: MemoryB
             "item": "tell support",
             "rule": "bake-time",
             "hours": "4",
+            "problem": "pr-1",
         }
         answer = client.post(f"/releases/{NAME}/acts", data=fields)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/releases/{NAME}#people")

@@ -1,0 +1,42 @@
+"""Problems that people see: reported by anybody, cleared by name, visible all the while."""
+
+from service.errors import Conflict
+from service.executor.transition import look, reconsider
+from service.executor.turn import Turn, found
+from service.promotions.commands import ClearProblem, ReportProblem
+from service.promotions.exceptions import require_reason
+from service.promotions.model import State
+from service.store.people_tables import ProblemRow
+
+
+def report_problem(turn: Turn, told: ReportProblem) -> str:
+    """Halt the bakes of the release and keep it out of every further stage."""
+    release = turn.release(told.release)
+    row = ProblemRow(
+        release=release.id, text=require_reason(told.text, "report"), by=turn.actor, at=turn.now
+    )
+    turn.session.add(row)
+    turn.session.flush()
+    turn.log("problem.reported", release.id, None, problem=f"pr-{row.id}", message=row.text)
+    _look_again(turn, release.id)
+    return f"pr-{row.id}"
+
+
+def clear_problem(turn: Turn, problem: int, told: ClearProblem) -> str:
+    row = found(turn.session.get(ProblemRow, problem), "problem", told.problem)
+    if row.cleared_at:
+        raise Conflict(f"{told.problem} was cleared by {row.cleared_by} already")
+    row.resolution = require_reason(told.reason, "clear")
+    row.cleared_at, row.cleared_by = turn.now, turn.actor
+    turn.session.flush()
+    said = {"problem": told.problem, "message": row.resolution}
+    turn.log("problem.cleared", row.release, None, **said)
+    _look_again(turn, row.release)
+    return ""
+
+
+def _look_again(turn: Turn, release: str) -> None:
+    for run in turn.runs(release=release):
+        if run.state == State.BAKING:
+            look(turn, run)
+    reconsider(turn)

@@ -1,0 +1,151 @@
+"""Rollback, abort and retry by a person, problem reports, kinds: on SQLite and PostgreSQL alike."""
+
+import pytest
+
+from service.errors import Conflict
+from service.promotions.commands import Abort, ClearProblem, ReportProblem, Retry, RollBack
+from tests.service.executor.conftest import Field
+from tests.twins.ports import digest_of
+
+
+def do(field: Field, command: Abort | ClearProblem | ReportProblem | Retry | RollBack) -> str:
+    made = field.executor.carry_out(command, "lee")
+    field.settle()
+    return made
+
+
+def kinds(field: Field, release: str) -> list[str]:
+    return [each.kind for each in field.release(release).events]
+
+
+def test_a_person_rolls_a_release_back_wherever_it_runs(field: Field) -> None:
+    first = field.submit("a")
+    with pytest.raises(Conflict, match="no earlier artifact ended well in beta"):
+        do(field, RollBack(first, "wrong totals"))
+    field.passing(140)
+    second = field.submit("b")
+    field.passing(140)
+    assert field.release(second).outcome == "succeeded"
+    do(field, RollBack(second, "wrong totals"))
+    assert [field.state(second, stage) for stage in ("beta", "one-box", "cell-1")] == [
+        "rolled_back",
+        "rolled_back",
+        "rolled_back",
+    ]
+    view = field.release(second)
+    assert view.outcome == "rolled_back"
+    assert field.stage("cell-1").running == {"cell-1": digest_of("a" * 40)}
+    assert field.stage("cell-1").good == digest_of("a" * 40)
+    # The person who asked for it knows; only what went back by itself waits for somebody.
+    assert field.stage("cell-1").transition == "automatic"
+    started = [each.data for each in view.events if each.kind == "rollback.started"]
+    assert {(each["cause"], each["message"]) for each in started} == {
+        ("person", "rolled back by lee: wrong totals")
+    }
+    with pytest.raises(Conflict, match="runs nowhere; there is nothing to roll back"):
+        do(field, RollBack(second, "again"))
+
+
+def test_one_stage_goes_back_alone(field: Field) -> None:
+    field.submit("a")
+    field.passing(140)
+    second = field.submit("b")
+    assert field.state(second, "one-box") == "baking"
+    with pytest.raises(Conflict, match="say why you roll back it"):
+        do(field, RollBack(second, " "))
+    do(field, RollBack(second, "wrong totals", "one-box"))
+    assert field.state(second, "one-box") == "rolled_back"
+    assert field.stage("beta").running == {"beta": digest_of("b" * 40)}
+
+
+def test_abort_ends_what_waits_and_takes_back_what_is_deployed(field: Field) -> None:
+    field.submit("a")
+    field.passing(140)
+    second = field.submit("b")
+    third = field.submit("c")
+    assert field.state(third, "one-box") == "waiting"
+    do(field, Abort(third, "by mistake"))
+    assert (field.state(third, "one-box"), field.release(third).outcome) == ("aborted", "aborted")
+    run = next(run for run in field.release(third).runs if run.stage == "one-box")
+    assert run.message == "aborted by lee: by mistake"
+    do(field, Abort(second, "by mistake"))
+    assert field.state(second, "one-box") == "rolled_back"
+    with pytest.raises(Conflict, match="has ended already: rolled back"):
+        do(field, Abort(second, "again"))
+
+
+def test_a_failed_stage_is_tried_again_with_keys_of_its_own(field: Field) -> None:
+    field.tester.failing.add(("beta", digest_of("a" * 40)))
+    release = field.submit("a")
+    assert (field.state(release, "beta"), field.release(release).outcome) == ("failed", "failed")
+    field.tester.failing.clear()
+    field.executor.switch_transition("shop", "beta", "automatic", "the network is back", "lee")
+    do(field, Retry(release, "beta", "the network was away"))
+    assert field.state(release, "beta") == "succeeded"
+    assert field.state(release, "one-box") == "baking"
+    assert field.release(release).outcome is None
+    assert list(field.tester.done) == [f"{release}/beta/beta:test", f"{release}/beta/beta:test.2"]
+    assert "stage.retried" in kinds(field, release)
+    tests = [each.result for each in field.release(release).evidence if each.stage == "beta"]
+    assert "fail" not in tests
+    with pytest.raises(Conflict, match="is succeeded at beta; only what failed can be retried"):
+        do(field, Retry(release, "beta", "once more"))
+
+
+def test_a_newer_release_takes_the_right_to_retry(field: Field) -> None:
+    field.builder.failing.add("a" * 40)
+    first = field.submit("a")
+    field.passing(0)
+    assert field.state(first, "build") == "failed"
+    field.executor.ground.durable.stop(10)
+    second = field.executor.submit("shop", "b" * 40, "tester")
+    with pytest.raises(Conflict, match=f"{second} came to build since"):
+        field.executor.carry_out(Retry(first, "build", "a flake"), "lee")
+    field.executor.ground.durable.launch(field.executor)
+    field.settle()
+
+
+def test_a_reported_problem_halts_the_bake_until_it_is_cleared(field: Field) -> None:
+    release = field.submit("a")
+    assert do(field, ReportProblem(release, "charged twice")) == "pr-1"
+    field.passing(140)
+    assert field.state(release, "one-box") == "baking"
+    run = next(run for run in field.release(release).runs if run.stage == "one-box")
+    assert run.message == "halted by lee: charged twice"
+    do(field, ClearProblem("pr-1", "it was a test account"))
+    assert field.state(release, "one-box") == "succeeded"
+    (problem,) = field.release(release).problems
+    assert (problem.by, problem.cleared_by, problem.resolution) == (
+        "lee",
+        "lee",
+        "it was a test account",
+    )
+    assert {"problem.reported", "problem.cleared"} <= set(kinds(field, release))
+    with pytest.raises(Conflict, match="pr-1 was cleared by lee already"):
+        do(field, ClearProblem("pr-1", "again"))
+
+
+def test_a_release_with_a_problem_enters_nothing(field: Field) -> None:
+    field.submit("a")
+    waiting = field.submit("b")
+    do(field, ReportProblem(waiting, "charged twice"))
+    run = next(run for run in field.release(waiting).runs if run.stage == "one-box")
+    assert run.decision is not None
+    told = [each["message"] for each in run.decision.message["conditions"]]
+    assert "lee reported a problem: charged twice; a person clears it or rolls back" in told
+
+
+def test_an_emergency_says_why_and_config_keeps_its_kind(field: Field) -> None:
+    executor = field.executor
+    with pytest.raises(Conflict, match="say why you submit it"):
+        executor.submit("shop", "a" * 40, "lee", kind="emergency")
+    with pytest.raises(Conflict, match="normal, emergency and config, not 'rollback'"):
+        executor.submit("shop", "a" * 40, "lee", kind="rollback")
+    why = "orders are lost"
+    urgent = executor.submit("shop", "a" * 40, "lee", kind="emergency", reason=why)
+    field.settle()
+    view = field.release(urgent)
+    assert (view.kind, view.reason) == ("emergency", why)
+    config = executor.submit("shop", "b" * 40, "lee", kind="config")
+    field.settle()
+    assert field.release(config).kind == "config"
