@@ -14,6 +14,7 @@ from service.api import given as api_given
 from service.api.backend import Backend
 from service.web import acts, forms, live, pages, rules
 from service.web import errors as page_errors
+from service.web import exceptions as exception_pages
 from service.web import promotions as page_given
 from service.web.security import Guard
 
@@ -49,6 +50,7 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
         rules.router,
         forms.router,
         acts.router,
+        exception_pages.router,
     ):
         app.include_router(router)
     for kind, handler in api_errors.HANDLERS.items():

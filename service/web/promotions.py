@@ -5,7 +5,9 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, FastAPI, Request
 
+from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
+from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import PipelineSummary, PipelineView, ReleaseView
 
 
@@ -21,6 +23,18 @@ class Promotions(Protocol):
     def version(self, pipeline: str) -> int:
         """Grow with every event of the pipeline."""
         ...
+
+    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]: ...
+
+    def request_exception(self, wanted: Wanted, actor: str) -> str: ...
+
+    def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None: ...
+
+    def blocklist(self) -> tuple[EntryView, ...]: ...
+
+    def confirm_blocklist(self, name: str, actor: str) -> Change: ...
+
+    def remove_blocklist(self, name: str, reason: str, actor: str) -> Change: ...
 
     def carry_out(self, command: Command, actor: str) -> str:
         """Do what a person asks for; gives the name of what was made, if it has one."""

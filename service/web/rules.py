@@ -14,7 +14,9 @@ from policies.phrases import percent
 from policies.rule import AnyRule, ParamSpec, Unit, specs
 from policies.rules import CATALOGUE, rule
 from service.errors import NotFound
+from service.promotions.exceptions import Filter, State
 from service.web.pages import page
+from service.web.promotions import GivenPromotions
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +44,7 @@ def rules(request: Request) -> HTMLResponse:
 
 
 @router.get("/rules/{name}")
-def one_rule(name: str, request: Request) -> HTMLResponse:
+def one_rule(name: str, request: Request, promotions: GivenPromotions) -> HTMLResponse:
     found = rule(name)
     if found is None:
         raise NotFound("rule", name)
@@ -53,6 +55,7 @@ def one_rule(name: str, request: Request) -> HTMLResponse:
         moments=moments(found),
         blocks=tuple(blocks(found.docs)),
         parameters=[_parameter(each) for each in specs(found.params)],
+        excepted=promotions.exceptions(Filter(rule=name, state=State.APPROVED)),
     )
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,12 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from policies.exceptions import Subject
+from policies.rule import BlocklistEntry
 from service.app import create_app
+from service.promotions.exceptions import Verb, Wanted
 from tests.twins.backend import MemoryBackend
+from tests.twins.sights import NOW
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -150,8 +155,17 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def gallery() -> Iterator[Site]:
-    """A site that nobody changes."""
-    with served(MemoryBackend()) as site:
+    """A site that nobody changes; somebody has asked for exceptions and blocked something."""
+    backend = MemoryBackend()
+    until = NOW + timedelta(days=30)
+    for rule in ("bake-time", "canary-first"):
+        wanted = Wanted(Subject.EXEMPTION, "payments-api", rule, "the hosts arrive then", until)
+        backend.request_exception(wanted, "kim")
+    backend.decide_exception("ex-1", Verb.APPROVE, "", "ada")
+    package = "pkg:pypi/a-package-with-a-name-that-is-long-enough-to-break-a-narrow-page"
+    entry = BlocklistEntry("", "leaks cookies", "security", package, "vers:pypi/>=2.0.0|<2.0.7")
+    backend.add_blocklist(entry, "kim")
+    with served(backend) as site:
         yield site
 
 

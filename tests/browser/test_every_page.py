@@ -18,6 +18,9 @@ PAGES = {
     "switch": ("/pipelines/payments-api/stages/wave-3/transition", 200),
     "rules": ("/rules", 200),
     "rule": ("/rules/bake-time", 200),
+    "exceptions": ("/exceptions", 200),
+    "ask for an exemption": ("/exceptions/new?rule=bake-time", 200),
+    "blocklist": ("/blocklist", 200),
     "not found": ("/pipelines/nope", 404),
 }
 
