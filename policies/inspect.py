@@ -76,7 +76,7 @@ def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
         "approval_before_production": _approval(pipeline, goals, before),
         "alarm_gating": _alarms(pipeline, reached),
         "time_window": _windows(pipeline),
-        "automatic_rollback": _rollback(reached),
+        "automatic_rollback": _rollback(pipeline, reached),
         "progressive_exposure": _slices(pipeline, reached),
         "bake": list(_bakes(pipeline)),
     }
@@ -289,18 +289,17 @@ def _windows(pipeline: Pipeline) -> Answer:
     return _unknown(hidden.span.line) if _elsewhere(hidden) else _no()
 
 
-def _rollback(goals: Iterable[Stage]) -> Answer:
+def _rollback(pipeline: Pipeline, goals: Iterable[Stage]) -> Answer:
+    """Whether anything in the file goes back by itself; production says it, or points elsewhere."""
+    for stage in (*goals, *pipeline.stages):
+        if stage.deploy and stage.deploy.rollback_on.known and _triggered(stage.deploy):
+            return _yes(stage.deploy.rollback_on.span.line)
     hidden = _no()
     for stage in goals:
-        deploy = stage.deploy
-        if deploy is None:
-            continue
-        if deploy.rollback_on.known and _triggered(deploy):
-            return _yes(deploy.rollback_on.span.line)
-        if not deploy.engine.known:
+        if stage.deploy and not stage.deploy.engine.known:
             hidden = _unknown(stage.span.line)
-        elif _elsewhere(deploy.rollback_on):
-            hidden = _unknown(deploy.rollback_on.span.line)
+        elif stage.deploy and _elsewhere(stage.deploy.rollback_on):
+            hidden = _unknown(stage.deploy.rollback_on.span.line)
     return hidden
 
 

@@ -53,7 +53,7 @@ def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
         (of_namespace(where), 0.75),
         (pipeline, 0.7),
     ):
-        found = environment(hint)
+        found = environment(" ".join(each for each in words(hint) if each not in _SLICES))
         if found:
             return Fact(found, node.span, Provenance.INFERRED, confidence), where or hint
     if _SLICES & set(words(node.name)):

@@ -38,7 +38,7 @@ _CANARIES: Final = frozenset({"kayentacanary", "canary"})
 #: Types that put the version before back.
 _BACK: Final = frozenset({"undorolloutmanifest", "rollbackcluster", "rollbackservergroup"})
 #: A condition that holds after a failure.
-_FAILED: Final = re.compile(r"!=\s*'SUCCEEDED'|==\s*'(?:TERMINAL|FAILED_CONTINUE|STOPPED)'")
+_FAILED: Final = re.compile(r"""!=\s*['"]SUCCEEDED|==\s*['"](?:TERMINAL|FAILED_CONTINUE|STOPPED)""")
 _BUILDS: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH})
 
 
@@ -87,6 +87,8 @@ class Graph:
         order = Order([node.name for node in nodes], self.needs)
         self.index = order.index
         expressions = " ".join(node.expression for node in nodes)
+        # Expressions quote a name in either way.
+        expressions = expressions.replace('"', "'")
         asked = [f"'{node.name}'" in expressions for node in nodes]
         deploying = [_deploys(step_of(node, deployed=False, asked=False)) for node in nodes]
         bits = sum(1 << index for index, does in enumerate(deploying) if does)

@@ -21,11 +21,12 @@ _AWAY: Final = frozenset(
     {"jenkins", "travis", "wercker", "concourse", "pipeline", "script", "runjob", "gremlin"}
     | {"awscodebuild", "googlecloudbuild", "runjobmanifest", "webhook", "run"}
 )
-#: Kinds of manifests that serve nobody.
+#: Kinds of manifests that change no version that serves somebody.
 _QUIET: Final = frozenset(
     {"ConfigMap", "Secret", "Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole"}
     | {"ClusterRoleBinding", "PersistentVolume", "PersistentVolumeClaim", "NetworkPolicy"}
-    | {"CustomResourceDefinition", "LimitRange", "ResourceQuota"}
+    | {"CustomResourceDefinition", "LimitRange", "ResourceQuota", "Service", "ServiceMonitor"}
+    | {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
 )
 _TASKS: Final = frozenset({"Job", "Pod", "CronJob"})
 #: The setting by which a pipeline goes on after a failed stage.

@@ -192,6 +192,24 @@ def test_a_pipeline_that_a_failure_starts_is_a_rollback() -> None:
     assert deploy(one(line(prod, asks, other)), "Prod").rollback_on.value is None
 
 
+def test_expressions_quote_names_in_either_way() -> None:
+    prod = {"type": "deployManifest", "name": "Prod", "refId": "1", "continuePipeline": True}
+    undo = {"type": "undoRolloutManifest", "name": "Back", "refId": "2"}
+    failed = {"expression": '#stage("Prod")["status"].toString() == "FAILED_CONTINUE"'}
+    asks: dict[str, Any] = {**undo, "requisiteStageRefIds": ["1"], "stageEnabled": failed}
+    found = one(line(prod, asks))
+    assert deploy(found, "Prod").rollback_on.value == {"failure"}
+    assert found.stages[0].steps[0].soft.value is None
+
+
+def test_a_canary_is_where_its_namespace_says() -> None:
+    names = ("Deploy Canary", "Deploy Baseline")
+    stages = [
+        {"type": "deployManifest", "name": name, "namespaceOverride": "dev"} for name in names
+    ]
+    assert [each.kind.value for each in one(line(*stages)).stages] == [StageKind.TEST] * 2
+
+
 def test_a_canary_in_a_namespace_of_demonstrations_is_production() -> None:
     stages = {"type": "deployManifest", "name": "Canary: Deploy", "namespaceOverride": "demo"}
     assert one(line(stages)).stages[0].kind.value is StageKind.PROD
