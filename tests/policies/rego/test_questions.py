@@ -222,6 +222,22 @@ def test_a_gate_names_a_few_findings_and_counts_the_rest(rego: Rego, rule_text: 
     assert verdict is Verdict.BLOCK
 
 
+def test_all_rules_of_a_gate_are_one_question(opa: Rego, rule_text: RuleText) -> None:
+    code = 'gate contains {"path": ["stage"], "message": "no"}'
+    files = {f"{name}.rego": rule_text(code, name=name) for name in ("one", "two", "three")}
+    text = f"schema: bakegate/ruleset/v1\nname: retail\ncustom: [{', '.join(files)}]\n"
+    ruleset = resolve([("", read_ruleset(text, "retail.yaml", files.__getitem__))], AT)
+    gate(asked(ruleset), opa)
+    sent: list[str] = []
+    client = opa._opa()._http  # type: ignore[attr-defined]  # the client behind the port
+    client.event_hooks = {"request": [lambda request: sent.append(request.url.path)]}
+    decision = gate(asked(ruleset), opa)
+    client.event_hooks = {}
+    told = [each.message for each in decision.results if each.rule in ("one", "two", "three")]
+    assert told == ["no", "no", "no"]
+    assert len(sent) == 1
+
+
 def test_waiting_cures_what_ends(rego: Rego, rule_text: RuleText) -> None:
     code = """gate contains finding if {
 	finding := {"path": ["release"], "message": "too early", "until": "2026-11-30T08:00:00Z"}
