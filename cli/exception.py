@@ -161,7 +161,9 @@ def _show(found: dict[str, Any], shape: Format, text: str) -> None:
 
 def _who(found: dict[str, Any]) -> str:
     names = found["approvers"]
-    return f"{', '.join(names)} may approve it" if names else "anybody may approve it"
+    if names is None:
+        return "anybody may approve it"
+    return f"{', '.join(names) or 'nobody who is named in the organization file'} may approve it"
 
 
 def _line(found: dict[str, Any]) -> str:
@@ -185,7 +187,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "approved by": found["approved_by"],
         "decided by": found["decided_by"],
         "decision": found["decision"],
-        "may approve": ", ".join(found["approvers"]),
+        "may decide": "anybody" if found["approvers"] is None else ", ".join(found["approvers"]),
         "does not count": found["refused"],
         "source": found["source"],
         "proposal": "remove it: the rule passes without it" if found["needless"] else "",

@@ -198,7 +198,8 @@ class Simulation:
         if stage.name not in self._times:
             sets = self._sets(stage)
             self._times[stage.name] = _OpenTime(
-                stage.name, without_soft(for_release(sets, "normal"))
+                stage.name,
+                without_soft(for_release(sets, "normal", self.pipeline.tier.or_else(None))),
             )
         return self._times[stage.name]
 

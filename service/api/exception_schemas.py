@@ -65,7 +65,7 @@ class OneException(Outgoing):
     last_day: str
     refused: str
     needless: bool
-    approvers: list[str]
+    approvers: list[str] | None
 
 
 class Exceptions(Outgoing):

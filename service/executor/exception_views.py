@@ -14,7 +14,7 @@ from service.errors import NotFound
 from service.executor.definitions import organization
 from service.executor.excepted import waivers
 from service.executor.ground import Ground
-from service.promotions.exceptions import ExceptionView, Filter, State, state_at
+from service.promotions.exceptions import ExceptionView, Filter, State, state_at, who_may
 from service.store.exceptions import exemption, opt_out, stored
 from service.store.tables import DecisionRow, ExceptionRow, LintRow, PipelineRow
 
@@ -121,12 +121,12 @@ class _Looking:
         if row is None or not self.tree.has(row.organization):
             return view
         known = waivers(self.session, self.tree, row, self.now)
-        waits = view.state == State.REQUESTED
+        named = who_may(known.exceptions.approvers, known.policy)
         return replace(
             view,
             refused=self._refused(known, each),
             needless=view.state in _STANDING and self._needless(view),
-            approvers=tuple(sorted(known.exceptions.approvers or ())) if waits else (),
+            approvers=None if named is None else tuple(sorted(named)),
         )
 
     def _refused(self, known: Waivers, each: Exemption | OptOut) -> str:

@@ -33,8 +33,8 @@ class ExceptionView:
 
     ``until`` is the end of an exemption and the review of an opt-out. ``source`` is ``service`` or
     the place in a file. ``refused`` is the limit for which it does not count. ``needless`` is true
-    where its rule passes now without it: it is proposed for removal. ``approvers`` are named where
-    somebody still has to decide; none are where everybody may.
+    where its rule passes now without it: it is proposed for removal. ``approvers`` may decide about
+    it, None where everybody may.
     """
 
     id: str
@@ -57,7 +57,7 @@ class ExceptionView:
     last_day: str
     refused: str = ""
     needless: bool = False
-    approvers: tuple[str, ...] = ()
+    approvers: tuple[str, ...] | None = None
 
 
 class Verb(StrEnum):
@@ -115,20 +115,26 @@ def require_standing(name: str, state: State) -> None:
         raise Conflict(f"{name} is {state} already; there is nothing to revoke")
 
 
-def require_approver(
-    approvers: frozenset[str] | None, policy: ExceptionPolicy, node: str, actor: str
-) -> None:
-    """Raise Conflict unless the actor leads a node that the ruleset asks for.
+def who_may(approvers: frozenset[str] | None, policy: ExceptionPolicy) -> frozenset[str] | None:
+    """Who may decide, None where everybody may.
 
     Where nobody up the tree is named as a leader, and no ruleset asks for one, everybody may.
     """
-    if approvers is None and policy.approver is None:
+    return None if approvers is None and policy.approver is None else approvers or frozenset()
+
+
+def require_approver(
+    approvers: frozenset[str] | None, policy: ExceptionPolicy, node: str, actor: str
+) -> None:
+    """Raise Conflict unless the actor leads a node that the ruleset asks for."""
+    named = who_may(approvers, policy)
+    if named is None:
         return
-    if not approvers:
+    if not named:
         told = f"nobody over {node} is named under `leaders` of the organization file"
         raise Conflict(f"{told}; name who approves there")
-    if actor not in approvers:
-        names = sorted(approvers)
+    if actor not in named:
+        names = sorted(named)
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise Conflict(f"{actor} does not approve for {node}; {listed(names[:_NAMED])}{more} may")
 

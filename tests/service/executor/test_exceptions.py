@@ -54,6 +54,7 @@ def test_an_exemption_counts_from_its_approval_to_its_end(field: Field) -> None:
     assert (asked.state, asked.approvers, asked.source) == ("requested", ("ada",), "service")
     field.executor.decide_exception(name, Verb.APPROVE, "", "ada")
     assert (shown(field, name).state, shown(field, name).approved_by) == ("approved", "ada")
+    assert field.executor.exception(name).approvers == ("ada",)
     field.clock.move(30 * DAY)
     assert shown(field, name).state == "ended"
     with field.engines.reading() as session:

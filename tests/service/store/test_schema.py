@@ -1,12 +1,15 @@
 """Migrations and models agree, on both databases, and an up-to-date database is left alone."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from service.store.engines import open_engines
 from service.store.people_tables import METADATA
@@ -36,3 +39,12 @@ def test_upgrading_twice_changes_nothing(engine: sa.Engine) -> None:
     names = set(sa.inspect(engine).get_table_names())
     engine.dispose()
     assert names == {*METADATA.tables, "alembic_version"}
+
+
+def test_the_migrations_are_one_line() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("service.store") / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    assert len(scripts.get_heads()) == 1
+    numbers = [each.revision for each in scripts.walk_revisions()]
+    assert numbers == [f"{number:04}" for number in range(len(numbers), 0, -1)]
