@@ -14,7 +14,8 @@ def with_parts_listed(reads: Iterable[Read]) -> Iterator[Read]:
     A template or a called workflow by itself lacks what stands around it where it is used.
     """
     read_all = list(reads)
-    brought = {part.path for read in read_all for part in read.parts}
+    # The further documents of a file are parts of it as well.
+    brought = {part.path for read in read_all for part in read.parts if part.path != read.path}
     for read in read_all:
         started = any(each.origin.start.known for each in read.pipelines)
         listed = read.path in brought and bool(read.pipelines) and not started

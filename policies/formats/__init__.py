@@ -83,7 +83,8 @@ def read_pipelines(
     if not name:
         problems.append(_unknown(sources[0]))
     problems.extend(_unreadable(each) for each in follower.problems)
-    parts = tuple(follower.parts.values())
+    # Comments of later documents speak as well as those of the first.
+    parts = (*sources[1:], *follower.parts.values())
     return Read(path, name, tuple(pipelines), sources[0], tuple(problems), parts)
 
 

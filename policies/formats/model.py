@@ -23,7 +23,7 @@ class Unreadable:
 class Read:
     """Everything that was found in one file; ``source`` is its first readable document.
 
-    ``parts`` are the documents of other files that it brings in.
+    ``parts`` are its further documents and those of other files that it brings in.
     """
 
     path: str
