@@ -267,6 +267,19 @@ class Group:
         return []
 
 
+def patched(data: Any, patch: Any) -> Any:
+    """The data with a merge patch (RFC 7396): objects merge, null takes away, others replace."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(data) if isinstance(data, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = patched(merged.get(key), value)
+    return merged
+
+
 def compact(data: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says nothing: None, empty texts and empty lists; zeros and flags stay."""
     return {key: value for key, value in data.items() if value not in (None, "", [], {})}

@@ -30,7 +30,7 @@ from policies.phrases import clock, listed, short
 from policies.pipeline import Stage, StageKind, StepKind
 from policies.release import Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
-from policies.steps import has_kind, kinds_of
+from policies.steps import has_kind, kinds_of, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,11 @@ _OURSELVES: Final = "bakegate"
 def gate(case: Case, params: EvidenceMatchesArtifact) -> Outcome:
     asked = list(dict.fromkeys(_asked(case, params)))
     parts = [part for stage, kind in asked for part in _judge_kind(case, stage, kind, params)]
+    if not parts and _hidden(case):
+        message = f"not all that runs before {case.stage.name} can be seen"
+        return Outcome(
+            Result.UNKNOWN, message, "name the tests in the pipeline file or its overlay"
+        )
     if not parts:
         return Outcome(Result.PASS, f"no test runs before {case.stage.name}")
     hard = [part for part in parts if not part.warns_only]
@@ -89,6 +94,12 @@ def gate(case: Case, params: EvidenceMatchesArtifact) -> Outcome:
         return replace(together(soft), warns_only=True)
     told = listed(f"{kind} in {stage.name}" for stage, kind in asked)
     return replace(together(hard), message=f"{told} passed on {_name(case)}")
+
+
+def _hidden(case: Case) -> bool:
+    """Whether stages or steps in front of this one are defined where the gate does not look."""
+    steps = (step for stage in case.pipeline.upstream(case.stage) for step in stage.steps)
+    return not whole(case.pipeline) or any(not step.kind.known for step in steps)
 
 
 def _asked(case: Case, params: EvidenceMatchesArtifact) -> Iterator[tuple[Stage, StepKind]]:

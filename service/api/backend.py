@@ -41,8 +41,12 @@ class Backend(Protocol):
         at: datetime | None,
         record: Mapping[str, Any] | None,
         actor: str,
+        assume: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Decide; gives ``bakegate.gate/v1``. ``release`` is empty where ``record`` is given."""
+        """Decide; gives ``bakegate.gate/v1``. ``release`` is empty where ``record`` is given.
+
+        ``assume`` is a merge patch for the record, for dry runs alone.
+        """
         ...
 
     def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers

@@ -53,6 +53,10 @@ class GateRequest(Incoming):
     )
     dry_run: bool = Field(default=False, description="Answer without storing the decision.")
     at: AwareDatetime | None = Field(default=None, description="Another moment; dry runs only.")
+    assume: dict[str, Any] | None = Field(
+        default=None,
+        description="Facts to assume, as a merge patch (RFC 7396) of the record; dry runs only.",
+    )
 
     @model_validator(mode="after")
     def _one_subject(self) -> "GateRequest":
@@ -60,6 +64,8 @@ class GateRequest(Incoming):
             raise ValueError("give either release or record")
         if self.at is not None and not self.dry_run:
             raise ValueError("at is for a dry run: a decision that counts is made now")
+        if self.assume is not None and not self.dry_run:
+            raise ValueError("assume is for a dry run: a decision that counts rests on facts")
         return self
 
 

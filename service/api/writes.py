@@ -34,6 +34,7 @@ def gate(asked: GateRequest, backend: GivenBackend, actor: GivenActor) -> dict[s
         at=asked.at,
         record=asked.record,
         actor=actor,
+        assume=asked.assume,
     )
 
 

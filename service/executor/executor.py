@@ -114,6 +114,7 @@ class Executor:
         at: datetime | None,
         record: Mapping[str, Any] | None,
         actor: str,
+        assume: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         return intake.ask_gate(
             self.ground,
@@ -124,6 +125,7 @@ class Executor:
             at=at,
             record=record,
             actor=actor,
+            assume=assume,
         )
 
     def switch_transition(

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from policies.decision import to_message
 from policies.engine.gate import GateError
 from policies.phrases import listed
-from policies.plain import DataError, instant_text
-from policies.record import release_from_json
+from policies.plain import DataError, instant_text, patched
+from policies.record import release_from_json, release_to_json
 from policies.release import Release, ReleaseKind
 from service.errors import Conflict
 from service.executor import facts, gates
@@ -84,17 +84,22 @@ def ask_gate(
     at: datetime | None,
     record: Mapping[str, Any] | None,
     actor: str,
+    assume: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the gate about one of our releases, or about a record that was handed in.
 
-    A dry run stores nothing and may ask for another moment. Raises Conflict where the question
-    makes no sense, NotFound for what does not exist.
+    A dry run stores nothing and may ask for another moment, or assume other facts: ``assume`` is a
+    merge patch of the record. Raises Conflict where the question makes no sense, NotFound for what
+    does not exist.
     """
     if at and not dry_run:
         raise Conflict("another moment can only be asked for in a dry run")
+    if assume and not dry_run:
+        raise Conflict("facts can only be assumed in a dry run")
     with ground.turn(pipeline, actor) as turn:
         turn.now = at or turn.now
         known, definition = _subject(turn, release, record)
+        known = _assuming(known, assume) if assume else known
         try:
             decision = gates.decide(turn, known, stage, definition)
         except GateError as error:
@@ -125,14 +130,23 @@ def _subject(
     turn: Turn, release: str | None, record: Mapping[str, Any] | None
 ) -> tuple[Release, str]:
     if record is not None:
-        try:
-            return release_from_json(record, "record"), turn.pipeline.definition
-        except DataError as error:
-            raise Conflict(str(error)) from error
+        return _given(record, "record"), turn.pipeline.definition
     if release is None:
         raise Conflict("name a release, or hand in a record")
     row = turn.release(release)
     return facts.record(turn, row), row.definition
+
+
+def _given(record: Mapping[str, Any], name: str) -> Release:
+    try:
+        return release_from_json(record, name)
+    except DataError as error:
+        raise Conflict(str(error)) from error
+
+
+def _assuming(release: Release, assume: Mapping[str, Any]) -> Release:
+    """The release as it would be if some facts were others."""
+    return _given(patched(release_to_json(release), assume), "record, as assumed")
 
 
 def _last_good(session: Session, pipeline: str) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from policies.canonical import canonical
 from policies.documents import issues, schema_text
-from policies.plain import DataError
+from policies.plain import DataError, patched
 from policies.record import release_from_json, release_to_json
 from policies.release import (
     AlarmState,
@@ -231,3 +231,20 @@ def test_another_type_and_missing_parts_are_told() -> None:
         "r.json: release: is missing; an object is expected",
         "r.json: artifact: is missing; an object is expected",
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "patch", "expected"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"a": "foo"}, "bar", "bar"),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_does_what_the_standard_says(data: Any, patch: Any, expected: Any) -> None:
+    assert patched(data, patch) == expected

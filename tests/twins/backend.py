@@ -138,6 +138,7 @@ class MemoryBackend:
         at: datetime | None,
         record: Mapping[str, Any] | None,
         actor: str,
+        assume: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         self.written.append(("gate", pipeline, release, stage, dry_run, at, record, actor))
         self._stage(pipeline, stage)

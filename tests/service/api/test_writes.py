@@ -160,6 +160,7 @@ def test_automatic_without_a_reason_is_a_conflict(client: Client, backend: Memor
         ("POST /v1/gate", GATE | {"record": {}}, "body"),
         ("POST /v1/gate", GATE | {"at": "2026-12-01T08:00:00Z"}, "body"),
         ("POST /v1/gate", GATE | {"dry_run": True, "at": "2026-12-01T08:00:00"}, "body.at"),
+        ("POST /v1/gate", GATE | {"assume": {}}, "body"),
         ("POST /v1/releases", {"pipeline": "a", "commit": "HEAD"}, "body.commit"),
         ("POST /v1/blocklist", ENTRY, "body"),
         ("POST /v1/blocklist", ENTRY | {"package": "p", "digest": DIGEST}, "body"),

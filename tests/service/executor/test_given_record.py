@@ -60,3 +60,25 @@ def test_every_error_of_a_record_is_told_with_its_place(field: Field) -> None:
         "record: artifact.findings[0].severity: 'dire' is not one of low, medium, high, critical",
         "record: context.incidents[0].sev: 'bad' is not a whole number from 0 up",
     ]
+
+
+def test_a_dry_run_may_assume_other_facts(field: Field) -> None:
+    firing = record()["context"]["alarms"][0] | {"state": "alarm"}
+    asked = {"dry_run": True, "at": "2026-11-24T10:22:48Z"}
+    answer = ask(field, record(), **asked, assume={"context": {"alarms": [firing]}})
+    assert said(answer.json())["alarm-block"][0] == "fail"
+    of_ours = field.submit("a")
+    client = Client(create_app(field.executor, lambda: "tester"))
+    about = {"pipeline": "shop", "stage": "one-box", "release": of_ours, "dry_run": True}
+    assumed = {"context": {"incidents": [{"id": "INC-1", "sev": 1}], "earlier_releases": None}}
+    told = said(client.post("/v1/gate", json=about | {"assume": assumed}).json())
+    assert told["alarm-block"] == ("fail", "INC-1 of severity 1 is open")
+    assert told["rolled-back-revision"][0] == "unknown"
+
+
+def test_what_is_assumed_must_be_facts_of_a_record(field: Field) -> None:
+    answer = ask(field, record(), dry_run=True, assume={"context": {"incident": []}})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        ("record, as assumed: context.incident: is not known here; did you mean 'incidents'?"),
+    )
