@@ -21,6 +21,8 @@ MAX_LENGTH: Final = 200_000
 
 _METADATA: Final = re.compile(r"#\s*METADATA\s*")
 _IMPORTS: Final = re.compile(r"rego\.v1|future\.keywords(\.\w+)?")
+#: What YAML takes for the end of a line and Rego does not.
+_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 _VERB: Final = re.compile(r"%(?P<verb>[^vds%]|$)")
 _FORMAT: Final = re.compile(r'(?<![\w.])sprintf\(\s*(?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`)')
 
@@ -41,7 +43,7 @@ def read_contract(text: str, path: str) -> Contract:
     if len(text) > MAX_LENGTH:
         told = f"{len(text):,} characters, and at most {MAX_LENGTH:,} are read"
         raise DocumentError((Issue(start, told),))
-    module = ModuleText(text.replace("\r\n", "\n"), path)
+    module = ModuleText(text.replace("\r\n", "\n").replace("\r", "\n"), path)
     found = list(_code_issues(module))
     root, more = _metadata(module, start)
     data = core_value(root)
@@ -69,7 +71,7 @@ def _metadata(module: ModuleText, start: Span) -> tuple[Node, list[Issue]]:
     # Blanking the marks instead of cutting them off keeps every line and column.
     blank = [""] * len(lines)
     for number in range(marked[-1] + 1, at.line - 1):
-        blank[number] = " " + lines[number].lstrip()[1:]
+        blank[number] = " " + _LINE_ENDS.sub(" ", lines[number][1:])
     try:
         root = read("\n".join(blank), module.path)[0].root
     except SourceError as error:
