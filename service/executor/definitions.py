@@ -46,10 +46,14 @@ def organization(session: Session) -> Tree:
     return tree(tuple(sorted((copies | row.files).items()))).when(ready(session))
 
 
-def claim_organization(session: Session) -> bool:
-    """Let one process at a time look after scheduled rules; false where there are none yet."""
+def has_organization(session: Session) -> bool:
+    return session.exec(select(OrganizationRow.id).limit(1)).first() is not None
+
+
+def claim_organization(session: Session) -> None:
+    """Let one process at a time look after scheduled rules."""
     newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
-    return session.exec(newest.with_for_update()).first() is not None
+    session.exec(newest.with_for_update()).first()
 
 
 @lru_cache(maxsize=8)

@@ -20,7 +20,12 @@ from policies.rego.port import Rego
 from policies.ruleset import Setting, Step, StepKey
 from policies.tree import Tree
 from policies.windows import zone as zone_of
-from service.executor.definitions import claim_organization, definition, organization
+from service.executor.definitions import (
+    claim_organization,
+    definition,
+    has_organization,
+    organization,
+)
 from service.executor.excepted import judged
 from service.executor.ground import Ground
 from service.executor.linting import linted
@@ -34,19 +39,13 @@ _AGAIN: Final = timedelta(hours=1)
 
 def announce(ground: Ground) -> list[str]:
     """Order every message that is due; gives their keys."""
-    if not ground.ports.notifiers:
+    rows = _due(ground)
+    if not rows:
         return []
     with ground.engines.transaction() as session:
-        if not claim_organization(session):
-            return []
+        claim_organization(session)
         now = ground.ports.clock.within(session)
-        looking = _Looking(session, organization(session), now, ground.ports.rego)
-        ordered = [
-            _row(each, notifier.via, now)
-            for each in looking.letters()
-            for notifier in ground.ports.notifiers
-        ]
-        new = [row for row in ordered if session.get(NoticeRow, row.key) is None]
+        new = [row for row in rows if session.get(NoticeRow, row.key) is None]
         session.add_all(new)
         session.flush()
         for row in (*new, *_stuck(session, now)):
@@ -54,6 +53,27 @@ def announce(ground: Ground) -> list[str]:
             row.attempts += 1
             ground.durable.order_notice(session, row.key, row.attempts)
     return [row.key for row in new]
+
+
+def _due(ground: Ground) -> list[NoticeRow]:
+    """Messages whose moment has come and that are not sent, found without holding a lock.
+
+    Judging every failing pipeline anew takes a while, in which nobody else should wait.
+    """
+    if not ground.ports.notifiers:
+        return []
+    with ground.engines.reading() as session:
+        if not has_organization(session):
+            return []
+        now = ground.ports.clock.within(session)
+        looking = _Looking(session, organization(session), now, ground.ports.rego)
+        rows = [
+            _row(each, notifier.via, now)
+            for each in looking.letters()
+            for notifier in ground.ports.notifiers
+        ]
+        sent = set(session.exec(select(NoticeRow.key).where(col(NoticeRow.sent_at).is_not(None))))
+    return [row for row in rows if row.key not in sent]
 
 
 def deliver(ground: Ground, key: str) -> str | None:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from policies.findings import Result
 from policies.ruleset import Effective, Resolved, Setting, Step, StepKey
 from policies.tree import Tree
 from policies.windows import zone as zone_of
-from service.executor.definitions import claim_organization, organization
+from service.executor.definitions import claim_organization, has_organization, organization
 from service.executor.excepted import judged
 from service.executor.ground import Ground
 from service.executor.linting import lint_again
@@ -49,6 +50,17 @@ def follow(turn: Turn) -> bool:
     return bool(changed)
 
 
+def adopt(ground: Ground) -> int:
+    """Follow pipelines whose levels nobody has kept: those that an older version registered."""
+    unknown = ~exists().where(col(ScheduleRow.pipeline) == col(PipelineRow.name))
+    with ground.engines.reading() as session:
+        names = list(session.exec(select(PipelineRow.name).where(unknown)))
+    for name in names:
+        with ground.turn(name) as turn:
+            follow(turn)
+    return len(names)
+
+
 def activate(ground: Ground) -> int:
     """Log every activation that is due and ask the gates again; gives how many pipelines."""
     with ground.engines.reading() as session:
@@ -63,8 +75,9 @@ def activate(ground: Ground) -> int:
 def ripen(ground: Ground) -> list[StepKey]:
     """Let steps come early for which enough pipelines are ready; gives those steps."""
     with ground.engines.transaction() as session:
-        if not claim_organization(session):
+        if not has_organization(session):
             return []
+        claim_organization(session)
         now = ground.ports.clock.within(session)
         tree = organization(session)
         pipelines = judged(session, now)

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from service.executor.ground import Ground
 from service.executor.notices import announce
-from service.executor.schedules import activate, ripen
+from service.executor.schedules import activate, adopt, ripen
 from service.executor.transition import enter, look, patience
 from service.executor.turn import Turn
 from service.promotions.model import Effect, State
@@ -94,6 +94,7 @@ class Sweep:
     def _campaign(self) -> None:
         if time.monotonic() >= self._campaign_at:
             self._campaign_at = time.monotonic() + _CAMPAIGN_S
+            adopt(self.ground)
             ripen(self.ground)
             announce(self.ground)
 

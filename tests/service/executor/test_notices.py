@@ -117,6 +117,16 @@ def test_an_attempt_that_fails_is_repeated_with_the_same_key(field: Field) -> No
     assert told(field)[0].error == ""
 
 
+def test_the_sweep_looks_after_announcements(field: Field) -> None:
+    ruled(field)
+    field.executor.sweep._campaign()
+    assert told(field) == ()
+    field.executor.sweep._campaign_at = 0
+    field.executor.sweep._campaign()
+    settled(field)
+    assert [each.moment for each in told(field)] == ["announced"]
+
+
 def test_what_could_not_be_delivered_is_tried_again_later(field: Field) -> None:
     ruled(field)
     on(field, "2026-11-24")

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from service.errors import Conflict
 from service.executor.executor import Executor
 from service.executor.notices import announce
-from service.executor.schedules import activate, ripen
+from service.executor.schedules import activate, adopt, ripen
 from service.promotions.views import EventView
 from service.store.engines import open_engines
 from service.store.read import events
 from service.store.schema import upgrade
+from service.store.tables import ScheduleRow
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
 from tests.twins.ports import (
     MemoryBuilder,
@@ -139,6 +141,20 @@ def test_a_freeze_holds_an_activation_until_it_ends(field: Field) -> None:
     assert activated(field)[1:] == []
     until(field, "2026-11-30")
     assert [each["enforcement"] for each in activated(field)[1:]] == ["warn"]
+
+
+def test_a_pipeline_of_an_older_version_is_followed_from_now_on(field: Field) -> None:
+    with field.engines.transaction() as session:
+        session.delete(session.get_one(ScheduleRow, "shop"))
+    assert (adopt(field.executor.ground), adopt(field.executor.ground)) == (1, 0)
+    ruled(field, RULES)
+    until(field, "2026-11-26")
+    assert [each["enforcement"] for each in activated(field)] == ["observe", "warn"]
+
+
+def test_files_without_an_organization_are_refused(field: Field) -> None:
+    with pytest.raises(Conflict, match=r"the files hold no organization\.yaml"):
+        field.executor.register_organization({"rules.yaml": RULES}, "tester")
 
 
 def test_a_service_without_an_organization_has_no_schedules(database: str) -> None:
