@@ -5,19 +5,20 @@ project and not in the file; those facts are unknown, with a note that names whe
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
+from policies.formats.across import tested_after, turned_back, with_bakes
 from policies.formats.azure_jobs import jobs_of
 from policies.formats.azure_stages import OVERLAY, after_failure, beside, stage_of
 from policies.formats.azure_templates import SECTIONS, Expander
+from policies.formats.duplicates import written_twice
 from policies.formats.follower import Follower
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
-from policies.formats.scripts import said, tested_after, timer, turned_back, undoes
+from policies.formats.scripts import said, timer, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 from policies.source import Mapping as MappingNode
@@ -98,8 +99,10 @@ def read(source: Source, beside_it: Beside) -> tuple[tuple[Pipeline, ...], tuple
         for job, stage in zip(jobs, stages, strict=True)
         if after_failure(job) and undoes(said(stage.name, stage.steps))
     }
+    # A condition may be written as often as it is needed.
+    twice = tuple(each for each in written_twice(root, "Azure") if "${{" not in each.message)
     whole_pipeline = turned_back(_baked(pipeline), undoing)
-    return (tested_after(whole_pipeline),), tuple(_duplicates(root))
+    return (tested_after(whole_pipeline),), twice
 
 
 def _with_call(root: MappingNode) -> MappingNode:
@@ -230,32 +233,7 @@ def _baked(pipeline: Pipeline) -> Pipeline:
                 own = [stage] if stage.deploy else last_stops(pipeline, stage)[0]
                 for stop in own:
                     bakes.setdefault(stop.name, timer(step.timeout.span, length))
-    return replace(
-        pipeline, stages=tuple(_with_bake(each, bakes.get(each.name)) for each in pipeline.stages)
-    )
-
-
-def _with_bake(stage: Stage, bake: Bake | None) -> Stage:
-    if bake is None:
-        return stage
-    return replace(stage, bake=bake, bake_known=Fact(value=True, span=bake.span))
-
-
-def _duplicates(node: Node) -> Iterator[Unreadable]:
-    """Keys that are written twice: Azure refuses such a file; conditions may be written again."""
-    match node:
-        case MappingNode(entries=entries, duplicates=duplicates):
-            for key in duplicates:
-                if "${{" not in key.text:
-                    message = f"key '{key.text}' is written twice, which Azure refuses; keep one"
-                    yield Unreadable(key.span, message)
-            for entry in entries.values():
-                yield from _duplicates(entry.value)
-        case Sequence(items=items):
-            for item in items:
-                yield from _duplicates(item)
-        case Scalar():
-            return
+    return with_bakes(pipeline, bakes)
 
 
 FORMAT: Final = Format("azure-pipelines", "Azure Pipelines", detect, read)

@@ -7,21 +7,30 @@ service connection; those facts are unknown, with the setting's name.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from policies.classify import GUESSED, named
 from policies.classify import environment as kind_of
 from policies.facts import SURE, Fact, Provenance, elsewhere, unknown
 from policies.findings import Span
+from policies.formats.artifacts import artifact_of
 from policies.formats.azure_jobs import Job
 from policies.formats.azure_steps import Hooks, failure_steps, hooks_of, steps_of
 from policies.formats.naming import unflattened
-from policies.formats.scripts import deployment, engine, goes_back, share, slept, undoes
+from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
 from policies.guards import Mutex, Queue
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
+from policies.references import Pin
 from policies.source import Mapping as MappingNode
 from policies.source import Node, Scalar, Sequence
 
+#: Variables that Azure sets anew for each commit, run, or branch.
+_UNIQUE: Final = (
+    (re.compile(r"Build\.SourceVersion\b", re.IGNORECASE), Pin.COMMIT),
+    (re.compile(r"Build\.Build(?:Id|Number)\b", re.IGNORECASE), Pin.VERSION),
+    (re.compile(r"Build\.SourceBranch(?:Name)?\b", re.IGNORECASE), Pin.MUTABLE),
+)
 OVERLAY: Final = "say it in bakegate.yaml"
 _BEYOND: Final = f"Azure Pipelines cannot say this; {OVERLAY}"
 _INSIDE: Final = f"what the deployment does inside is not seen; {OVERLAY}"
@@ -243,9 +252,27 @@ def _deploy(job: Job, steps: tuple[Step, ...], lines: Mapping[str, list[str]]) -
     by: Fact[str] = Fact(engine(step), place, Provenance.INFERRED)
     if step and step.kind.note:
         by = unknown(place, step.kind.note)
-    made = deployment(place, by, beyond=_INSIDE, rollback=_rollback(job, steps, lines))
+    made = deployment(
+        place,
+        by,
+        beyond=_INSIDE,
+        rollback=_rollback(job, steps, lines),
+        deadline=_deadline(step, place),
+        artifact=artifact_of(steps, place, known=lambda text: job_text(job, text), unique=_unique),
+    )
     hooks = hooks_of(job)
     return _strategy(made, hooks) if hooks else made
+
+
+def _deadline(step: Step | None, place: Span) -> Fact[timedelta | None]:
+    found = bound(step, step.timeout if step else Fact(None, place))
+    if found.value is not None:
+        return found
+    return Fact(None, place, note="Azure Pipelines ends a job after an hour, or six")
+
+
+def _unique(text: str) -> Pin | None:
+    return next((pin for words, pin in _UNIQUE if words.search(text)), None)
 
 
 def _rollback(job: Job, steps: tuple[Step, ...], lines: Mapping[str, list[str]]) -> Span | None:

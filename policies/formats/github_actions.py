@@ -4,8 +4,6 @@ Reviewers, wait timers and branch policies of environments, alarms, bakes and ti
 written in a workflow; those facts are unknown, with a note that names where they are set.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,8 +11,10 @@ from policies.classify import named
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.fields import texts
 from policies.findings import Span
+from policies.formats.across import tested_after, turned_back
+from policies.formats.duplicates import written_twice
 from policies.formats.github_calls import Calls
-from policies.formats.github_deploys import bake_of, deploy_of
+from policies.formats.github_deploys import deploy_of
 from policies.formats.github_environments import Environment, of_job
 from policies.formats.github_environments import kind as environment_kind
 from policies.formats.github_guards import (
@@ -37,7 +37,8 @@ from policies.formats.github_workflow import (
     needs_of,
 )
 from policies.formats.model import Beside, Format, Unreadable
-from policies.formats.scripts import said, tested_after, turned_back, undoes
+from policies.formats.naming import slug, unflattened
+from policies.formats.scripts import said, slept, undoes
 from policies.pipeline import (
     Origin,
     Owner,
@@ -47,10 +48,9 @@ from policies.pipeline import (
     Step,
     StepKind,
 )
-from policies.source import Entry, Mapping, Node, Scalar, Sequence, Source
+from policies.source import Entry, Mapping, Node, Scalar, Source
 
 _FOLDER: Final = ".github/workflows"
-_SLUG: Final = re.compile(r"[a-z0-9]+")
 _STARTS: Final = {
     "push": "push",
     "schedule": "schedule",
@@ -67,7 +67,7 @@ def detect(source: Source) -> bool:
     root = source.root
     if not isinstance(root, Mapping) or "jobs" not in root.entries:
         return False
-    return "on" in root.entries or _FOLDER in source.path.replace("__", "/")
+    return "on" in root.entries or _FOLDER in unflattened(source.path)
 
 
 def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
@@ -78,7 +78,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     visible = (
         title.span if isinstance(title, Scalar) and title.text else root.entries["jobs"].key.span
     )
-    duplicates = tuple(_duplicates(root))
+    duplicates = tuple(written_twice(root, "GitHub"))
     root = Calls(beside.follower).written_out(root)
     jobs = root.get("jobs")
     found = jobs.entries if isinstance(jobs, Mapping) else {}
@@ -89,7 +89,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
         for name, entry in found.items()
         if isinstance(entry.value, Mapping)
     )
-    name = title.text if isinstance(title, Scalar) and title.text else _slug(source.path)
+    name = title.text if isinstance(title, Scalar) and title.text else slug(source.path)
     pipeline = replace(
         _pipeline(root, name, visible, stages),
         permissions=default_permissions(root, visible),
@@ -150,12 +150,6 @@ def _pipeline(root: Mapping, name: str, span: Span, stages: tuple[Stage, ...]) -
     )
 
 
-def _slug(path: str) -> str:
-    """A name for a workflow that gives itself none: its path without suffix."""
-    stem = path.rpartition(".")[0] or path
-    return "-".join(_SLUG.findall(stem.lower())) or "workflow"
-
-
 def _origin(root: Mapping, span: Span) -> Origin:
     node = root.get("on")
     events = events_of(root)
@@ -186,7 +180,7 @@ def _stage(
     called = isinstance(job.get("uses"), Scalar)
     settings = _settings(span, environment, called=called)
     beyond: Fact[Any] = unknown(span, f"GitHub Actions cannot say this; {OVERLAY}")
-    bake = bake_of(steps) if deploys else None
+    bake = slept(steps) if deploys else None
     return Stage(
         name=name,
         span=span,
@@ -240,22 +234,6 @@ def _settings(span: Span, environment: Environment | None, *, called: bool) -> F
         where = f"Settings, Environments, {environment.name}"
         return unknown(environment.span, f"required reviewers and wait timers stand in {where}")
     return None
-
-
-def _duplicates(node: Node) -> Iterator[Unreadable]:
-    """Keys that are written twice: GitHub refuses such a file, and the last one is read here."""
-    match node:
-        case Mapping(entries=entries, duplicates=duplicates):
-            for key in duplicates:
-                message = f"key '{key.text}' is written twice, which GitHub refuses; keep one"
-                yield Unreadable(key.span, message)
-            for entry in entries.values():
-                yield from _duplicates(entry.value)
-        case Sequence(items=items):
-            for item in items:
-                yield from _duplicates(item)
-        case Scalar():
-            return
 
 
 FORMAT: Final = Format("github-actions", "GitHub Actions workflow", detect, read)

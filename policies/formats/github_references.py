@@ -6,6 +6,7 @@ from typing import Final
 
 from policies.facts import Fact, inferred, unknown
 from policies.findings import Span
+from policies.formats.artifacts import named_in
 from policies.formats.github_workflow import Workflow, step_nodes
 from policies.pipeline import Step, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
@@ -19,14 +20,6 @@ _TAGS: Final = frozenset(
 )
 #: An action that only writes an image into a file that the next step deploys.
 _RENDERS: Final = "render-task-definition"
-_IMAGE_WORDS: Final = re.compile(
-    r"(?:--image(?:-uri)?[= ]|\bset image\s+[^\n]*?[\w.*-]=)[\"']?((?:\$\{\{[^}]*\}\}|[^\s\"'])+)"
-)
-_TAG_WORDS: Final = re.compile(
-    r"--set(?:-string)?[= ][\"']?(?:[\w.,=-]*\.)?(?:image\.?tag|image_tag|tag)="
-    r"[\"']?((?:\$\{\{[^}]*\}\}|[^\s,\"'])+)",
-    re.IGNORECASE,
-)
 #: Words for what is unique to a commit, and for what is unique to a run.
 _OF_COMMIT: Final = re.compile(r"github\.sha\b|GITHUB_SHA\b")
 _OF_RUN: Final = re.compile(r"github\.run_(?:id|number)\b|GITHUB_RUN_(?:ID|NUMBER)\b")
@@ -110,13 +103,11 @@ def _of_script(workflow: Workflow, job: Mapping, node: Mapping) -> Reference | N
     run = node.get("run")
     if not isinstance(run, Scalar):
         return None
-    found = _IMAGE_WORDS.search(run.text)
-    tag = None if found else _TAG_WORDS.search(run.text)
-    match = found or tag
-    if match is None:
+    told = named_in(run.text)
+    if told is None:
         return None
-    text = _resolved(workflow, (node, job), match[1])
-    return _reference(workflow, text, run.span, tag=bool(tag))
+    text = _resolved(workflow, (node, job), told[0])
+    return _reference(workflow, text, run.span, tag=told[1])
 
 
 def _resolved(workflow: Workflow, holders: tuple[Mapping, ...], text: str) -> str:

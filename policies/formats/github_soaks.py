@@ -5,12 +5,12 @@ in the script, in ``env``, or is the default of an input.
 """
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
+from policies.formats.across import with_bakes
 from policies.formats.github_workflow import Workflow, step_nodes
 from policies.pipeline import Bake, Pipeline, Step
 from policies.source import Entry, Mapping, Scalar
@@ -38,15 +38,7 @@ def soaked(pipeline: Pipeline, workflow: Workflow, jobs: dict[str, Entry]) -> Pi
             for stop in stops:
                 if length and stop.bake is None:
                     bakes.setdefault(stop.name, _bake(step.name.span, length))
-    if not bakes:
-        return pipeline
-    stages = (
-        replace(each, bake=found, bake_known=Fact(value=True, span=found.span))
-        if (found := bakes.get(each.name))
-        else each
-        for each in pipeline.stages
-    )
-    return replace(pipeline, stages=tuple(stages))
+    return with_bakes(pipeline, bakes)
 
 
 def _bake(place: Span, length: timedelta) -> Bake:

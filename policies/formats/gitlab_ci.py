@@ -7,12 +7,12 @@ after a deployment is a bake that nobody watches.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
+from policies.formats.across import tested_after, turned_back, with_bakes
 from policies.formats.follower import Follower
 from policies.formats.gitlab_includes import Configuration, configuration
 from policies.formats.gitlab_jobs import KEYWORDS, Job, Jobs
@@ -21,7 +21,7 @@ from policies.formats.gitlab_rules import Start, start
 from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
-from policies.formats.scripts import said, tested_after, timer, turned_back, undoes
+from policies.formats.scripts import said, timer, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence, Source
@@ -228,17 +228,7 @@ def _baked(pipeline: Pipeline, running: Iterable[tuple[Job, Start]]) -> Pipeline
             length = begin.delay.value
             for stop in last_stops(pipeline, stage)[0]:
                 bakes.setdefault(stop.name, timer(begin.delay.span, length))
-    if not bakes:
-        return pipeline
-    return replace(
-        pipeline, stages=tuple(_with_bake(each, bakes.get(each.name)) for each in pipeline.stages)
-    )
-
-
-def _with_bake(stage: Stage, bake: Bake | None) -> Stage:
-    if bake is None:
-        return stage
-    return replace(stage, bake=bake, bake_known=Fact(value=True, span=bake.span))
+    return with_bakes(pipeline, bakes)
 
 
 FORMAT: Final = Format("gitlab-ci", "GitLab CI", detect, read)

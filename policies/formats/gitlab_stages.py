@@ -4,21 +4,31 @@ Approvals of protected environments, freeze periods and the rights of variables 
 project; those facts are unknown, with the setting's name.
 """
 
+import re
 from collections.abc import Mapping as Table
+from datetime import timedelta
 from typing import Any, Final
 
 from policies.classify import named
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats import gitlab_environments
+from policies.formats.artifacts import artifact_of
 from policies.formats.gitlab_environments import Environment
 from policies.formats.gitlab_jobs import Job
 from policies.formats.gitlab_rules import Start
 from policies.formats.gitlab_steps import steps_of
-from policies.formats.scripts import deployment, engine, goes_back, share, slept
+from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept
 from policies.guards import Mutex, Queue
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
+from policies.references import Pin
 
+#: Variables that GitLab sets anew for each commit, pipeline, or branch.
+_UNIQUE: Final = (
+    (re.compile(r"CI_COMMIT_(?:SHORT_)?SHA\b"), Pin.COMMIT),
+    (re.compile(r"CI_(?:COMMIT_TAG|PIPELINE_I?ID|JOB_ID)\b"), Pin.VERSION),
+    (re.compile(r"CI_COMMIT_(?:REF_NAME|REF_SLUG|BRANCH)\b"), Pin.MUTABLE),
+)
 OVERLAY: Final = "say it in bakegate.yaml"
 _BEYOND: Final = f"GitLab CI cannot say this; {OVERLAY}"
 _INSIDE: Final = f"what the deployment does inside is not seen; {OVERLAY}"
@@ -109,7 +119,25 @@ def _deploy(job: Job, steps: tuple[Step, ...]) -> Deploy:
     hidden = next((each for each in steps if each.run.value is None and each.kind.note), None)
     if hidden and (step is None or step is hidden):
         by = unknown(hidden.name.span, hidden.kind.note)
-    return deployment(place, by, beyond=_INSIDE, rollback=_rollback(steps))
+    return deployment(
+        place,
+        by,
+        beyond=_INSIDE,
+        rollback=_rollback(steps),
+        deadline=_deadline(job, step, place),
+        artifact=artifact_of(steps, place, known=job.expanded, unique=_unique),
+    )
+
+
+def _deadline(job: Job, step: Step | None, place: Span) -> Fact[timedelta | None]:
+    found = bound(step, step.timeout if step else Fact(None, place))
+    if found.value is not None:
+        return found
+    return unknown(job.span, "the timeout of all jobs stands in Settings, CI/CD, General pipelines")
+
+
+def _unique(text: str) -> Pin | None:
+    return next((pin for words, pin in _UNIQUE if words.search(text)), None)
 
 
 def _rollback(steps: tuple[Step, ...]) -> Span | None:

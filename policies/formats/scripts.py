@@ -1,20 +1,24 @@
 """What shell steps say of a deployment: its engine, waits of known length, ways back."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.classify import NAMED, commands
-from policies.facts import Fact, Provenance, unknown
+from policies.classify import commands
+from policies.facts import Fact, Provenance, inferred, unknown
 from policies.findings import Span
-from policies.pipeline import Bake, Deploy, Pipeline, Stage, Step, StepKind
+from policies.formats.unsaid import unsaid_deploy
+from policies.pipeline import Bake, Deploy, Step, StepKind
+from policies.references import Reference
 
 #: A wait at least this long is meant to let time pass; shorter ones poll.
 LONG: Final = timedelta(minutes=2)
-_UNITS: Final = {"m": 60, "h": 3600, "d": 86_400}
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
+#: The bound that helm, kubectl and oc put on a deployment that they wait for.
+_BOUND: Final = re.compile(r"--timeout[= ]\"?([0-9]{1,6})([smh])\b")
 #: Switches by which Helm goes back by itself.
 _ATOMIC: Final = ("--atomic", "--rollback-on-failure")
 _SHARE: Final = re.compile(
@@ -72,65 +76,35 @@ def slept(steps: Iterable[Step]) -> Bake | None:
     return None
 
 
+def bound(step: Step | None, of_job: Fact[timedelta | None]) -> Fact[timedelta | None]:
+    """The nearest end of a deployment: of its command, of its step, or of its job."""
+    found = _BOUND.search((step.run.or_else(None) if step else None) or "")
+    if step and found:
+        length = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        return inferred(length, step.run.span)
+    return step.timeout if step and step.timeout.value is not None else of_job
+
+
 def deployment(
     place: Span,
     by: Fact[str],
     *,
     beyond: str,
     rollback: Span | None = None,
+    deadline: Fact[timedelta | None],
+    artifact: Fact[Reference | None],
 ) -> Deploy:
     """A deployment by commands, of which the file shows the call and not the inside.
 
-    ``beyond`` says why the rest is unknown; ``rollback`` is where it goes back by itself.
+    ``beyond`` says why the rest is unknown; ``rollback`` is where it goes back by itself, and a
+    tool that ends a job after its ``deadline`` ends the deployment with it.
     """
     hidden: Fact[Any] = unknown(place, beyond)
-    return Deploy(
-        span=place,
-        engine=by,
-        hosts=hidden,
-        batch=hidden,
-        min_healthy=hidden,
-        deadline=hidden,
-        rollback_on=Fact(frozenset({"failure"}), rollback, Provenance.INFERRED, 0.85)
-        if rollback
-        else hidden,
-        rollback_alarms=hidden,
-        checks=hidden,
-        strategy=hidden,
-        max_unavailable=hidden,
-        surge=hidden,
-        on_deadline=hidden,
-        drain=hidden,
-        retained=hidden,
-        rollback_batch=hidden,
-        artifact=hidden,
-        exposures=hidden,
-    )
-
-
-def turned_back(pipeline: Pipeline, after_failure: Mapping[str, Span]) -> Pipeline:
-    """The pipeline with the rollbacks that stand in jobs of their own.
-
-    ``after_failure`` are the jobs that undo something after a failure, by name, and their places:
-    whatever was deployed in front of such a job goes back by itself.
-    """
-    found: dict[str, Span] = {}
-    for name, span in after_failure.items():
-        stage = pipeline.stage(name)
-        for above in pipeline.upstream(stage) if stage else ():
-            found.setdefault(above.name, span)
-    return replace(
-        pipeline, stages=tuple(_undone(each, found.get(each.name)) for each in pipeline.stages)
-    )
-
-
-def _undone(stage: Stage, span: Span | None) -> Stage:
-    if span is None or stage.deploy is None or stage.deploy.rollback_on.value:
-        return stage
-    event: Fact[frozenset[str] | None] = Fact(
-        frozenset({"failure"}), span, Provenance.INFERRED, 0.85
-    )
-    return replace(stage, deploy=replace(stage.deploy, rollback_on=event))
+    made = replace(unsaid_deploy(place, "", hidden), engine=by, artifact=artifact)
+    if rollback:
+        event = frozenset({"failure"})
+        made = replace(made, rollback_on=Fact(event, rollback, Provenance.INFERRED, 0.85))
+    return replace(made, deadline=deadline, on_deadline=Fact("abort", deadline.span))
 
 
 def share(name: str) -> float | None:
@@ -143,36 +117,3 @@ def said(name: str, steps: Iterable[Step]) -> str:
     """The words of a job: its name, and the names and commands of its steps."""
     words = (f"{step.name.value} {step.run.or_else(None) or ''}" for step in steps)
     return " ".join((name, *words))
-
-
-def tested_after(pipeline: Pipeline) -> Pipeline:
-    """Tests of no telling kind that wait for a deployment ask what was deployed.
-
-    Only steps that are read by their names alone are taken so; a command says what it runs.
-    """
-    deploying = {stage.name for stage in pipeline.stages if stage.deploy}
-    if not deploying:
-        return pipeline
-    return replace(
-        pipeline,
-        stages=tuple(
-            _asking(stage) if stage.deploy is None and deploying & set(stage.needs) else stage
-            for stage in pipeline.stages
-        ),
-    )
-
-
-def _asking(stage: Stage) -> Stage:
-    if not any(_by_name(step) for step in stage.steps):
-        return stage
-    steps = (
-        replace(step, kind=replace(step.kind, value=StepKind.INTEGRATION))
-        if _by_name(step)
-        else step
-        for step in stage.steps
-    )
-    return replace(stage, steps=tuple(steps))
-
-
-def _by_name(step: Step) -> bool:
-    return step.kind.value is StepKind.UNIT and step.kind.confidence <= NAMED

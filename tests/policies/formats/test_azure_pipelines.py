@@ -252,3 +252,16 @@ def test_ten_thousand_jobs_are_read() -> None:
     jobs = "".join(f"- {{job: j{number}, steps: [{{script: make}}]}}\n" for number in range(10_000))
     found = only(f"trigger: none\njobs:\n{jobs}")
     assert len(found.stages) == 10_000
+
+
+def test_what_a_deployment_names() -> None:
+    text = (
+        "trigger: none\nvariables: {tag: $(Build.SourceVersion)}\n"
+        "steps: [{script: 'helm upgrade a b --set image.tag=$(tag) --timeout 10m'}]\n"
+    )
+    (found,) = only(text).stages
+    assert found.deploy is not None
+    named = found.deploy.artifact.or_else(None)
+    assert named is not None
+    assert named.pin is Pin.COMMIT
+    assert found.deploy.deadline.value == timedelta(minutes=10)

@@ -232,3 +232,44 @@ def test_files_of_other_tools_are_left_alone(text: str) -> None:
 )  # fmt: skip
 def test_odd_forms_are_read_as_far_as_they_go(text: str) -> None:
     assert len(read(text).pipelines) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "pin"),
+    [
+        ("kubectl set image deployment/a a=r/a:$CI_COMMIT_SHA", Pin.COMMIT),
+        ("helm upgrade a b --set image.tag=$TAG", Pin.COMMIT),
+        ("helm upgrade a b --set image.tag=$CI_COMMIT_REF_SLUG", Pin.MUTABLE),
+        ("gcloud run deploy a --image r/a:latest", Pin.MUTABLE),
+        ("gcloud run deploy a --image r/a:$CI_PIPELINE_ID", Pin.VERSION),
+        ("kubectl apply -f x", None),
+    ],
+)
+def test_what_a_deployment_names(script: str, pin: Pin | None) -> None:
+    text = f"a:\n  variables: {{TAG: v-$CI_COMMIT_SHORT_SHA}}\n  script: ['{script}']\n"
+    (found,) = only(text).stages
+    assert found.deploy is not None
+    named = found.deploy.artifact.or_else(None)
+    assert (named.pin if named else None) == pin
+
+
+def test_a_deployment_of_what_its_job_builds_is_rebuilt() -> None:
+    (found,) = only("a: {script: [docker build -t a ., kubectl apply -f x]}\n").stages
+    assert found.deploy is not None
+    named = found.deploy.artifact.or_else(None)
+    assert named is not None
+    assert named.pin is Pin.REBUILT
+
+
+def test_a_deployment_ends_with_its_command_or_its_job() -> None:
+    command, job, setting = only(
+        "a: {script: [helm upgrade a b --timeout 5m], timeout: 1h}\n"
+        "b: {script: [helm upgrade a b], timeout: 1h}\nc: {script: [helm upgrade a b]}\n"
+    ).stages
+    found = [each.deploy.deadline for each in (command, job, setting) if each.deploy]
+    assert [each.or_else(None) for each in found] == [
+        timedelta(minutes=5),
+        timedelta(hours=1),
+        None,
+    ]
+    assert found[2].note == ("the timeout of all jobs stands in Settings, CI/CD, General pipelines")

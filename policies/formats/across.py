@@ -1,0 +1,82 @@
+"""What the jobs of one pipeline say of one another: ways back, tests of what runs, waits."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from policies.classify import NAMED
+from policies.facts import Fact, Provenance
+from policies.findings import Span
+from policies.pipeline import Bake, Pipeline, Stage, Step, StepKind
+
+
+def turned_back(pipeline: Pipeline, after_failure: Mapping[str, Span]) -> Pipeline:
+    """The pipeline with the rollbacks that stand in jobs of their own.
+
+    ``after_failure`` are the jobs that undo something after a failure, by name, and their places:
+    whatever was deployed in front of such a job goes back by itself.
+    """
+    found: dict[str, Span] = {}
+    for name, span in after_failure.items():
+        stage = pipeline.stage(name)
+        for above in pipeline.upstream(stage) if stage else ():
+            found.setdefault(above.name, span)
+    return replace(
+        pipeline, stages=tuple(_undone(each, found.get(each.name)) for each in pipeline.stages)
+    )
+
+
+def _undone(stage: Stage, span: Span | None) -> Stage:
+    if span is None or stage.deploy is None or stage.deploy.rollback_on.value:
+        return stage
+    event: Fact[frozenset[str] | None] = Fact(
+        frozenset({"failure"}), span, Provenance.INFERRED, 0.85
+    )
+    return replace(stage, deploy=replace(stage.deploy, rollback_on=event))
+
+
+def tested_after(pipeline: Pipeline) -> Pipeline:
+    """Tests of no telling kind that wait for a deployment ask what was deployed.
+
+    Only steps that are read by their names alone are taken so; a command says what it runs.
+    """
+    deploying = {stage.name for stage in pipeline.stages if stage.deploy}
+    if not deploying:
+        return pipeline
+    return replace(
+        pipeline,
+        stages=tuple(
+            _asking(stage) if stage.deploy is None and deploying & set(stage.needs) else stage
+            for stage in pipeline.stages
+        ),
+    )
+
+
+def _asking(stage: Stage) -> Stage:
+    if not any(_by_name(step) for step in stage.steps):
+        return stage
+    steps = (
+        replace(step, kind=replace(step.kind, value=StepKind.INTEGRATION))
+        if _by_name(step)
+        else step
+        for step in stage.steps
+    )
+    return replace(stage, steps=tuple(steps))
+
+
+def _by_name(step: Step) -> bool:
+    return step.kind.value is StepKind.UNIT and step.kind.confidence <= NAMED
+
+
+def with_bakes(pipeline: Pipeline, bakes: Mapping[str, Bake]) -> Pipeline:
+    """The pipeline with the bakes of its stages, by their names."""
+    if not bakes:
+        return pipeline
+    return replace(
+        pipeline, stages=tuple(_baking(each, bakes.get(each.name)) for each in pipeline.stages)
+    )
+
+
+def _baking(stage: Stage, bake: Bake | None) -> Stage:
+    if bake is None:
+        return stage
+    return replace(stage, bake=bake, bake_known=Fact(value=True, span=bake.span))
