@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "demo": ("cli.demo", "Promote real releases of a small web service on this machine."),
     "release": ("cli.release", "Start, watch, approve, override, pause and roll back releases."),
     "serve": ("cli.serve", "Run the service: pages, API, executor."),
+    "worker": ("cli.worker", "Promote releases beside other processes, without pages."),
     "report": ("cli.report", "Say which pipelines follow which rule."),
 }
 

@@ -1,4 +1,4 @@
-"""The whole service in one process; alone knows which adapter stands behind a port."""
+"""The whole service in one process: executor, prober, API and pages."""
 
 import fcntl
 import socket
@@ -10,26 +10,13 @@ from typing import IO, Final
 
 import uvicorn
 
-from policies.rego.choice import ChosenRego
-from service.adapters.artifacts import ArtifactStore
-from service.adapters.builder import LocalBuilder
-from service.adapters.calendars import HttpCalendars
-from service.adapters.clock import SystemClock
-from service.adapters.git import GitRepository
-from service.adapters.hosts import LocalDeployer
-from service.adapters.mail import Mail, MailError
 from service.adapters.prober import Prober, Watched
-from service.adapters.tester import CommandTester
-from service.adapters.webhook import Webhook
 from service.app import create_app
 from service.errors import Conflict
-from service.executor.executor import Executor
 from service.executor.watching import Place, places
 from service.identity import actor
-from service.promotions.ports import Notifier, Ports
+from service.parts import open_parts
 from service.settings import Settings
-from service.store.engines import open_engines
-from service.store.schema import upgrade
 
 #: How long a probe waits where a stage declares no synthetic of its own.
 _PROBE_EVERY: Final = timedelta(seconds=10)
@@ -50,28 +37,9 @@ class Server:
         self.settings = settings
         settings.data_folder.mkdir(parents=True, exist_ok=True)
         self.lock = _only_one(settings.data_folder / "service.lock")
-        self.engines = open_engines(settings.database)
-        upgrade(self.engines.write)
-        folder = settings.data_folder.absolute()
-        artifacts = ArtifactStore(folder / "artifacts")
-        self.deployer = LocalDeployer(folder / "hosts", artifacts)
-        repository, clock = GitRepository(), SystemClock()
-        self.rego = ChosenRego(settings.rego)
-        self.executor = Executor(
-            self.engines,
-            Ports(
-                builder=LocalBuilder(folder / "builds", artifacts, repository, clock),
-                deployer=self.deployer,
-                tester=CommandTester(
-                    folder / "tests", self.deployer, repository, self._source, clock
-                ),
-                repository=repository,
-                clock=clock,
-                rego=self.rego,
-                notifiers=_notifiers(settings, clock),
-                calendars=HttpCalendars(),
-            ),
-        )
+        self.parts = open_parts(settings)
+        self.engines, self.executor = self.parts.engines, self.parts.executor
+        self.deployer = self.parts.deployer
         self.prober = Prober(self.deployer, self._watched, self.executor.record_data_points)
         config = uvicorn.Config(
             create_app(self.executor, actor),
@@ -106,13 +74,9 @@ class Server:
         self.http.should_exit = True
         self.prober.stop()
         self.executor.stop()
-        self.rego.close()
-        self.engines.dispose()
+        self.parts.close()
         self.socket.close()
         self.lock.close()
-
-    def _source(self, pipeline: str) -> str:
-        return self.executor.repository(pipeline)
 
     def _watched(self) -> Sequence[Watched]:
         return [_as_watched(each) for each in places(self.executor.ground)]
@@ -122,20 +86,6 @@ def _as_watched(place: Place) -> Watched:
     return Watched(
         place.pipeline, place.stage, place.target, place.every or _PROBE_EVERY, place.requests
     )
-
-
-def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:
-    """The ways of telling teams that are set up; raises Conflict for one that cannot be used."""
-    found: list[Notifier] = []
-    mail, webhook = (each.get_secret_value() for each in (settings.smtp_url, settings.webhook_url))
-    try:
-        if mail:
-            found.append(Mail(mail, settings.mail_from, settings.mail_to, clock))
-    except MailError as error:
-        raise Conflict(str(error)) from error
-    if webhook:
-        found.append(Webhook(webhook, settings.webhook_token.get_secret_value()))
-    return tuple(found)
 
 
 def _only_one(path: Path) -> IO[str]:

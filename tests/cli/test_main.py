@@ -39,6 +39,7 @@ Commands:
   demo       Promote real releases of a small web service on this machine.
   release    Start, watch, approve, override, pause and roll back releases.
   serve      Run the service: pages, API, executor.
+  worker     Promote releases beside other processes, without pages.
   report     Say which pipelines follow which rule.
 
   Start with:

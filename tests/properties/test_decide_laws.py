@@ -10,6 +10,7 @@ from service.promotions.decide import ACTING, decide, targets_now
 from service.promotions.model import (
     Alarmed,
     Baked,
+    Blocked,
     Built,
     Effect,
     Entered,
@@ -69,6 +70,7 @@ moving = st.builds(
     st.integers(0, 3),
     st.just(3),
     words,
+    st.sampled_from(["", "failure", "deadline"]),
 )
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Entered, st.sampled_from(list(Verdict)), words),
@@ -78,7 +80,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Baked, st.booleans(), st.booleans(), st.booleans(), words),
     st.builds(Alarmed, words),
     st.builds(Errored, words),
-    st.builds(Withdrawn, words),
+    st.builds(Withdrawn, words, st.sampled_from(["release", "person"])),
+    st.builds(Blocked, words),
 )
 
 
@@ -94,7 +97,7 @@ def plans(draw: st.DrawFn) -> Plan:
         targets=TARGETS[: draw(st.integers(1, 3))],
         good=draw(st.sampled_from(["", "sha256:good"])) if deploys else "",
         parallel=draw(st.integers(1, 3)),
-        back_on=draw(st.frozensets(st.sampled_from(["failure", "alarm"]))),
+        back_on=draw(st.frozensets(st.sampled_from(["failure", "deadline", "alarm"]))),
     )
 
 

@@ -6,6 +6,7 @@ likes, twice when it likes, or only up to the point where a process would have d
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlmodel import Session, col, select
 
+from service.errors import Conflict, NotFound
 from service.executor.executor import Executor
 from service.executor.ground import Ground
 from service.executor.sweep import Sweep
+from service.promotions.commands import (
+    Abort,
+    Approve,
+    ClearProblem,
+    Command,
+    Pause,
+    ReportProblem,
+    Resume,
+    Retry,
+    RollBack,
+)
 from service.promotions.decide import ACTING
 from service.promotions.model import Effect
 from service.store.engines import open_engines
@@ -83,9 +96,24 @@ class Told:
             case kind if kind in STATES:
                 self.states[release, stage] = STATES[kind]
                 if kind == "rollback.started":
-                    # A stage that ended well acts again.
-                    self.outcomes.pop((release, stage), None)
-                    self.active[stage] = release
+                    self._goes_back(release, stage, data["cause"])
+            case "stage.retried":
+                self._begins_again(release, stage)
+
+    def _goes_back(self, release: str, stage: str, cause: str) -> None:
+        """A stage that ended well acts again."""
+        self.outcomes.pop((release, stage), None)
+        self.active[stage] = release
+        if cause == "person":
+            self.releases.pop(release, None)
+
+    def _begins_again(self, release: str, stage: str) -> None:
+        self.releases.pop(release, None)
+        self.outcomes.pop((release, stage), None)
+        self.states[release, stage] = "waiting"
+        for place, outcome in list(self.outcomes.items()):
+            if place[0] == release and outcome == "aborted" and place not in self.states:
+                del self.outcomes[place]
 
 
 class Promotions(RuleBasedStateMachine):
@@ -170,6 +198,41 @@ class Promotions(RuleBasedStateMachine):
     @rule(stage=st.sampled_from(STAGES), mode=st.sampled_from(["automatic", "manual"]))
     def switch(self, stage: str, mode: str) -> None:
         self.executor.switch_transition("shop", stage, mode, "because", "tester")
+
+    @precondition(lambda self: self.executor.releases("shop", 1))
+    @rule(
+        which=st.integers(0, 3),
+        stage=st.sampled_from(STAGES),
+        act=st.sampled_from([Approve, RollBack, Abort, Retry, ReportProblem]),
+    )
+    def somebody_acts(self, which: int, stage: str, act: Any) -> None:
+        """A person speaks about one of the newest releases; what makes no sense is refused."""
+        lines = self.executor.releases("shop", 4)
+        release = lines[which % len(lines)].id
+        commands: dict[Any, Command] = {
+            Approve: Approve(release, stage),
+            RollBack: RollBack(release, "because", stage),
+            Abort: Abort(release, "because"),
+            Retry: Retry(release, stage, "because"),
+            ReportProblem: ReportProblem(release, "strange"),
+        }
+        with suppress(Conflict, NotFound):
+            self.executor.carry_out(commands[act], "somebody")
+            if act in {RollBack, Retry}:
+                self.ended.pop(release, None)
+
+    @rule()
+    def problems_are_cleared(self) -> None:
+        for line in self.executor.releases("shop", 100):
+            for problem in self.executor.release(line.id).problems:
+                if not problem.cleared_by:
+                    self.executor.carry_out(ClearProblem(problem.id, "nothing"), "somebody")
+
+    @rule(stage=st.sampled_from(["", *STAGES]))
+    def a_pause_begins_and_ends(self, stage: str) -> None:
+        pause = self.executor.carry_out(Pause("because", "shop", stage), "somebody")
+        self.all_goes_on()
+        self.executor.carry_out(Resume(pause), "somebody")
 
     @invariant()
     def one_release_acts_in_a_stage_and_none_is_forgotten(self) -> None:

@@ -1,0 +1,75 @@
+"""What a process that works is made of; alone knows which adapter stands behind a port."""
+
+from dataclasses import dataclass
+
+from policies.rego.choice import ChosenRego
+from service.adapters.artifacts import ArtifactStore
+from service.adapters.builder import LocalBuilder
+from service.adapters.calendars import HttpCalendars
+from service.adapters.clock import SystemClock
+from service.adapters.git import GitRepository
+from service.adapters.hosts import LocalDeployer
+from service.adapters.mail import Mail, MailError
+from service.adapters.tester import CommandTester
+from service.adapters.webhook import Webhook
+from service.errors import Conflict
+from service.executor.executor import Executor
+from service.promotions.ports import Notifier, Ports
+from service.settings import Settings
+from service.store.engines import Engines, open_engines
+from service.store.read import pipeline_row
+from service.store.schema import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The executor and what it stands on; nothing of it runs yet."""
+
+    engines: Engines
+    executor: Executor
+    deployer: LocalDeployer
+    rego: ChosenRego
+
+    def close(self) -> None:
+        self.rego.close()
+        self.engines.dispose()
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Open the database and bring it up to date; raises Conflict for what cannot be used."""
+    engines = open_engines(settings.database)
+    upgrade(engines.write)
+    folder = settings.data_folder.absolute()
+    artifacts = ArtifactStore(folder / "artifacts")
+    deployer = LocalDeployer(folder / "hosts", artifacts)
+    repository, clock, rego = GitRepository(), SystemClock(), ChosenRego(settings.rego)
+
+    def source(pipeline: str) -> str:
+        with engines.reading() as session:
+            return pipeline_row(session, pipeline).repository
+
+    ports = Ports(
+        builder=LocalBuilder(folder / "builds", artifacts, repository, clock),
+        deployer=deployer,
+        tester=CommandTester(folder / "tests", deployer, repository, source, clock),
+        repository=repository,
+        clock=clock,
+        rego=rego,
+        notifiers=_notifiers(settings, clock),
+        calendars=HttpCalendars(),
+    )
+    return Parts(engines, Executor(engines, ports), deployer, rego)
+
+
+def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:
+    """The ways of telling teams that are set up; raises Conflict for one that cannot be used."""
+    found: list[Notifier] = []
+    mail, webhook = (each.get_secret_value() for each in (settings.smtp_url, settings.webhook_url))
+    try:
+        if mail:
+            found.append(Mail(mail, settings.mail_from, settings.mail_to, clock))
+    except MailError as error:
+        raise Conflict(str(error)) from error
+    if webhook:
+        found.append(Webhook(webhook, settings.webhook_token.get_secret_value()))
+    return tuple(found)
