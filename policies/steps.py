@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policies.facts import SURE, Unknown
+from policies.facts import SURE, Provenance, Unknown
 from policies.findings import Problem, Result, Span
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, StageKind, Step, StepKind
@@ -83,6 +83,12 @@ _SPLIT: Final = frozenset({"github-actions"})
 def tests_elsewhere(pipeline: Pipeline, steps: Iterable[Step]) -> bool:
     """Whether the tests of a change seem to stand in another file: here there are none at all."""
     return pipeline.format in _SPLIT and not any(has_kind(step, TESTS) for step in steps)
+
+
+def built_elsewhere(pipeline: Pipeline) -> bool:
+    """Whether the file says that what it deploys was built by another system."""
+    artifact = pipeline.artifact
+    return not artifact.known and artifact.provenance is Provenance.DECLARED
 
 
 def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:

@@ -101,7 +101,9 @@ def _pipeline(
     queue = _QUEUES.get(text(mode) or "", _QUEUE)
     own = f"{text(field(node, 'Name')) or ''} {logical}"
     suffixed = sum(each.name.lower().endswith("stage") for each in told) > 1
-    place = Place(template, own, queue, mode.span if mode else span, suffixed)
+    origin = origin_of(template, node, told, span)
+    here = mode.span if mode else span
+    place = Place(template, own, queue, here, origin.branches, suffixed)
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(
         name=name,
@@ -111,7 +113,7 @@ def _pipeline(
         kind=Fact(None, span, Provenance.INFERRED),
         tier=nothing,
         owner=Owner(nothing, nothing, nothing, nothing),
-        origin=origin_of(template, node, told, span),
+        origin=origin,
         stages=tuple(_stages(place, told)),
         alarms=unknown(span, "thresholds of CloudWatch alarms are set on the alarms"),
         windows=note_windows(told, span),

@@ -38,6 +38,8 @@ class Place:
     """The names that the template gives the pipeline, with what a deployment fills in."""
     queue: Queue | None
     queue_span: Span
+    branches: Fact[tuple[str, ...] | None]
+    """All stages get what the source action or the triggers let in."""
     suffixed: bool
     """Whether several stages have "stage" at the end of their names."""
 
@@ -157,7 +159,7 @@ def _stage(
         windows=told.conditions.windows,
         environment=main.environment if main else "",
         mutex=_mutex(place, told.name),
-        branches=absent,
+        branches=place.branches,
         analyses=Fact(told.conditions.entry or None, span),
     )
 

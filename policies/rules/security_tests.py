@@ -80,6 +80,7 @@ from policies.release import Danger, Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     Search,
+    built_elsewhere,
     entries,
     first_points,
     guessed,
@@ -167,7 +168,7 @@ def _missing(
     if not absent:
         return
     result, maybe = found[absent[0]].missing(pipeline)
-    if tests_elsewhere(pipeline, steps):
+    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, steps):
         result = Result.UNKNOWN
     told = f"no {listed(absent)} test runs before {point.name}"
     if result is Result.UNKNOWN:

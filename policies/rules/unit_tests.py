@@ -60,7 +60,6 @@ from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
-from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
 from policies.phrases import short
@@ -69,6 +68,7 @@ from policies.release import Evidence, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     TESTS,
+    built_elsewhere,
     first_points,
     guessed,
     has_kind,
@@ -125,11 +125,11 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
-    if _built_elsewhere(pipeline):
+    if built_elsewhere(pipeline):
         result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
         message = f"whether unit tests run before {artifact} is published cannot be told"
-        if _built_elsewhere(pipeline):
+        if built_elsewhere(pipeline):
             message += f": {pipeline.artifact.note}"
         elif units.unclear:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
@@ -140,12 +140,6 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
         "if it exists under another name, label it in bakegate.yaml."
     )
     yield Problem(place.span, f"stages/{place.name}", message, fix, result, maybe or guessed(point))
-
-
-def _built_elsewhere(pipeline: Pipeline) -> bool:
-    """Whether the file says that what it deploys was built by another system."""
-    artifact = pipeline.artifact
-    return not artifact.known and artifact.provenance is Provenance.DECLARED
 
 
 def _place(pipeline: Pipeline, point: Stage) -> Stage:

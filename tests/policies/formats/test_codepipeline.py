@@ -49,6 +49,7 @@ def test_head(pipeline: Pipeline) -> None:
     assert pipeline.origin.branches.value == ("main", "release/*")
     assert pipeline.origin.start.value == ("push",)
     assert pipeline.complete.value is True
+    assert stage(pipeline, "Release").branches.value == ("main", "release/*")
     mutex = stage(pipeline, "Release").mutex.value
     assert mutex
     assert (mutex.queue, mutex.span.line) == (Queue.FIFO, 49)
