@@ -29,9 +29,8 @@ DataPath = tuple[str | int, ...]
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-#: What the record writes as text and the document as a number.
-_DURATIONS: Final = frozenset({"baked"})
-_SHARES: Final = frozenset({"exposure"})
+_DURATION: Final = re.compile(r"(?=\d)(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?")
+_SHARE: Final = re.compile(r"\d{1,2}(\.\d+)?%|100%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +198,26 @@ def _counted(value: Any) -> Any:
 
 
 def _counted_object(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers stand beside the texts and never in their place: a text may only look like a time."""
     found: dict[str, Any] = {}
     for key, value in data.items():
-        found[key] = parse_share(value) if key in _SHARES else _counted(value)
-        if key in _DURATIONS:
-            found[f"{key}_s"] = int(parse_duration(value).exact.total_seconds())
-        elif isinstance(value, str) and _INSTANT.fullmatch(value):
-            found[f"{key}_unix"] = int(parse_instant(value).timestamp())
+        found[key] = _counted(value)
+        if isinstance(value, str):
+            found |= {f"{key}_{unit}": number for unit, number in _numbers(value)}
     return found
+
+
+def _numbers(text: str) -> Iterator[tuple[str, float]]:
+    """What a text is as a number, with the unit; nothing for a time or length that cannot be."""
+    try:
+        if _INSTANT.fullmatch(text):
+            yield "unix", int(parse_instant(text).timestamp())
+        elif _DURATION.fullmatch(text):
+            yield "s", int(parse_duration(text).exact.total_seconds())
+        elif _SHARE.fullmatch(text):
+            yield "share", parse_share(text)
+    except (ValueError, OverflowError):
+        return
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from policies import guards, pipeline, references
 from policies.documents import schema_text
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
-from policies.rego.document import Document
+from policies.rego.document import Document, release_part
 from policies.rego.input import gate_document, lint_document
 from policies.release import (
     Artifact,
@@ -136,7 +136,8 @@ def test_the_release_has_numbers_beside_its_times() -> None:
             "deployed_at_unix": 1795822200,
             "baked": "1m30s",
             "baked_s": 90,
-            "exposure": 0.05,
+            "exposure": "5%",
+            "exposure_share": 0.05,
         }
     ]
     assert data["stage"] == data["pipeline"]["stages"][-1]
@@ -146,6 +147,21 @@ def test_the_release_has_numbers_beside_its_times() -> None:
         "until": "2026-11-27T23:30:00Z",
         "by": "freeze",
     }
+
+
+@pytest.mark.parametrize("subject", ["2026-13-40T10:00:00Z", "9" * 30 + "w", "", "100.5%"])
+def test_a_text_that_only_looks_like_a_number_stays_a_text(subject: str) -> None:
+    release = Release(
+        "shop:7",
+        "shop",
+        ReleaseKind.NORMAL,
+        AT,
+        "kim",
+        Artifact("sha256:" + "a" * 64, "b" * 40),
+        changes=(Change("c" * 40, "kim", subject, AT),),
+    )
+    (change,) = release_part(release)["changes"]
+    assert {key for key in change if key.startswith("subject")} <= {"subject"}
 
 
 def test_equal_documents_have_equal_ids() -> None:
