@@ -98,6 +98,7 @@ def test_an_example_says_what_its_column_of_the_catalogue_says(name: str) -> Non
     assert {rule: rules[rule].enforcement for rule in said} == {
         rule: expected[rule] for rule in said
     }
+    assert said == set(expected), "a rule of the catalogue has no row"
 
 
 def test_the_exceptions_of_harbor_are_valid() -> None:
