@@ -237,5 +237,8 @@ def _plain(value: Any) -> Any:
             return [_plain(each) for each in value]
         case Mapping():
             return {str(name): _plain(each) for name, each in value.items()}
-        case _:
+        case bool() | int() | float() | str():
             return value
+        case _:
+            # Whatever a new fact holds, a document stays JSON.
+            return str(value)
