@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
-from policies.fields import texts
 from policies.findings import Span
 from policies.formats.across import tested_after, turned_back, with_bakes
 from policies.formats.follower import Follower
+from policies.formats.gitlab_children import Family
 from policies.formats.gitlab_includes import Configuration, configuration
-from policies.formats.gitlab_jobs import KEYWORDS, Job, Jobs
-from policies.formats.gitlab_order import DEFAULT_STAGES, Order
-from policies.formats.gitlab_rules import Start, start
+from policies.formats.gitlab_jobs import KEYWORDS, Job
+from policies.formats.gitlab_rules import Start
 from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
@@ -86,16 +85,15 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     root = source.root
     if not isinstance(root, Mapping):
         raise TypeError("detect lets mappings pass only")
-    found = configuration(root, beside.follower)
-    jobs = Jobs(found)
-    named = [(job, start(job)) for job in jobs.all()]
-    running = [(job, begin) for job, begin in named if not begin.never]
+    found = configuration(root, beside.follower, beside.follower.chain)
+    family = Family(beside.follower, found)
+    members = family.running()
+    running = [(each.job, each.start) for each in members]
     lines = _lines(source, beside.follower)
-    needs = Order(running, _stages(found)).needs()
-    stages = tuple(stage_of(job, begin, needs[job.name], lines) for job, begin in running)
+    stages = tuple(stage_of(each, lines) for each in members)
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
     pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
-    return (tested_after(pipeline),), tuple(jobs.problems)
+    return (tested_after(pipeline),), tuple(family.problems)
 
 
 def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -> dict[str, Span]:
@@ -110,10 +108,6 @@ def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) ->
 def _lines(source: Source, follower: Follower) -> dict[str, list[str]]:
     parts = (source, *follower.parts.values())
     return {each.path: each.text.split("\n") for each in parts}
-
-
-def _stages(found: Configuration) -> tuple[str, ...]:
-    return texts(found.get("stages") or found.get("types")) or DEFAULT_STAGES
 
 
 def _pipeline(

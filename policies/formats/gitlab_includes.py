@@ -57,9 +57,10 @@ def merged(below: Mapping, above: Mapping) -> Mapping:
     return Mapping(above.span, entries, above.duplicates, above.tag)
 
 
-def configuration(root: Mapping, follower: Follower) -> Configuration:
+def configuration(root: Mapping, follower: Follower, chain: tuple[str, ...]) -> Configuration:
+    """What a file and its includes say; ``chain`` are the files that lead to it, its own last."""
     found = Configuration()
-    _lay(root, follower, follower.chain, found)
+    _lay(root, follower, chain, found)
     return found
 
 

@@ -14,6 +14,7 @@ from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats import gitlab_environments
 from policies.formats.artifacts import artifact_of
+from policies.formats.gitlab_children import Running
 from policies.formats.gitlab_environments import Environment
 from policies.formats.gitlab_jobs import Job
 from policies.formats.gitlab_rules import Start
@@ -50,8 +51,9 @@ _OTHERWISE: Final = frozenset(
 )
 
 
-def stage_of(job: Job, start: Start, needs: tuple[str, ...], texts: Table[str, list[str]]) -> Stage:
-    steps = steps_of(job, start, dict(texts))
+def stage_of(running: Running, texts: Table[str, list[str]]) -> Stage:
+    job, start = running.job, running.start
+    steps = steps_of(job, start, dict(texts), children=running.children)
     environment = gitlab_environments.of_job(job)
     deploys = not start.after_failure and _deploys(job, steps, environment)
     kind: Fact[StageKind | None] = Fact(_quiet_kind(steps), job.span, Provenance.INFERRED, 0.9)
@@ -63,7 +65,7 @@ def stage_of(job: Job, start: Start, needs: tuple[str, ...], texts: Table[str, l
         name=job.name,
         span=job.span,
         kind=kind,
-        needs=needs,
+        needs=running.needs,
         steps=steps,
         deploy=_deploy(job, steps) if deploys else None,
         wave=beyond,

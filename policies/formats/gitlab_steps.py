@@ -40,11 +40,16 @@ REPORTS: Final = {
 _RETRIES: Final = ("0", "1", "2")
 
 
-def steps_of(job: Job, start: Start, texts: dict[str, list[str]]) -> tuple[Step, ...]:
-    """All steps of a job; ``texts`` are the lines of every file, by its path."""
+def steps_of(
+    job: Job, start: Start, texts: dict[str, list[str]], *, children: bool
+) -> tuple[Step, ...]:
+    """All steps of a job; ``texts`` are the lines of every file, by its path.
+
+    ``children`` says that the jobs of the pipeline that it starts are read themselves.
+    """
     reader = _Reader(job, start, texts)
     if "trigger" in job.body.entries:
-        return (reader.call(),)
+        return (reader.call(children=children),)
     steps = [*reader.lines("before_script"), *reader.lines("script")]
     if "script" not in job.body.entries and job.missing:
         steps.append(reader.hidden())
@@ -97,8 +102,11 @@ class _Reader:
         bases = ", ".join(self.job.missing)
         return self._hidden(self.job.place("extends"), f"{bases} is defined in no file in sight")
 
-    def call(self) -> Step:
-        """A job that starts another pipeline, whose jobs are not seen."""
+    def call(self, *, children: bool) -> Step:
+        """A job that starts another pipeline; where its jobs are read, nothing is hidden."""
+        if children:
+            place = self.job.place("trigger")
+            return self._step(self.job.name, place, Fact(StepKind.OTHER, place))
         return self._hidden(self.job.place("trigger"), "the pipeline that it starts is not read")
 
     def _hidden(self, span: Span, note: str) -> Step:
