@@ -5,6 +5,8 @@ on a Thursday at 13:00, with ten minutes for a one-box and twenty for a wave.
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +14,7 @@ from policies.feasibility import Assumed, NeverOpen, Simulation, model
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
 from policies.ruleset import Resolved, builtin, read_ruleset, resolve
+from policies.tree import read_tree
 
 MONDAY = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 THURSDAY = datetime(2026, 6, 4, 13, tzinfo=UTC)
@@ -105,6 +108,32 @@ def test_the_figures_of_the_catalogue(
     run = Simulation(pipeline(waves, per_wave=per_wave), rules(bake, weekly), FROM_PREPROD)
     taken = [run.forecast(at).all_customers for at in (MONDAY, THURSDAY)]
     assert [each / DAY for each in taken if each] == pytest.approx(list(days), abs=0.051), whose
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "days"),
+    [
+        ("harbor", (4, False), (2.7, 4.6)),
+        ("ledgerline", (6, True), (8.1, 12.0)),
+        ("quanta", (3, False), (0.1, 0.1)),
+    ],
+)
+def test_the_example_organizations_have_the_figures_of_the_catalogue(
+    name: str, of: tuple[int, bool], days: tuple[float, float]
+) -> None:
+    folder = Path(__file__).parents[2] / "rulesets" / "examples" / name
+
+    def load(path: str) -> str:
+        return (folder / path).read_text(encoding="utf-8")
+
+    resolved = read_tree(load("organization.yaml"), "organization.yaml", load).resolved(
+        name, MONDAY
+    )
+    waves, per_wave = of
+    run = Simulation(pipeline(waves, per_wave=per_wave), resolved, FROM_PREPROD)
+    here = ZoneInfo(resolved.zone)
+    taken = [run.forecast(at.replace(tzinfo=here)).all_customers for at in (MONDAY, THURSDAY)]
+    assert [each / DAY for each in taken if each] == pytest.approx(list(days), abs=0.051)
 
 
 def test_the_first_customers_of_harbor_wait_for_the_night() -> None:
