@@ -25,6 +25,7 @@ from policies.rego.port import Answer, Rego, RegoError, ask
 from policies.rego.process import OpaProcess
 from policies.rego.server import server
 from policies.rego.settings import Engine, Policies, RegoSettings
+from policies.ruleset import read_ruleset
 from policies.ruleset.custom import read_custom
 
 RuleText = Callable[..., str]
@@ -68,6 +69,12 @@ def test_every_example_has_cases() -> None:
     rules = [each.stem for each in sorted(EXAMPLES.glob("*.rego"))]
     assert [each.name.removesuffix(".rego-cases.yaml") for each in CASES] == rules
     assert len(rules) == 6
+
+
+def test_the_ruleset_of_the_examples_names_them_all() -> None:
+    text = (EXAMPLES / "ruleset.yaml").read_text(encoding="utf-8")
+    ruleset = read_ruleset(text, "ruleset.yaml", lambda path: (EXAMPLES / path).read_text("utf-8"))
+    assert sorted(ruleset.all_custom()) == [each.stem for each in sorted(EXAMPLES.glob("*.rego"))]
 
 
 def test_an_engine_says_its_name(rego: Rego) -> None:
