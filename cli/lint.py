@@ -50,7 +50,7 @@ _MARKS: Final = re.compile(
 _EPILOG: Final = """\b
 Examples:
   bakegate lint .github/workflows
-  bakegate lint deploy.yml --ruleset strict
+  bakegate lint deploy.yml --ruleset strict --each
   bakegate lint . --output json=lint.json --output text=lint.txt
 
 \b
@@ -68,6 +68,12 @@ Past = Annotated[
         metavar="FILE",
         help="What earlier runs say (bakegate/history/v1), for the rules that need it.",
     ),
+]
+
+
+Alone = Annotated[
+    bool,
+    typer.Option("--each", help="Show each finding by itself, and what each rule cannot tell."),
 ]
 
 
@@ -97,6 +103,7 @@ def lint_command(
     format: Annotated[  # noqa: A002 - the option's name
         Format, typer.Option(help="How to answer.")
     ] = Format.TEXT,
+    each: Alone = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,17 +115,17 @@ def lint_command(
     """Judge pipeline files before merge: what fails, where, and how to mend it."""
     try:
         moment = instant(at)
-        outputs = [_output(each, format) for each in output or ()]
+        outputs = [_output(name, format) for name in output or ()]
         judge = _Judge(practice(paths, ruleset, org, moment), moment)
         report = _report(paths, Beside(overlay, history), judge)
         for name, file in outputs:
-            file.write_text(RENDERERS[name](report), encoding="utf-8")
+            file.write_text(RENDERERS[name](report, each_alone=each), encoding="utf-8")
     except (Unusable, DocumentError, OSError) as error:
         typer.echo(_told(error), err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if not outputs:
         color = format is Format.TEXT and sys.stdout.isatty()
-        sys.stdout.write(RENDERERS[format](report, color=color))
+        sys.stdout.write(RENDERERS[format](report, color=color, each_alone=each))
     raise typer.Exit(_exit(report.files))
 
 

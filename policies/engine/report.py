@@ -31,14 +31,27 @@ class Report:
         return sum(finding.enforcement is level for finding in self.standing)
 
     @property
+    def untold(self) -> int:
+        """How many findings at ``warn`` only say that a file cannot tell."""
+        return sum(
+            each.enforcement is Enforcement.WARN and each.result is Result.UNKNOWN
+            for each in self.standing
+        )
+
+    @property
     def waived(self) -> int:
         return sum(len(file.findings) for file in self.files) - len(self.standing)
 
     @property
     def commonest(self) -> tuple[str, int] | None:
-        """The rule with most findings at the strictest level that asks for an act."""
+        """The rule with most failures at the strictest level that asks for an act."""
         for level in (Enforcement.BLOCK, Enforcement.WARN):
-            told = sorted(each.rule for each in self.standing if each.enforcement is level)
+            told = sorted(
+                each.rule
+                for each in self.standing
+                if each.enforcement is level
+                and (level is Enforcement.BLOCK or each.result is Result.FAIL)
+            )
             if told:
                 return Counter(told).most_common(1)[0]
         return None

@@ -76,7 +76,9 @@ def to_v1(report: Report) -> LintV1:
     )
 
 
-def render_json(report: Report, *, color: bool = False) -> str:  # noqa: ARG001 - machines see no colour
+def render_json(report: Report, *, color: bool = False, each_alone: bool = True) -> str:
+    """Every finding by itself: what people like to read together, a machine can put together."""
+    del color, each_alone
     return dumps(to_v1(report), indent=2, ensure_ascii=False) + "\n"
 
 

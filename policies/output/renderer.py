@@ -6,6 +6,9 @@ from policies.engine.report import Report
 
 
 class Renderer(Protocol):
-    def __call__(self, report: Report, *, color: bool = False) -> str:
-        """Render the report; formats that machines read take no notice of ``color``."""
+    def __call__(self, report: Report, *, color: bool = False, each_alone: bool = False) -> str:
+        """Render the report; formats that machines read take no notice of the options.
+
+        ``each_alone`` shows every finding by itself instead of what a person reads together.
+        """
         ...

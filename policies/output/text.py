@@ -1,38 +1,48 @@
 """Findings for a person in a terminal: the place, the line with a caret, what to do, a summary.
 
-Findings at ``observe`` are for leaders, so only their number is told here. What was waived is only
-counted too: it stands in the file, with its reason.
+One rule at many places of a file is one finding with its places, and what a file cannot say is one
+block for all its rules. Findings at ``observe`` are for leaders, so only their number is told here.
+What was waived is only counted too: it stands in the file, with its reason.
 """
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from unicodedata import category, east_asian_width
 
 from policies.engine.report import Report
-from policies.findings import Enforcement, Finding, Result, Span
+from policies.findings import Enforcement, Result, Span
+from policies.output.folding import Folded, Group, folded
 
 Paint = Callable[[str, str], str]
 
 _COLORS = {"block": "red", "warn": "yellow", "observe": "blue"}
+#: So many further places of one finding are told; the rest is counted.
+_MOST_OTHERS = 4
+#: Width of a list of rules, as wide as a page of text.
+_COLUMNS = 98
 #: Longest excerpt of one line; beyond it the place alone must do.
 _WIDEST = 160
 
 
-def render_text(report: Report, *, color: bool = False) -> str:
+def render_text(report: Report, *, color: bool = False, each_alone: bool = False) -> str:
     paint = _paint if color else _plain
     lines: list[str] = []
     for file in sorted(report.files, key=lambda each: each.path):
         sources: dict[str, list[str]] = {}
-        for finding in file.findings:
-            if finding.result is not Result.WAIVED and finding.enforcement > Enforcement.OBSERVE:
-                path = finding.span.path
-                if path not in sources:
-                    sources[path] = file.text_of(path).splitlines()
-                lines.extend((*_finding(finding, sources[path], paint), ""))
+        found = folded(file.findings, each_alone=each_alone)
+        for group in found.groups:
+            path = group.first.span.path
+            if path not in sources:
+                sources[path] = file.text_of(path).splitlines()
+            lines.extend((*_group(group, sources[path], paint), ""))
+        if found.untold:
+            lines.extend((*_untold(file.path, found, paint), ""))
     lines.extend(_summary(report, paint))
     return "\n".join(lines) + "\n"
 
 
-def _finding(finding: Finding, source: list[str], paint: Paint) -> Iterator[str]:
+def _group(group: Group, source: list[str], paint: Paint) -> Iterator[str]:
+    finding = group.first
     span = finding.span
     level = paint(finding.enforcement.word, _COLORS[finding.enforcement.word])
     unsure = " (unknown)" if finding.result is Result.UNKNOWN else ""
@@ -41,10 +51,29 @@ def _finding(finding: Finding, source: list[str], paint: Paint) -> Iterator[str]
     yield from _excerpt(span, source, paint)
     for related in finding.related:
         yield f"  also: {related.span.path}:{related.span.line}: {_printable(related.note)}"
+    for other in group.others[:_MOST_OTHERS]:
+        yield f"  and:  {other.span.path}:{other.span.line}: {_printable(other.message)}"
+    if len(group.others) > _MOST_OTHERS:
+        yield f"  and:  {len(group.others) - _MOST_OTHERS} more in this file; --each shows them"
     if finding.fix:
         yield f"  fix:  {_printable(finding.fix)}"
     if finding.docs:
         yield f"  docs: {finding.docs}"
+
+
+def _untold(path: str, found: Folded, paint: Paint) -> Iterator[str]:
+    """One block for all that the file cannot say: which rules, and where to say it."""
+    rules = found.untold_rules
+    words = "1 rule cannot" if len(rules) == 1 else f"{len(rules)} rules cannot"
+    yield f"{path}: {paint('unknown', 'bold')}: {words} tell from this file"
+    yield from wrap(
+        ", ".join(rules),
+        _COLUMNS,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
+    yield "  fix:  Say in bakegate.yaml what the file cannot; --each tells what each rule misses."
 
 
 def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:
@@ -61,14 +90,21 @@ def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:
 
 
 def _summary(report: Report, paint: Paint) -> Iterator[str]:
+    """How much of what, with what only cannot be told by itself, and where to start."""
+    numbers = {
+        Enforcement.BLOCK: report.count(Enforcement.BLOCK),
+        Enforcement.WARN: report.count(Enforcement.WARN) - report.untold,
+        Enforcement.OBSERVE: report.count(Enforcement.OBSERVE),
+    }
     counts = [
         paint(f"{number} {level.word}", _COLORS[level.word])
-        for level in (Enforcement.BLOCK, Enforcement.WARN, Enforcement.OBSERVE)
-        if (number := report.count(level))
+        for level, number in numbers.items()
+        if number
     ]
-    waived = [f"{report.waived} waived"] if report.waived else []
+    rest = (("unknown", report.untold), ("waived", report.waived))
+    more = [f"{number} {word}" for word, number in rest if number]
     files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
-    found = ", ".join((*counts, *waived)) or "nothing found"
+    found = ", ".join((*counts, *more)) or "nothing found"
     yield f"{files}, ruleset {report.ruleset}: {found}"
     if report.commonest:
         rule, number = report.commonest

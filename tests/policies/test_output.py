@@ -11,6 +11,7 @@ from click import unstyle
 from policies.documents import issues
 from policies.engine.lint import lint
 from policies.engine.report import Report
+from policies.findings import Enforcement, Result
 from policies.formats import read_pipelines
 from policies.output import RENDERERS
 from policies.ruleset import read_ruleset, resolve
@@ -97,3 +98,36 @@ def test_nothing_found_says_so() -> None:
     assert RENDERERS["text"](Report(AT, "starter", "sha256:0", ())) == (
         "0 files, ruleset starter: nothing found\n"
     )
+
+
+def test_what_a_file_cannot_say_is_one_block_for_all_its_rules() -> None:
+    job = b"{runs-on: x, environment: prod, steps: [{run: kubectl apply -f a}]}"
+    text = b"on: push\njobs: {a: " + job + b"}\n"
+    own = resolve([("", read_ruleset(RULESET, "harbor.yaml", str))], AT)
+    file = lint(read_pipelines(text, ".github/workflows/a.yml"), lambda _: own, AT)
+    report = Report(AT, "harbor", DIGEST, (file,))
+    folded = RENDERERS["text"](report)
+    alone = RENDERERS["text"](report, each_alone=True)
+    unknown = [each for each in report.standing if each.result is Result.UNKNOWN]
+    rules = {each.rule for each in unknown if each.enforcement is Enforcement.WARN}
+    (head,) = [line for line in folded.splitlines() if "cannot tell" in line]
+    assert (
+        head == f".github/workflows/a.yml: unknown: {len(rules)} rules cannot tell from this file"
+    )
+    assert all(f"{rule}" in folded for rule in rules)
+    assert "(unknown)" not in folded
+    assert alone.count(": warn: ") == report.count(Enforcement.WARN)
+
+
+def test_one_rule_at_many_places_is_one_finding_with_its_places() -> None:
+    steps = "".join(f"      - uses: org/a{number}@v1\n" for number in range(9))
+    text = f"on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n{steps}"
+    own = resolve([("", read_ruleset(RULESET, "harbor.yaml", str))], AT)
+    file = lint(read_pipelines(text.encode(), ".github/workflows/a.yml"), lambda _: own, AT)
+    lines = RENDERERS["text"](Report(AT, "harbor", DIGEST, (file,))).splitlines()
+    pinned = [line for line in lines if "is not pinned" in line]
+    assert pinned[0].startswith(".github/workflows/a.yml:6:15: warn: pinned-ci-deps: ")
+    assert [line.split(": ")[1].strip() for line in pinned[1:]] == [
+        f".github/workflows/a.yml:{number}" for number in (7, 8, 9, 10)
+    ]
+    assert "  and:  4 more in this file; --each shows them" in lines
