@@ -1,0 +1,203 @@
+"""What we rely on in the durable engine: an upgrade of it that breaks one behaviour is seen.
+
+Each test is one behaviour, on SQLite and PostgreSQL alike.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.executor.durable import Durable
+from service.promotions.model import Effect
+from service.store.engines import Engines, open_engines
+from service.store.schema import upgrade
+from service.store.tables import RunRow
+
+
+@dataclass
+class Recorder:
+    """Does nothing, and writes down in which order it was asked to and by which thread."""
+
+    performed: list[str] = field(default_factory=list)
+    reported: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    takes_s: float = 0.0
+    failing: int = 0
+    """So many reports raise before one is taken."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
+        with self.lock:
+            self.performed.append(op)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(self.takes_s)
+        with self.lock:
+            self.at_once -= 1
+        return {"did": op, "run": run_id, "kind": str(kind)}
+
+    def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
+        with self.lock:
+            if self.failing:
+                self.failing -= 1
+                raise ConnectionError("the database is away")
+            self.reported.append((op, result))
+        return f"{run_id} {kind}"
+
+    def deliver(self, notice: str) -> str | None:
+        raise NotImplementedError(f"nobody tells {notice}")
+
+    def record(self, notice: str, error: str) -> None:
+        raise NotImplementedError(f"nobody tells {notice}: {error}")
+
+
+def waiting_for(op: str, stage: str) -> RunRow:
+    """A run that waits for an effect."""
+    return RunRow(id=7, pipeline="shop", release="shop:1", stage=stage, state="deploying", op=op)
+
+
+@dataclass
+class Bench:
+    """An engine that takes orders, and what it does with them."""
+
+    engines: Engines
+    durable: Durable
+    works: Recorder
+
+    def order(self, op: str, stage: str = "beta", *, commits: bool = True) -> None:
+        run = waiting_for(op, stage)
+        with self.engines.transaction() as session:
+            self.durable.order(session, run, Effect.DEPLOY)
+            if not commits:
+                session.rollback()
+
+    def until(self, true: Callable[[], bool]) -> None:
+        end = time.monotonic() + 30
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def status(self, op: str) -> str:
+        found = self.durable.client.list_workflows(
+            workflow_ids=[op], load_input=False, load_output=False
+        )
+        return found[0].status if found else "gone"
+
+    def set(self, op: str, **values: str | int) -> None:
+        """Change the engine's row, as a crash, a defect or the years would leave it."""
+        names = ("workflow_uuid", *values)
+        schema = None if self.engines.sqlite else "dbos"
+        table = sa.table("workflow_status", *map(sa.column, names), schema=schema)
+        changed = sa.update(table).where(table.c.workflow_uuid == op).values(**values)
+        with self.engines.transaction() as session:
+            session.connection().execute(changed)
+
+
+@pytest.fixture
+def bench(database: str) -> Iterator[Bench]:
+    engines = open_engines(database)
+    upgrade(engines.write)
+    durable, works = Durable(engines, "w-1"), Recorder()
+    durable.launch(works)
+    yield Bench(engines, durable, works)
+    durable.stop(10)
+    engines.dispose()
+
+
+def test_an_order_commits_and_vanishes_with_our_transaction(bench: Bench) -> None:
+    bench.order("lost", commits=False)
+    bench.order("kept")
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["kept"]
+    assert bench.status("lost") == "gone"
+
+
+def test_arguments_and_results_come_back_as_plain_json(bench: Bench) -> None:
+    bench.order("kept")
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.reported == [("kept", {"did": "kept", "run": 7, "kind": "deploy"})]
+
+
+def test_one_effect_of_a_stage_runs_at_a_time_and_stages_beside_each_other(bench: Bench) -> None:
+    bench.works.takes_s = 0.3
+    for number in range(3):
+        bench.order(f"beta-{number}")
+    bench.until(lambda: len(bench.works.reported) == 3)
+    assert bench.works.most_at_once == 1
+    assert bench.works.performed == ["beta-0", "beta-1", "beta-2"]
+    for number in range(3):
+        bench.order(f"cell-{number}", f"cell-{number}")
+    bench.until(lambda: len(bench.works.reported) == 6)
+    assert bench.works.most_at_once > 1
+
+
+def test_what_was_journaled_is_not_done_again(bench: Bench) -> None:
+    """The report fails twice for technical reasons; the effect before it was done once."""
+    bench.works.failing = 2
+    bench.order("kept")
+    bench.until(lambda: bool(bench.works.reported))
+    assert (bench.works.performed, len(bench.works.reported)) == (["kept"], 1)
+
+
+def test_a_launch_takes_up_its_own_work_and_nobody_else_s(bench: Bench) -> None:
+    bench.durable.stop(10)
+    for op in ("mine", "theirs"):
+        bench.order(op, op)
+    bench.set("mine", status="PENDING", executor_id="w-1")
+    bench.set("theirs", status="PENDING", executor_id="w-2")
+    bench.durable.launch(bench.works)
+    bench.until(lambda: bool(bench.works.reported))
+    time.sleep(0.5)
+    assert bench.works.performed == ["mine"]
+    assert bench.status("theirs") == "PENDING"
+
+
+def test_the_work_of_the_dead_is_taken_over_once(bench: Bench) -> None:
+    bench.durable.stop(10)
+    bench.order("theirs")
+    bench.set("theirs", status="PENDING", executor_id="w-2")
+    bench.durable.launch(bench.works)
+    bench.durable.take_over({"w-3"})
+    assert bench.status("theirs") == "PENDING"
+    for _ in range(3):
+        bench.durable.take_over({"w-2"})
+    bench.until(lambda: bool(bench.works.reported))
+    time.sleep(0.5)
+    assert bench.works.performed == ["theirs"]
+
+
+def test_an_id_that_was_used_runs_nothing_again(bench: Bench) -> None:
+    bench.order("kept")
+    bench.until(lambda: bench.status("kept") == "SUCCESS")
+    bench.order("kept")
+    time.sleep(0.5)
+    assert bench.works.performed == ["kept"]
+
+
+def test_work_that_is_stuck_on_a_live_process_can_be_resumed(bench: Bench) -> None:
+    bench.durable.stop(10)
+    bench.order("stuck")
+    bench.set("stuck", status="PENDING", executor_id="w-2")
+    bench.durable.launch(bench.works)
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, waiting_for("stuck", "beta"))
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["stuck"]
+
+
+def test_finished_work_is_collected_and_unfinished_is_kept(bench: Bench) -> None:
+    bench.order("done")
+    bench.until(lambda: bench.status("done") == "SUCCESS")
+    bench.durable.stop(10)
+    bench.order("waits")
+    bench.set("done", completed_at=1)
+    bench.durable.collect()
+    assert (bench.status("done"), bench.status("waits")) == ("gone", "ENQUEUED")
+    bench.durable.launch(bench.works)
+    bench.until(lambda: len(bench.works.reported) == 2)
