@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from policies.formats import File, Files, Refused
-from policies.ruleset import Pinned
 from policies.source import MAX_BYTES
+
+if TYPE_CHECKING:
+    from policies.ruleset import Pinned
 
 OVERLAY: Final = "bakegate.yaml"
 ORGANIZATION: Final = "organization.yaml"
@@ -133,7 +135,7 @@ def beside(folder: Path) -> Callable[[str], str]:
     return load
 
 
-def elsewhere(pinned: Pinned) -> bytes:
+def elsewhere(pinned: "Pinned") -> bytes:
     """The bytes of a pinned ruleset; what fetching needs is loaded when there is one to fetch."""
     from cli.fetching import fetch
 
