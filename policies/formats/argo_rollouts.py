@@ -64,9 +64,17 @@ def _objects(root: object) -> Iterator[Mapping]:
 
 def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
     templates = Templates(beside.documents)
-    found = [root for root in _objects(source.root) if _is(root, {_ROLLOUT})]
-    pipelines = tuple(_pipeline(root, source.path, templates) for root in found)
-    return pipelines, tuple(written_twice(source.root, "kubectl"))
+    problems = list(written_twice(source.root, "kubectl"))
+    pipelines = []
+    for root in _objects(source.root):
+        if not _is(root, {_ROLLOUT}):
+            continue
+        if "{{" in word(root, "metadata", "name") + word(root, "metadata", "namespace"):
+            message = "this is a template (Helm) in the form of YAML; check what it renders to"
+            problems.append(Unreadable(_visible(root), message, templated=True))
+        else:
+            pipelines.append(_pipeline(root, source.path, templates))
+    return tuple(pipelines), tuple(problems)
 
 
 def _pipeline(root: Mapping, path: str, templates: Templates) -> Pipeline:

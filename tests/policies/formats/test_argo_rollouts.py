@@ -291,6 +291,13 @@ def test_names_of_applications_say_nothing_but_folders_of_overlays_do() -> None:
     assert stage.kind.value is StageKind.PREPROD
 
 
+def test_a_chart_whose_names_are_filled_in_is_a_template() -> None:
+    text = rollout("{canary: {}}").replace("name: shop", 'name: "{{ .Release.Name }}"')
+    found = read_pipelines(text.encode(), PATH)
+    (problem,) = found.problems
+    assert (found.pipelines, problem.templated, problem.span.line) == ((), True, 3)
+
+
 def test_a_file_of_templates_alone_has_no_pipeline() -> None:
     text = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: a}\n"
     found = read_pipelines(text.encode(), PATH)
