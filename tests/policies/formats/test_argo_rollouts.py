@@ -1,6 +1,7 @@
 """Argo Rollouts and Flagger: what a manifest says of its own rollout, and what stands elsewhere."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,55 +13,9 @@ from policies.pipeline import OnAlarm, Pipeline, Stage, StageKind, StepKind
 from policies.references import Pin
 
 PATH = "deploy/rollout.yaml"
-CANARY = """\
-apiVersion: argoproj.io/v1alpha1
-kind: Rollout
-metadata:
-  name: shop
-  namespace: shop-production
-  annotations:
-    notifications.argoproj.io/subscribe.on-rollout-aborted.slack: shop-alerts
-spec:
-  replicas: 5
-  minReadySeconds: 20
-  revisionHistoryLimit: 4
-  progressDeadlineSeconds: 300
-  progressDeadlineAbort: true
-  template:
-    spec:
-      terminationGracePeriodSeconds: 45
-      containers:
-        - name: shop
-          image: registry.example/shop:1.4.2
-          readinessProbe: {httpGet: {path: /ready, port: 80}}
-          lifecycle: {preStop: {exec: {command: [sleep, "10"]}}}
-  strategy:
-    canary:
-      maxSurge: 1
-      maxUnavailable: 0
-      analysis:
-        templates: [{templateName: errors}]
-        dryRun: [{metricName: slow}]
-      steps:
-        - setWeight: 10
-        - pause: {duration: 5m}
-        - setWeight: 50
-        - pause: {duration: "90"}
-        - analysis: {templates: [{templateName: far, clusterScope: true}]}
-        - pause: {}
----
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata: {name: errors}
-spec:
-  metrics:
-    - {name: errors, failureLimit: 2, provider: {prometheus: {query: up}}}
-    - {name: slow, failureLimit: -1, provider: {prometheus: {query: up}}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-"""
+CANARY = (Path(__file__).parents[2] / "golden" / "pipelines" / "shop.rollout.yaml").read_text(
+    "utf-8"
+)
 
 
 def one(text: str, path: str = PATH, name: str = "argo-rollouts") -> tuple[Pipeline, Stage, Any]:
