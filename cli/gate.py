@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -9,7 +10,7 @@ import typer
 
 from cli.decision_text import told
 from cli.exits import Exit
-from cli.files import OVERLAY, beside, found_upwards, pipeline_files, shown
+from cli.files import OVERLAY, beside, files_around, found_upwards, pipeline_files, shown
 from cli.formats import Format
 from cli.instants import instant
 from cli.practice import Practice, practice
@@ -20,7 +21,7 @@ from policies.decision import Decision, Definition, GateInputs, to_message
 from policies.documents import DocumentError, Issue, locate, read_document
 from policies.engine.gate import GateError, gate
 from policies.findings import Verdict
-from policies.formats import read_pipelines
+from policies.formats import File, read_pipelines
 from policies.pipeline import Pipeline
 from policies.plain import DataError, nearest
 from policies.record import release_from_json
@@ -149,7 +150,7 @@ def _pipeline(path: Path, name: str) -> Pipeline:
 
 
 def _definition(path: Path) -> Definition:
-    """The pipeline's file with its overlay and the calendars that it names, as the gate reads it.
+    """The pipeline's file with its overlay and what it names, as the gate reads it.
 
     Its path is as the overlay writes it: from the folder in which the overlay stands.
     """
@@ -161,13 +162,24 @@ def _definition(path: Path) -> Definition:
         texts[name] = load(name)
         return texts[name]
 
-    read_pipelines(path.read_bytes(), key, calendars=calendar)
+    around, files = files_around(path), dict[str, str]()
+
+    def bring(name: str) -> File | None:
+        found = around.load(name)
+        if found:
+            files[name] = found.text.decode("utf-8", "replace")
+        return found
+
+    beside_it = replace(around, load=bring)
+    read_pipelines(path.read_bytes(), key, calendars=calendar, files=beside_it)
     return Definition(
         text=path.read_text(encoding="utf-8"),
         path=key,
         overlay_text=overlay.read_text(encoding="utf-8") if overlay else "",
         overlay_path=shown(overlay) if overlay else "",
         calendars=tuple(sorted(texts.items())),
+        home=around.home if files else "",
+        files=tuple(sorted(files.items())),
     )
 
 

@@ -24,13 +24,19 @@ TYPE: Final = "bakegate.gate/v1"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """The pipeline's file as text, with its overlay and the calendars that it names."""
+    """The pipeline's file as text, with its overlay and the calendars and files that it names.
+
+    ``files`` are those that it brings in, by their paths from the repository's root, of which its
+    own is ``home``. Without a ``home`` nothing is brought in, and what it would say is unknown.
+    """
 
     text: str
     path: str
     overlay_text: str = ""
     overlay_path: str = ""
     calendars: tuple[tuple[str, str], ...] = ()
+    home: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +173,8 @@ def _condition_json(condition: Condition) -> dict[str, Any]:
 
 def inputs_json(inputs: GateInputs) -> dict[str, Any]:
     """Everything that a gate saw, as plain JSON data."""
-    definition = inputs.definition
     return {
-        "definition": {
-            "text": definition.text,
-            "path": definition.path,
-            "overlay_text": definition.overlay_text,
-            "overlay_path": definition.overlay_path,
-            "calendars": [list(pair) for pair in definition.calendars],
-        },
+        "definition": _definition_json(inputs.definition),
         "record": release_to_json(inputs.release),
         "stage": inputs.stage,
         "at": instant_text(inputs.at),
@@ -193,13 +192,30 @@ def inputs_json(inputs: GateInputs) -> dict[str, Any]:
     }
 
 
+def _definition_json(definition: Definition) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "text": definition.text,
+        "path": definition.path,
+        "overlay_text": definition.overlay_text,
+        "overlay_path": definition.overlay_path,
+        "calendars": [list(pair) for pair in definition.calendars],
+    }
+    if definition.home:
+        # Left out where nothing is brought in, so that such a decision has the digest that it had.
+        told |= {"home": definition.home, "files": [list(pair) for pair in definition.files]}
+    return told
+
+
+def _definition(data: Mapping[str, Any]) -> Definition:
+    pairs = {key: tuple((a, b) for a, b in data.get(key, ())) for key in ("calendars", "files")}
+    return Definition(**(dict(data) | pairs))
+
+
 def inputs_from_json(data: Mapping[str, Any]) -> GateInputs:
     """The inverse of ``inputs_json``."""
-    definition = data["definition"]
-    calendars = tuple((name, text) for name, text in definition["calendars"])
     listed = data["blocklist"]
     return GateInputs(
-        definition=Definition(**(definition | {"calendars": calendars})),
+        definition=_definition(data["definition"]),
         release=release_from_json(data["record"], "record"),
         stage=data["stage"],
         at=parse_instant(data["at"]),

@@ -5,7 +5,7 @@ judges is not judged again: a pipeline file was accepted or refused when it was 
 ignores do not count either: an author's comment beside a line is no word about a release.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -18,7 +18,7 @@ from policies.engine.announcement import announced
 from policies.engine.kinds import Meets, meets
 from policies.engine.tiers import at_tier, tier_of
 from policies.findings import Enforcement, Result, Verdict
-from policies.formats import Read, read_pipelines
+from policies.formats import File, Files, Read, read_pipelines
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.plain import instant_text, nearest
@@ -105,8 +105,19 @@ def _read(definition: Definition) -> Read:
     if definition.overlay_text:
         overlay = read_overlay(definition.overlay_text, definition.overlay_path)
     calendars = dict(definition.calendars)
-    text = definition.text.encode()
-    return read_pipelines(text, definition.path, overlay, calendars=calendars.__getitem__)
+    text, load = definition.text.encode(), calendars.__getitem__
+    files = Files(definition.home, _kept(definition)) if definition.home else None
+    return read_pipelines(text, definition.path, overlay, calendars=load, files=files)
+
+
+def _kept(definition: Definition) -> Callable[[str], File | None]:
+    """Gives the files that were brought in when the pipeline was read first."""
+    texts = dict(definition.files)
+
+    def load(name: str) -> File | None:
+        return File(name, texts[name].encode()) if name in texts else None
+
+    return load
 
 
 def _pipeline(inputs: GateInputs) -> Pipeline:

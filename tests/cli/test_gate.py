@@ -193,3 +193,29 @@ def test_the_record_of_the_documentation_is_one(bakegate: Bakegate, here: Write)
     here("shop-7.json", text.partition("```json\n")[2].partition("```")[0])
     result = ask(bakegate)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "allow")
+
+
+def test_what_the_pipeline_file_brings_in_is_read_and_kept(bakegate: Bakegate, here: Write) -> None:
+    here(".git/HEAD", "ref: refs/heads/main\n")
+    here("tests.yml", "unit:\n  stage: test\n  script: [python -m pytest]\n")
+    here(
+        ".gitlab-ci.yml",
+        "include: [{local: tests.yml}]\nstages: [test, deploy]\n"
+        "ship:\n  stage: deploy\n  environment: production\n  script: [kubectl apply -f k8s/]\n",
+    )
+    here(
+        "bakegate.yaml",
+        "schema: bakegate/overlay/v1\npipelines: {.gitlab-ci.yml: {name: store}}\n",
+    )
+    here(
+        "rules.yaml",
+        "schema: bakegate/ruleset/v1\nname: few\nrules: {evidence-matches-artifact: block}\n",
+    )
+    data = record()
+    data["release"]["pipeline"] = "store"
+    data["evidence"][0]["stage"] = "unit"
+    here("shop-7.json", json.dumps(data))
+    words = ("--record", "shop-7.json", "--stage", "ship", "--ruleset", "rules.yaml", "--at", AT)
+    message = json.loads(bakegate("gate", *words, "--format", "json").stdout)
+    told = {each["rule"]: each["message"] for each in message["results"]}
+    assert told["evidence-matches-artifact"] == "unit in unit passed on 777777777777"

@@ -79,6 +79,15 @@ def test_inputs_survive_storing_to_the_second_of_a_bake(inputs: GateInputs) -> N
     assert inputs_from_json(json.loads(canonical(inputs_json(inputs)))) == expected
 
 
+def test_files_that_a_pipeline_brings_in_are_stored_with_it(inputs: GateInputs) -> None:
+    text = "include: [{local: tests.yml}]\nship: {environment: production, script: [./ship]}\n"
+    brought = (("tests.yml", "unit: {stage: build, script: [python -m pytest]}\n"),)
+    definition = Definition(text, ".gitlab-ci.yml", home=".gitlab-ci.yml", files=brought)
+    stored = json.loads(canonical(inputs_json(replace(inputs, definition=definition))))
+    assert inputs_from_json(stored).definition == definition
+    assert "home" not in inputs_json(inputs)["definition"]
+
+
 def test_a_blocklist_that_nobody_could_read_stays_unread(inputs: GateInputs) -> None:
     unread = replace(inputs, blocklist=None)
     assert inputs_from_json(inputs_json(unread)).blocklist is None
