@@ -146,14 +146,18 @@ class Graph:
 
     def _deploy(self, index: int) -> Deploy:
         deploy = deployment(self.nodes[index])
-        for number in decoded(self.after[index]):
-            node = self.nodes[number]
-            if self._goes_back(number) and self._judgment(number) is None:
-                told: Fact[frozenset[str] | None] = Fact(
-                    frozenset({"failure"}), node.span, Provenance.INFERRED, 0.75
-                )
-                return replace(deploy, rollback_on=told)
-        return deploy
+        after = list(decoded(self.after[index]))
+        back = [number for number in after if self._goes_back(number)]
+        if not any(self._judgment(number) is None for number in back):
+            return deploy
+        place = self.nodes[back[0]].span
+        judged = tuple(each.name for each in self._analyses(after) if not each.dry_run)
+        events = frozenset({"failure", "alarm"} if judged else {"failure"})
+        return replace(
+            deploy,
+            rollback_on=Fact(events, place, Provenance.INFERRED, 0.75),
+            rollback_alarms=Fact(judged or None, place, Provenance.INFERRED, 0.75),
+        )
 
     def _goes_back(self, number: int) -> bool:
         """Whether a stage undoes a deployment, or starts a pipeline because something failed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from policies.classify import classify, construct, named
+from policies.classify import classify, construct, named, words
 from policies.facts import Fact, Provenance, elsewhere
 from policies.findings import Span
 from policies.formats.kubernetes import at, listed, whole, word
@@ -21,6 +21,8 @@ _AWAY: Final = frozenset(
     {"jenkins", "travis", "wercker", "concourse", "pipeline", "script", "runjob", "gremlin"}
     | {"awscodebuild", "googlecloudbuild", "runjobmanifest", "webhook", "run"}
 )
+#: Words by which a child pipeline says that it brings a version somewhere.
+_PROMOTES: Final = frozenset({"promote", "release", "upgrade"})
 #: Kinds of manifests that change no version that serves somebody.
 _QUIET: Final = frozenset(
     {"ConfigMap", "Secret", "Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole"}
@@ -84,6 +86,8 @@ def _kind(node: Node, *, deployed: bool) -> Fact[StepKind]:
     told = named(job)
     if kind is None and (told is not StepKind.UNIT or "unit" in job.lower()):
         kind = told
+    if node.type == "pipeline" and kind is None and _PROMOTES & set(words(node.name)):
+        kind = StepKind.DEPLOY
     if node.type.lower() in _AWAY:
         note = f"what {node.type} does for {node.name} is not in this file"
         if kind is None or kind is StepKind.BUILD:

@@ -192,6 +192,25 @@ def test_a_pipeline_that_a_failure_starts_is_a_rollback() -> None:
     assert deploy(one(line(prod, asks, other)), "Prod").rollback_on.value is None
 
 
+def test_a_failed_canary_that_goes_back_is_an_alarm() -> None:
+    prod = {"type": "deployManifest", "name": "Prod", "refId": "1"}
+    judge: dict[str, Any] = {"type": "kayentaCanary", "name": "J", "refId": "2"}
+    judge |= {"requisiteStageRefIds": ["1"], "canaryConfig": {"canaryConfigId": "errors"}}
+    undo = {"type": "undoRolloutManifest", "refId": "3", "requisiteStageRefIds": ["2"]}
+    found = deploy(one(line(prod, judge, undo)), "Prod")
+    assert (found.rollback_on.value, found.rollback_alarms.value) == (
+        {"failure", "alarm"},
+        ("errors",),
+    )
+
+
+@pytest.mark.parametrize("name", ["Upgrade Production", "Promote to prod", "Deploy prod"])
+def test_a_child_pipeline_that_promotes_deploys(name: str) -> None:
+    (found,) = one(line({"type": "pipeline", "name": name, "pipeline": "x"})).stages
+    assert (found.kind.value, found.deploy is not None) == (StageKind.PROD, True)
+    assert not found.bake_known.known
+
+
 def test_expressions_quote_names_in_either_way() -> None:
     prod = {"type": "deployManifest", "name": "Prod", "refId": "1", "continuePipeline": True}
     undo = {"type": "undoRolloutManifest", "name": "Back", "refId": "2"}
