@@ -26,6 +26,7 @@ _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 #: An environment that a name says something happens in: its word says nothing of a test.
 _TARGET: Final = re.compile(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
+_NOTHING: Final[frozenset[str]] = frozenset()
 _SLICES: Final = frozenset({"canary", "onebox"})
 #: Endings of scripts whose own name may say what they do.
 _SCRIPTS: Final = (".sh", ".py", ".ps1", ".js", ".mjs", ".ts", ".rb")
@@ -70,7 +71,7 @@ class Tables:
     environments: Mapping[str, StageKind]
     places: re.Pattern[str]
     joined: Mapping[str, frozenset[str]]
-    asides: frozenset[str]
+    asides: Mapping[StepKind, frozenset[str]]
 
 
 @cache
@@ -99,7 +100,7 @@ def tables() -> Tables:
         },
         places=re.compile(data["places"]),
         joined={word: frozenset(more) for word, more in data["joined"].items()},
-        asides=frozenset(data["asides"]),
+        asides={StepKind(kind): frozenset(more) for kind, more in data["asides"].items()},
     )
 
 
@@ -224,7 +225,7 @@ def named(name: str) -> StepKind | None:
     for length in (3, 2, 1):
         for start in range(len(found) - length + 1):
             kind = known.get(tuple(found[start : start + length]))
-            if kind is StepKind.DEPLOY and tables().asides & set(found):
+            if kind and length == 1 and tables().asides.get(kind, _NOTHING) & set(found):
                 return None
             if kind:
                 return kind

@@ -135,5 +135,24 @@ def test_a_matrix_of_called_workflows_and_one_that_a_run_makes() -> None:
      "Smoke test the deployment", "Failed deploy alert"],
 )  # fmt: skip
 def test_a_step_that_only_speaks_of_deployments_is_none(name: str) -> None:
-    (job,) = only(f"  a:\n    steps: [{{name: {name}, run: ./go}}]\n").stages
+    (job,) = only(f"  a:\n    steps: [{{name: {name}, run: ./suite}}]\n").stages
     assert job.deploy is None
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ("{name: Install testing dependencies, run: ./suite}", StepKind.OTHER),
+        ("{name: Download test data, run: ./suite}", StepKind.OTHER),
+        ("{name: Keys of the vault - Test, run: ./suite}", StepKind.OTHER),
+        ("{name: Run the tests, run: ./suite}", StepKind.UNIT),
+        ("{run: make test_ruby}", StepKind.UNIT),
+        ("{run: make latest}", StepKind.OTHER),
+        ("{run: npm ci --no-audit}", StepKind.OTHER),
+        ("{run: npm audit}", StepKind.SCA),
+        ("{run: node ./scripts/deploy-prod.ts}", StepKind.DEPLOY),
+    ],
+)
+def test_words_that_speak_of_tests_are_told_from_tests(step: str, kind: StepKind) -> None:
+    (job,) = only(f"  a:\n    steps: [{step}]\n").stages
+    assert job.steps[0].kind.value is kind
