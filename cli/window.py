@@ -120,7 +120,7 @@ def next_(
         return
     typer.echo(f"{_said(asked, change)}{f', by {by}' if by else ''}")
     for each in _reasons(asked.sets, by):
-        said = ", ".join(word for word in (each["reason"], each["owner"]) if word)
+        said = ", ".join(word for word in (each["reason"].rstrip("."), each["owner"]) if word)
         typer.echo(f"  {each['window']}: {said}")
     if change.by:
         typer.echo(f"then {'closed' if change.open else 'opened'} by {change.by}")

@@ -50,9 +50,9 @@ from typing import Final
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import declared
-from policies.phrases import clock
+from policies.phrases import clock, counted
 from policies.pipeline import Pipeline
-from policies.release import ReleaseKind
+from policies.release import Calendar, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import not_applicable, unclear, without_production
 from policies.windows import THAW, Freeze, FreezeState, Strength
@@ -107,7 +107,7 @@ def _too_long(pipeline: Pipeline, freeze: Freeze, params: FreezeCalendar) -> Pro
 
 
 def gate(case: Case, params: FreezeCalendar) -> Outcome:
-    freeze = case.freeze
+    freeze = _seen(case)
     if freeze is None:
         return Outcome(Result.UNKNOWN, _UNREAD, "report the freezes")
     if not freeze.configured:
@@ -116,8 +116,40 @@ def gate(case: Case, params: FreezeCalendar) -> Outcome:
     return replace(_judged(case, freeze, params), used=(used,))
 
 
+def _seen(case: Case) -> FreezeState | None:
+    """The freezes of the rulesets, and those of the calendars that the record reports, as one."""
+    reported = case.release.context.calendars
+    if not reported:
+        return case.freeze
+    known = case.freeze or FreezeState(configured=False)
+    mine = [_as_freeze(each) for each in reported]
+    now = [each for each in mine if each.start <= case.now < each.end]
+    over = [each for each in mine if _is_hard(each) and each.end <= case.now < each.end + THAW]
+    ends = [each.end for each in now if _is_hard(each)]
+    if any(map(_is_hard, known.current)):
+        # Where one has no known end, the whole has none.
+        ends = [max([known.until, *ends])] if known.until else []
+    return replace(
+        known,
+        configured=True,
+        current=tuple(sorted((*known.current, *now), key=lambda each: not _is_hard(each))),
+        until=max(ends, default=None),
+        thawed=max((each.end for each in over), default=known.thawed),
+        thawed_by=", ".join(_named(each) for each in over) or known.thawed_by,
+    )
+
+
+def _as_freeze(calendar: Calendar) -> Freeze:
+    place = calendar.source or "release record"
+    return Freeze(calendar.id, place, calendar.start, calendar.until, Strength(calendar.level))
+
+
+def _is_hard(each: Freeze) -> bool:
+    return each.strength is Strength.HARD
+
+
 def _judged(case: Case, freeze: FreezeState, params: FreezeCalendar) -> Outcome:
-    hard = [each for each in freeze.current if each.strength is Strength.HARD]
+    hard = [each for each in freeze.current if _is_hard(each)]
     if hard:
         return _frozen(case, freeze, hard)
     if freeze.unread:
@@ -147,9 +179,10 @@ def _frozen(case: Case, freeze: FreezeState, hard: list[Freeze]) -> Outcome:
 def _thawing(case: Case, freeze: FreezeState, thawed: datetime, params: FreezeCalendar) -> Outcome:
     """The day after a hard freeze: what piled up leaves in small steps."""
     end = thawed + THAW
+    carried = counted(len(case.release.changes), "change")
     message = (
-        f"{freeze.thawed_by} ended {_date(thawed)}, and it carries {len(case.release.changes)}"
-        f" changes; at most {params.thaw_max_changes} until {_date(end)}"
+        f"{freeze.thawed_by} ended {_date(thawed)}, and it carries {carried}; at most"
+        f" {params.thaw_max_changes} until {_date(end)}"
     )
     cure = f"release fewer changes at once, or wait until {clock(end, case.now)} UTC"
     return Outcome(Result.FAIL, message, cure, until=end, waits=True)

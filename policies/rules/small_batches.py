@@ -56,6 +56,8 @@ def gate(case: Case, params: SmallBatches) -> Outcome:
         for each in case.release.context.calendars or ()
         if each.level == "hard" and each.until <= case.now < each.until + _THAW
     ]
+    if case.freeze and case.freeze.thawed:
+        thawed.append(case.freeze.thawed_by)
     if thawed:
         message = f"{listed(thawed)} has just ended; freeze-calendar counts the changes"
         return Outcome(Result.NOT_APPLICABLE, message)
