@@ -1,6 +1,7 @@
 """Announcements through the durable engine: one message for each failing team, sent once."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -115,6 +116,15 @@ def test_an_attempt_that_fails_is_repeated_with_the_same_key(field: Field) -> No
     on(field, "2026-11-24")
     assert len(field.notifier.letters) == 1
     assert told(field)[0].error == ""
+
+
+def test_four_that_look_at_once_order_one_message(field: Field) -> None:
+    ruled(field)
+    with ThreadPoolExecutor(4) as pool:
+        ordered = list(pool.map(lambda _: announce(field.executor.ground), range(4)))
+    settled(field)
+    assert sorted(len(keys) for keys in ordered) == [0, 0, 0, 1]
+    assert len(field.notifier.letters) == 1
 
 
 def test_the_sweep_looks_after_announcements(field: Field) -> None:
