@@ -71,15 +71,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[Callable[[], str]]:
-    """Give a function whose every call makes an empty database and returns its URL."""
+def postgres_url(postgres_server: PostgresServer) -> Iterator[Callable[..., str]]:
+    """Give a function whose every call makes a database and returns its URL.
+
+    It is empty, or a copy of the one whose name is handed in.
+    """
     made: list[str] = []
     prefix = f"t{uuid4().hex}"
     numbers = count(1)
 
-    def create() -> str:
+    def create(template: str = "template1") -> str:
         name = f"{prefix}_{next(numbers)}"
-        _execute(postgres_server, f'CREATE DATABASE "{name}"')
+        _execute(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         made.append(name)
         return postgres_server.url(name)
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from shutil import copy
 
+import psycopg
 import pytest
 from sqlmodel import select
 
@@ -15,6 +17,7 @@ from service.promotions.views import ReleaseView
 from service.store.engines import Engines, open_engines
 from service.store.schema import upgrade
 from service.store.tables import RunRow, StageRow
+from tests.conftest import PostgresServer
 from tests.twins.ports import (
     MemoryBuilder,
     MemoryDeployer,
@@ -153,13 +156,43 @@ class Field:
         self.settle()
 
 
+def prepare(url: str) -> None:
+    """Bring a database up to date and launch the engine on it once, which takes a second.
+
+    Only the first launch does: it waits until the engine has found its new queue.
+    """
+    engines = open_engines(url)
+    upgrade(engines.write)
+    twins = memory_ports(MovableClock(), MemoryBuilder(), MemoryDeployer(), MemoryTester())
+    executor = Executor(engines, twins)
+    executor.ground.durable.launch(executor)
+    executor.ground.durable.stop(0)
+    engines.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("template") / "bakegate.db"
+    prepare(f"sqlite:///{made}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    with psycopg.connect(postgres_server.connection("postgres"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE launched")
+    prepare(postgres_server.url("launched"))
+    return "launched"
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of each kind."""
+    """The URL of a database of each kind, up to date and without content."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'bakegate.db'}"
-    fresh: Callable[[], str] = request.getfixturevalue("postgres_url")
-    return fresh()
+        template: Path = request.getfixturevalue("sqlite_template")
+        return f"sqlite:///{copy(template, tmp_path / 'bakegate.db')}"
+    fresh: Callable[[str], str] = request.getfixturevalue("postgres_url")
+    return fresh(request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture
