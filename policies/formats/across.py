@@ -20,6 +20,8 @@ def turned_back(pipeline: Pipeline, after_failure: Mapping[str, Span]) -> Pipeli
         stage = pipeline.stage(name)
         for above in pipeline.upstream(stage) if stage else ():
             found.setdefault(above.name, span)
+    if not found:
+        return pipeline
     return replace(
         pipeline, stages=tuple(_undone(each, found.get(each.name)) for each in pipeline.stages)
     )
@@ -40,20 +42,20 @@ def tested_after(pipeline: Pipeline) -> Pipeline:
     Only steps that are read by their names alone are taken so; a command says what it runs.
     """
     deploying = {stage.name for stage in pipeline.stages if stage.deploy}
-    if not deploying:
+    asking = {
+        stage.name: _asking(stage)
+        for stage in pipeline.stages
+        if stage.deploy is None
+        and not deploying.isdisjoint(stage.needs)
+        and any(_by_name(step) for step in stage.steps)
+    }
+    if not asking:
         return pipeline
-    return replace(
-        pipeline,
-        stages=tuple(
-            _asking(stage) if stage.deploy is None and deploying & set(stage.needs) else stage
-            for stage in pipeline.stages
-        ),
-    )
+    stages = tuple(asking.get(stage.name, stage) for stage in pipeline.stages)
+    return replace(pipeline, stages=stages)
 
 
 def _asking(stage: Stage) -> Stage:
-    if not any(_by_name(step) for step in stage.steps):
-        return stage
     steps = (
         replace(step, kind=replace(step.kind, value=StepKind.INTEGRATION))
         if _by_name(step)
