@@ -7,6 +7,9 @@ from cli.problems import Unusable
 from policies.plain import instant_text, parse_day
 from policies.windows import parse_moment
 
+#: Beyond them, time itself runs out of numbers.
+_YEARS: Final = range(1970, 3000)
+
 AT_HELP: Final = "Evaluate at another moment, such as 2027-01-31T09:00Z. Without an offset: UTC."
 _DAY: Final = len("2027-01-31")
 
@@ -20,6 +23,9 @@ def instant(text: str | None) -> datetime:
     except ValueError as error:
         told = f"{text!r} is not a time that exists; write it like 2027-01-31T09:00Z"
         raise Unusable(told) from error
+    if read.year not in _YEARS:
+        told = f"{text!r} is too far away; write a time like 2027-01-31T09:00Z"
+        raise Unusable(told)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 

@@ -136,6 +136,8 @@ class _Reading:
 
     def _base(self, entry: NodeReader, trail: tuple[str, ...]) -> Ruleset | None:
         reference = _reference(entry)
+        if not reference:
+            return None  # The schema has told what an entry looks like.
         if reference in BUILTIN:
             return self.known.setdefault((reference, ""), builtin(reference))
         if is_remote(reference):
@@ -291,4 +293,7 @@ def _targets(top: NodeReader) -> Targets | None:
 
 
 def _length(text: str) -> timedelta:
-    return parse_duration(text).exact
+    try:
+        return parse_duration(text).exact
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any time can be") from None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, TypeVar
 
 from policies.documents import Issue
@@ -21,6 +22,8 @@ T = TypeVar("T")
 CustomRules = MappingOf[str, AnyRule]
 NO_CUSTOM: Final[CustomRules] = {}
 
+#: Years in which something can begin; beyond them, time itself runs out of numbers.
+_YEARS: Final = range(1970, 3000)
 _LEVELS: Final = tuple(level.word for level in Enforcement)
 
 
@@ -167,9 +170,17 @@ def _locked(known: AnyRule, reader: NodeReader) -> frozenset[str]:
 def _schedule(reader: NodeReader) -> tuple[Step, ...]:
     steps = []
     for each in reader.items("steps"):
-        start = each.parsed("from", parse_day)
+        start = each.parsed("from", _start)
         level = _level(each.text("enforcement"))
         if start and level is not None:
             subtrees = tuple(name for _, name in each.texts("organizations"))
             steps.append(Step(start, level, subtrees, each.node.span))
     return tuple(sorted(steps, key=lambda step: step.start))
+
+
+def _start(text: str) -> date:
+    """A day that windows can be asked about, some years ahead included; raises ValueError."""
+    day = parse_day(text)
+    if day.year not in _YEARS:
+        raise ValueError(f"{text!r} is no day of a schedule; write one like 2026-12-08")
+    return day

@@ -162,6 +162,13 @@ def test_built_in_rulesets_and_files_are_compared_too(bakegate: Bakegate) -> Non
             ),
         ),
         (
+            ("show", "--at", "9999-12-31"),
+            (
+                "bakegate ruleset show: '9999-12-31' is too far away; write a time like"
+                " 2027-01-31T09:00Z\n"
+            ),
+        ),
+        (
             ("show", "--at", "soon"),
             (
                 "bakegate ruleset show: 'soon' is not a time that exists; write it like"

@@ -222,6 +222,22 @@ def test_rules_that_contradict_each_other_are_errors_of_the_file_that_brings_the
     assert level(resolved, "prod-approval") is Enforcement.BLOCK
 
 
+def test_times_beyond_all_numbers_are_told() -> None:
+    body = """retail
+targets: {all_customers: 99999999999w}
+rules:
+  bake-time:
+    schedule:
+      announced: 2026-10-01
+      steps: [{from: 0001-01-01, enforcement: block}, {from: 9999-12-31, enforcement: warn}]
+"""
+    assert errors(body) == [
+        "retail.yaml:3:26: '99999999999w' is longer than any time can be",
+        "retail.yaml:8:22: '0001-01-01' is no day of a schedule; write one like 2026-12-08",
+        "retail.yaml:8:62: '9999-12-31' is no day of a schedule; write one like 2026-12-08",
+    ]
+
+
 def test_a_file_that_contradicts_itself_is_told_beside_its_other_errors() -> None:
     own = "{prod-approval: block, no-manual-prod-gate: warn, unit-test: warn}"
     assert errors(f"retail\nrules: {own}\n") == [
