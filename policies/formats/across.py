@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from policies.classify import NAMED
-from policies.facts import Fact, Provenance
+from policies.facts import Fact, Provenance, placed
 from policies.findings import Span
 from policies.pipeline import Bake, Pipeline, Stage, Step, StepKind
 
@@ -82,3 +82,19 @@ def _baking(stage: Stage, bake: Bake | None) -> Stage:
     if bake is None:
         return stage
     return replace(stage, bake=bake, bake_known=Fact(value=True, span=bake.span))
+
+
+def limited(pipeline: Pipeline, whole: Fact[tuple[str, ...] | None]) -> Pipeline:
+    """The pipeline with what the file as a whole says of branches, where a job says nothing.
+
+    Without a limit of the whole, branches that may reach an environment may still be a setting.
+    """
+    return replace(
+        pipeline,
+        stages=tuple(
+            replace(stage, branches=placed(whole, stage.span))
+            if stage.branches.known and not stage.branches.value
+            else stage
+            for stage in pipeline.stages
+        ),
+    )

@@ -10,7 +10,7 @@ from typing import Any, Final
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
-from policies.formats.across import tested_after, turned_back, with_bakes
+from policies.formats.across import limited, tested_after, turned_back, with_bakes
 from policies.formats.azure_jobs import jobs_of
 from policies.formats.azure_stages import OVERLAY, after_failure, beside, stage_of
 from policies.formats.azure_templates import SECTIONS, Expander
@@ -102,7 +102,8 @@ def read(source: Source, beside_it: Beside) -> tuple[tuple[Pipeline, ...], tuple
     # A condition may be written as often as it is needed.
     twice = tuple(each for each in written_twice(root, "Azure") if "${{" not in each.message)
     whole_pipeline = turned_back(_baked(pipeline), undoing)
-    return (tested_after(whole_pipeline),), twice
+    limit = _limit(whole_pipeline)
+    return (limited(tested_after(whole_pipeline), limit),), twice
 
 
 def _with_call(root: MappingNode) -> MappingNode:
@@ -162,6 +163,17 @@ def _complete(source: Source, root: MappingNode, expander: Expander, span: Span)
     if _is_template(source, root):
         return elsewhere(span, "this template is used by other files, which are not seen here")
     return Fact(value=True, span=span)
+
+
+def _limit(pipeline: Pipeline) -> Fact[tuple[str, ...] | None]:
+    """The branches whose pushes start a run; a person may start one from any other."""
+    start, branches = pipeline.origin.start, pipeline.origin.branches
+    if not start.known:
+        return unknown(start.span, start.note)
+    if branches.value:
+        return branches
+    note = "branch control stands in Environments, Approvals and checks"
+    return unknown(pipeline.span, note)
 
 
 def _is_template(source: Source, root: MappingNode) -> bool:

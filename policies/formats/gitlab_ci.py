@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
 from policies.findings import Span
-from policies.formats.across import tested_after, turned_back, with_bakes
+from policies.formats.across import limited, tested_after, turned_back, with_bakes
 from policies.formats.follower import Follower
 from policies.formats.gitlab_children import Family
 from policies.formats.gitlab_includes import Configuration, configuration
 from policies.formats.gitlab_jobs import KEYWORDS, Job
-from policies.formats.gitlab_rules import Start
+from policies.formats.gitlab_rules import Start, branches_in
 from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Format, Unreadable
 from policies.formats.naming import slug, unflattened
@@ -93,7 +93,28 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     stages = tuple(stage_of(each, lines) for each in members)
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
     pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
-    return (tested_after(pipeline),), tuple(family.problems)
+    limit = _limit(found.get("workflow"), pipeline)
+    return (limited(tested_after(pipeline), limit),), tuple(family.problems)
+
+
+def _limit(workflow: Node | None, pipeline: Pipeline) -> Fact[tuple[str, ...] | None]:
+    """The branches for which ``workflow`` lets pipelines run at all."""
+    if not pipeline.origin.start.known:
+        return unknown(pipeline.span, "the file that includes this one may limit its branches")
+    rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
+    named: list[str] = []
+    for rule in rules.items if isinstance(rules, Sequence) else ():
+        when, condition = (
+            (rule.get("when"), rule.get("if")) if isinstance(rule, Mapping) else (None, None)
+        )
+        if isinstance(when, Scalar) and when.text == "never":
+            continue
+        found = branches_in(condition.text if isinstance(condition, Scalar) else "")
+        if None in found:
+            return Fact(None, pipeline.span)
+        named.extend(each for each in found if each)
+    place = rules.span if rules else pipeline.span
+    return Fact(tuple(dict.fromkeys(named)) or None, place)
 
 
 def _undoing(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -> dict[str, Span]:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies.formats.gitlab_jobs import Job
-from policies.formats.gitlab_rules import Start
+from policies.formats.gitlab_rules import DEFAULT, TAGS, Start
 from policies.source import Mapping as MappingNode
 from policies.source import Scalar
 from policies.source import Sequence as SequenceNode
 
 DEFAULT_STAGES: Final = ("build", "test", "deploy")
+#: Starts of what may be many branches, or one whose name is a setting.
+_OPEN: Final = ("/", "$", TAGS)
 _FIRST: Final = ".pre"
 _LAST: Final = ".post"
 
@@ -88,7 +90,7 @@ def _stage(job: Job) -> str:
 def _literal(start: Start) -> tuple[str, ...] | None:
     """The branches of a job where all are plain names; None where any may be meant."""
     branches = start.branches
-    if branches is None or any(each.startswith(("/", "$")) or each == "tags" for each in branches):
+    if branches is None or any(each.startswith(_OPEN) or each == DEFAULT for each in branches):
         return None
     return branches
 

@@ -17,9 +17,12 @@ from policies.formats.gitlab_jobs import Job
 from policies.source import Mapping, Node, Scalar, Sequence
 
 _EQUALS: Final = re.compile(
-    r"\$\{?CI_COMMIT_(?:BRANCH|REF_NAME|REF_SLUG|TAG)\}?\s*(?:==|=~)\s*"
+    r"\$\{?CI_COMMIT_(?:BRANCH|REF_NAME|REF_SLUG|(TAG))\}?\s*(?:==|=~)\s*"
     r"(\"[^\"]*\"|'[^']*'|/[^/]*/|\$\w+)"
 )
+#: How tags are written among branches, and the branch whose name is a setting.
+TAGS: Final = "refs/tags/"
+DEFAULT: Final = "default"
 _TAG: Final = re.compile(r"\$\{?CI_COMMIT_TAG\}?(?!\s*(?:==|=~|!=|!~))")
 #: Conditions of pipelines that release nothing.
 _ASIDE: Final = re.compile(r"merge_request|CI_MERGE_REQUEST|\"schedule\"|'schedule'|== *schedule")
@@ -138,7 +141,7 @@ def _rules(job: Job) -> Iterator[Case]:
             if lets_fail is None:
                 lets_fail = when == "manual" and not said
             delay = _delay(rule.get("start_in") or job.get("start_in"), when)
-            for branch in _branches(condition):
+            for branch in branches_in(condition):
                 yield Case(when, place, lets_fail, condition, delay, branch)
 
 
@@ -156,16 +159,23 @@ def _only(job: Job) -> Iterator[Case]:
         condition = "merge_request" if word in ("merge_requests", "external_pull_requests") else ""
         condition = "'schedule'" if word == "schedules" else condition
         if word == "tags":
-            branch = "tags"
+            branch = f"{TAGS}*"
         yield Case(when, job.place("when"), lets_fail, condition, delay, branch)
 
 
-def _branches(condition: str) -> list[str | None]:
+def branches_in(condition: str) -> list[str | None]:
     """The branches of one condition; several where it names several."""
-    found: list[str | None] = [each.strip("\"'") for each in _EQUALS.findall(condition)]
+    found: list[str | None] = [
+        f"{TAGS}*" if is_tag and name[:1] == "/" else _plain(name)
+        for is_tag, name in _EQUALS.findall(condition)
+    ]
     if not found and _TAG.search(condition):
-        found.append("tags")
+        found.append(f"{TAGS}*")
     return found or [None]
+
+
+def _plain(name: str) -> str:
+    return DEFAULT if "CI_DEFAULT_BRANCH" in name else name.strip("\"'")
 
 
 def _text(node: Node | None) -> str:

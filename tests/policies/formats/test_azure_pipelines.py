@@ -265,3 +265,16 @@ def test_what_a_deployment_names() -> None:
     assert named is not None
     assert named.pin is Pin.COMMIT
     assert found.deploy.deadline.value == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("head", "branches", "note"),
+    [("trigger: [main]\n", ("main",), ""),
+     ("trigger: none\n", None, "branch control stands in Environments, Approvals and checks"),
+     ("", None, "the file that uses this template starts it")],
+)  # fmt: skip
+def test_branches_that_start_a_run_limit_its_jobs(
+    head: str, branches: tuple[str, ...] | None, note: str
+) -> None:
+    (found,) = only(f"{head}steps: [{{script: make}}]\n").stages
+    assert (found.branches.or_else(None), found.branches.note) == (branches, note)

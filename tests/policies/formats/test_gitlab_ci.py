@@ -273,3 +273,31 @@ def test_a_deployment_ends_with_its_command_or_its_job() -> None:
         None,
     ]
     assert found[2].note == ("the timeout of all jobs stands in Settings, CI/CD, General pipelines")
+
+
+@pytest.mark.parametrize(
+    ("head", "job", "branches"),
+    [
+        ("", "rules: [{if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH}]", ("default",)),
+        ("", "rules: [{if: $CI_COMMIT_TAG}, {if: $CI_COMMIT_BRANCH == 'main'}]",
+         ("refs/tags/*", "main")),
+        ("", "rules: [{if: '$CI_COMMIT_TAG =~ /^v/'}]", ("refs/tags/*",)),
+        ("", "only: [main, /^release-/]", ("main", "/^release-/")),
+        ("", "only: [tags]", ("refs/tags/*",)),
+        ("", "when: always", None),
+        ("workflow: {rules: [{if: $CI_COMMIT_BRANCH == 'main'}, {when: never}]}\n",
+         "when: always", ("main",)),
+        ("workflow: {rules: [{if: $CI_COMMIT_BRANCH == 'main'}, {when: always}]}\n",
+         "when: always", None),
+    ],
+)  # fmt: skip
+def test_branches_of_a_job_or_of_the_whole_pipeline(
+    head: str, job: str, branches: tuple[str, ...] | None
+) -> None:
+    (found,) = only(f"{head}a:\n  script: [x]\n  {job}\n").stages
+    assert (found.branches.known, found.branches.value) == (True, branches)
+
+
+def test_a_fragment_does_not_know_its_branches() -> None:
+    (found,) = only("a: {script: [x]}\n", "ci/a.yml").stages
+    assert found.branches.note == "the file that includes this one may limit its branches"
