@@ -7,6 +7,8 @@ from service.adapters.artifacts import ArtifactStore
 from service.adapters.builder import LocalBuilder
 from service.adapters.calendars import HttpCalendars
 from service.adapters.clock import SystemClock
+from service.adapters.command_deployer import CommandDeployer
+from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
 from service.adapters.mail import Mail, MailError
@@ -28,6 +30,8 @@ class Parts:
     engines: Engines
     executor: Executor
     deployer: LocalDeployer
+    """Of the processes on this machine, which can be ended."""
+    deployers: Deployers
     rego: ChosenRego
 
     def close(self) -> None:
@@ -42,6 +46,8 @@ def open_parts(settings: Settings) -> Parts:
     folder = settings.data_folder.absolute()
     artifacts = ArtifactStore(folder / "artifacts")
     deployer = LocalDeployer(folder / "hosts", artifacts)
+    commanded = CommandDeployer(folder / "commanded", artifacts)
+    deployers = Deployers({"local": deployer, "command": commanded})
     repository, clock, rego = GitRepository(), SystemClock(), ChosenRego(settings.rego)
 
     def source(pipeline: str) -> str:
@@ -50,15 +56,15 @@ def open_parts(settings: Settings) -> Parts:
 
     ports = Ports(
         builder=LocalBuilder(folder / "builds", artifacts, repository, clock),
-        deployer=deployer,
-        tester=CommandTester(folder / "tests", deployer, repository, source, clock),
+        deployer=deployers,
+        tester=CommandTester(folder / "tests", deployers, repository, source, clock),
         repository=repository,
         clock=clock,
         rego=rego,
         notifiers=_notifiers(settings, clock),
         calendars=HttpCalendars(),
     )
-    return Parts(engines, Executor(engines, ports), deployer, rego)
+    return Parts(engines, Executor(engines, ports), deployer, deployers, rego)
 
 
 def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:

@@ -40,7 +40,7 @@ class Server:
         self.parts = open_parts(settings)
         self.engines, self.executor = self.parts.engines, self.parts.executor
         self.deployer = self.parts.deployer
-        self.prober = Prober(self.deployer, self._watched, self.executor.record_data_points)
+        self.prober = Prober(self.parts.deployers, self._watched, self.executor.record_data_points)
         config = uvicorn.Config(
             create_app(self.executor, actor),
             log_level="warning",

@@ -32,6 +32,17 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def unpack(artifact: Path, folder: Path, digest: str) -> None:
+    """Unpack an artifact into a new folder; raises DeploymentError for what is no archive."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(artifact, "r:gz") as archive:
+            archive.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DeploymentError(f"the artifact {digest} does not unpack: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Brings one host to the order's digest; may be begun again after a kill at any line.
@@ -78,15 +89,7 @@ class Change:
     def _unpack(self) -> Path:
         """Into a folder of this attempt: a broken archive must not cost a host."""
         incoming = self.home / f"incoming-{self.fence.epoch}"
-        shutil.rmtree(incoming, ignore_errors=True)
-        incoming.mkdir(parents=True)
-        try:
-            with tarfile.open(self.artifact, "r:gz") as archive:
-                archive.extractall(incoming, filter="data")
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise DeploymentError(
-                f"the artifact {self.order.digest} does not unpack: {error}"
-            ) from error
+        unpack(self.artifact, incoming, self.order.digest)
         return incoming
 
     def _stop(self, host: HostRecord) -> None:

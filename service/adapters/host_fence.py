@@ -60,15 +60,16 @@ class Fence:
             raise Fenced(told)
 
     def put_target(self, record: TargetRecord) -> None:
-        self._put(target_path(self.folder), asdict(record))
+        self.put(target_path(self.folder), asdict(record))
 
     def put_result(self, key: str, result: dict[str, Any]) -> None:
-        self._put(result_path(self.folder, key), result)
+        self.put(result_path(self.folder, key), result)
 
     def put_host(self, path: Path, record: HostRecord) -> None:
-        self._put(path, asdict(record))
+        self.put(path, asdict(record))
 
-    def _put(self, path: Path, data: dict[str, Any]) -> None:
+    def put(self, path: Path, data: dict[str, Any]) -> None:
+        """Replace a file by rename; raises Fenced when a newer attempt began."""
         incoming = prepare(path, data, f"incoming-{self.epoch}")
         with self.held():
             incoming.rename(path)
