@@ -46,9 +46,9 @@ stages:
 
 ## Not reported
 Pipelines that publish and deploy nothing. A workflow in which no test runs at all leaves them to
-another file, so the result is unknown. At the gate releases that change only tests and
-documents. A repository with a long past begins with `min_line_coverage: 0%` and asks only that
-coverage does not fall.
+another file, and a tool that starts from a built artifact leaves them to the build, so the result
+is unknown. At the gate releases that change only tests and documents. A repository with a long past
+begins with `min_line_coverage: 0%` and asks only that coverage does not fall.
 
 ## Sources
 Quality checks in the build: the practice that Amazon's builders describe and the AWS deployment

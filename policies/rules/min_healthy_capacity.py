@@ -62,6 +62,7 @@ from policies.findings import Enforcement, Problem, Result, Severity
 from policies.observations import no_prod_before, prod_before, run_used, together
 from policies.phrases import percent
 from policies.pipeline import Deploy, Pipeline, PipelineKind, Stage
+from policies.release import ReleaseKind
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import deploys, not_applicable, unclear, without_production
 
@@ -197,6 +198,8 @@ def gate(case: Case, params: MinHealthyCapacity) -> Outcome:
     if case.pipeline.kind.value in _EXEMPT:
         message = f"a pipeline of kind {case.pipeline.kind.value} serves nobody"
         return Outcome(Result.NOT_APPLICABLE, message)
+    if case.release.kind is ReleaseKind.FIRST:
+        return Outcome(Result.NOT_APPLICABLE, "nothing served before a first release")
     before = [stage for stage in prod_before(case) if deploys(stage)]
     asked = [
         stage

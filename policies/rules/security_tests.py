@@ -49,7 +49,8 @@ stages:
 
 ## Not reported
 Pipelines that publish and deploy nothing. A workflow in which no test runs at all leaves them to
-another file, so the result is unknown. At the gate releases that change only documents, and
+another file, and a tool that starts from a built artifact leaves them to the build, so the result
+is unknown. At the gate releases that change only documents, and
 findings that somebody accepted until a date. For the first 90 days of a repository an organization
 may set `old_findings: false`, so that only new ones count. A step that only says that it tests
 security counts for every kind. That a service is public is known from `has_ui` or `operations`.

@@ -151,7 +151,15 @@ def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Itera
                 environment=taken.pipeline.environment,
             )
         )
-        moving = Moving(target, done.state, done.replaced, done.hosts, done.message, done.cause)
+        moving = Moving(
+            target,
+            done.state,
+            done.replaced,
+            done.hosts,
+            done.message,
+            done.cause,
+            done.in_service,
+        )
         yield asdict(moving)
         if done.state == "failed":
             return

@@ -25,7 +25,7 @@ from service.executor.said import approvals, overrides
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
-from service.promotions.model import Outcome, State
+from service.promotions.model import Moving, Outcome, State
 from service.store.blocklist import ancestors
 from service.store.tables import (
     AlarmRow,
@@ -118,12 +118,20 @@ def _stage(turn: Turn, release: ReleaseRow, run: RunRow, told: Back | None) -> S
         ended_at=run.ended_at,
         outcome=run.outcome,
         exposure=stage.exposure.or_else(None),
+        capacity_min=_capacity(run),
         data_points=_points(turn, seen),
         rolled_back_at=run.ended_at if back else None,
         rolled_back_auto=back,
         rolled_back_to=told.digest if back and told else "",
         rolled_back_cause=told.cause if back and told else "",
     )
+
+
+def _capacity(run: RunRow) -> float | None:
+    """The lowest share of hosts that served in any target; None where no deployer told."""
+    moved = [Moving(**each) for each in run.progress]
+    shares = [each.in_service / each.hosts for each in moved if each.in_service is not None]
+    return min(shares, default=None)
 
 
 def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
@@ -139,9 +147,8 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         running=tuple(each for each, _ in running),
         rolled_back=tuple(sorted(_rolled_back(turn))),
         ancestors=ancestors(turn.session, turn.pipeline.repository, release.commit),
-        # Releases are numbered as their commits were checked in, so a higher number is later.
         descendants=tuple(
-            sorted({each.commit: number > release.number for each, number in running}.items())
+            sorted({each.commit: _later(release, each, number) for each, number in running}.items())
         ),
         in_flight=tuple(
             InFlight(each.release, each.stage)
@@ -154,6 +161,17 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         incidents=(),
         earlier=earlier(turn, release),
     )
+
+
+def _later(release: ReleaseRow, running: Running, number: int) -> bool:
+    """Whether what runs came after the release's commit.
+
+    The changes since the base were read from the repository, and are none where the base contains
+    the commit. Elsewhere releases count: their numbers follow the check-ins.
+    """
+    if running.commit == release.base:
+        return not release.changes and release.commit != release.base
+    return number > release.number
 
 
 def _running(turn: Turn, release: ReleaseRow) -> list[tuple[Running, int]]:

@@ -70,7 +70,8 @@ class Plan:
 class Moving:
     """How far one target is: ``state`` is running, succeeded or failed, the rest counts hosts.
 
-    ``cause`` says of a failed one whether it was a ``failure`` or the ``deadline``.
+    ``cause`` says of a failed one whether it was a ``failure`` or the ``deadline``. ``in_service``
+    is the lowest number of hosts that served so far; None before the first batch.
     """
 
     target: str
@@ -79,6 +80,7 @@ class Moving:
     hosts: int = 0
     message: str = ""
     cause: str = ""
+    in_service: int | None = None
 
 
 #: The targets that a deployment or a rollback has begun to change, in order.

@@ -188,12 +188,14 @@ class MemoryTester:
 
 @dataclass
 class MemoryRepository:
-    """A repository without contents: every commit is one change after the base."""
+    """A repository without contents: every commit is one change, in the order of the hashes."""
 
     def head(self, repository: str, branch: str) -> str:
         return "f" * 40
 
     def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]:
+        if base is not None and commit < base:
+            return ()
         return (Commit(commit, "engineer", f"Change {commit[:7]}", START),)
 
     def file(self, repository: str, commit: str, path: str) -> bytes:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from service.store.read import events
-from tests.service.executor.conftest import Field
+from tests.service.executor.conftest import PIPELINE, Field
 from tests.twins.ports import digest_of
 
 
@@ -211,3 +211,49 @@ def test_the_log_of_a_pipeline_has_no_gaps(field: Field) -> None:
     with field.engines.reading() as session:
         found = events(session, "shop", 0, 1000)
     assert [event.sequence for event in found] == list(range(1, field.executor.version("shop") + 1))
+
+
+def told(field: Field, release: str, stage: str, rule: str) -> tuple[str, str]:
+    """The result and the words of one rule in the newest decision about a stage."""
+    newest = [
+        decision.message
+        for decision in field.release(release).decisions
+        if decision.message["subject"]["stage"] == stage
+    ][-1]
+    found = next(each for each in newest["results"] if each["rule"] == rule)
+    return found["result"], found["message"]
+
+
+def test_gates_know_what_runs_and_what_is_on_its_way(field: Field) -> None:
+    field.submit("a")
+    field.passing(140)
+    later = field.submit("b")
+    field.passing(30)
+    assert told(field, later, "one-box", "ordered-deploys") == (
+        "pass",
+        f"no other release is in one-box; one-box runs {'a' * 12}, which is not newer",
+    )
+
+
+def test_gates_know_how_much_served_while_a_stage_was_deployed(field: Field) -> None:
+    wide = PIPELINE.replace("    exposure: 1%\n", "").replace("name: shop", "name: wide")
+    field.executor.register_pipeline(wide, "wide.yaml", ".", "tester")
+    field.executor.submit("wide", "a" * 40, "tester")
+    field.passing(140)
+    later = field.executor.submit("wide", "b" * 40, "tester")
+    field.passing(70)
+    assert told(field, later, "cell-1", "min-healthy-capacity") == (
+        "pass",
+        "at least 100% of one-box served while it was deployed",
+    )
+
+
+def test_an_older_commit_is_not_taken_for_a_newer_release(field: Field) -> None:
+    field.submit("b")
+    field.passing(140)
+    older = field.submit("a")
+    field.passing(30)
+    assert told(field, older, "one-box", "ordered-deploys") == (
+        "fail",
+        f"one-box runs {'b' * 12}, which is newer than {'a' * 12}",
+    )
