@@ -46,7 +46,8 @@ stages:
 ## Not reported
 Pipelines that publish and deploy nothing. Pipelines of kind `config` and `infra` whose path has a
 validation suite of any kind that can stop the release. Steps whose kind cannot be told from the
-file are unknown, not missing.
+file are unknown, not missing. A workflow that tests nothing at all is unknown: a repository holds
+several workflows, and its tests may stand in another one.
 
 ## Sources
 Unit tests on the build machine: the practice that Amazon's builders describe. Ten minutes as the
@@ -77,6 +78,7 @@ from policies.steps import (
     not_applicable,
     search,
     steps_on_path,
+    tests_elsewhere,
     unsure,
     whole,
 )
@@ -125,7 +127,10 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
-    if built_elsewhere(pipeline):
+    # A file that tests, but not on this path, is the place where the tests would stand.
+    every = (step for stage in pipeline.stages for step in stage.steps)
+    elsewhere = not units.soft and tests_elsewhere(pipeline, every)
+    if built_elsewhere(pipeline) or elsewhere:
         result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
         message = f"whether unit tests run before {artifact} is published cannot be told"
@@ -134,6 +139,8 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
         elif units.unclear:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
             message += f": {why or named(units.unclear[:1]) + ' is defined elsewhere'}"
+        elif elsewhere:
+            message += ": this file tests nothing, so another one may"
     place = _place(pipeline, point)
     fix = (
         f"No unit tests run before {artifact} is published. Add a test step to the build; "

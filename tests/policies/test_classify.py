@@ -82,3 +82,7 @@ def test_every_pattern_of_the_command_table_compiles() -> None:
     patterns = [row.match for listed in tables().commands.values() for row in listed if row.match]
     assert len(patterns) > 10
     assert [re.compile(each).pattern for each in patterns] == patterns
+
+
+def test_a_tool_that_is_asked_for_its_version_tests_nothing() -> None:
+    assert classify("versions", "bandit --version; pytest --version", None)[0] is StepKind.OTHER
