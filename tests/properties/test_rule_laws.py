@@ -204,7 +204,8 @@ def pair(spec: ParamSpec) -> st.SearchStrategy[tuple[Any, Any]]:
     match spec.unit:
         case Unit.WORDS:
             # Where any word is allowed, those of the default tell as much as others.
-            words = st.frozensets(st.sampled_from(spec.allowed or sorted(spec.default)))
+            known = spec.allowed or sorted(spec.default) or ["actions/*", "our-org/*"]
+            words = st.frozensets(st.sampled_from(known))
             both = st.tuples(words, words).map(lambda two: (two[0] & two[1], two[0] | two[1]))
             return both if spec.stricter is Stricter.SUPERSET else both.map(lambda two: two[::-1])
         case Unit.FLAG:

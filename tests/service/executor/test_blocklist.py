@@ -25,6 +25,11 @@ ENTRY = BlocklistEntry(
 TOLD = "contains pkg:pypi/tiny-rates@1.3.0, blocked by bl-1 (vers:pypi/>=1.3.0|<1.3.1): too slow"
 
 
+def sentence(stages: str) -> str:
+    """The sentence of the gate, which says where the release runs already."""
+    return f"{TOLD}; it runs in {stages}"
+
+
 def block(field: Field, entry: BlocklistEntry = ENTRY) -> Change:
     change = field.executor.add_blocklist(entry, "tester")
     field.settle()
@@ -44,7 +49,9 @@ def test_what_waits_is_blocked_in_the_same_transaction(field: Field) -> None:
     field.builder.packages["b" * 40] = BAD
     waiting = field.submit("b")
     change = block(field)
-    assert change.decided == (Decided("shop", waiting, "one-box", "waiting", "blocked", TOLD),)
+    assert change.decided == (
+        Decided("shop", waiting, "one-box", "waiting", "blocked", sentence("beta")),
+    )
     assert change.running == (Runs("shop", "beta", "beta", waiting, digest_of("b" * 40)),)
     with field.engines.reading() as session:
         told = [each for each in events(session, "shop", 0, 1000) if each.kind.startswith("block")]
@@ -58,10 +65,11 @@ def test_what_bakes_is_halted_and_a_rollback_is_proposed(field: Field) -> None:
     bad = field.submit("b")
     assert field.state(bad, "one-box") == "baking"
     change = block(field)
-    assert change.decided == (Decided("shop", bad, "one-box", "baking", "halted", TOLD),)
+    why = sentence("beta and one-box")
+    assert change.decided == (Decided("shop", bad, "one-box", "baking", "halted", why),)
     assert Runs("shop", "one-box", "one-box", bad, digest_of("b" * 40)) in change.running
     run = next(run for run in field.release(bad).runs if run.stage == "one-box")
-    assert (run.outcome, run.message) == ("failed", f"halted: {TOLD}; a rollback is proposed")
+    assert (run.outcome, run.message) == ("failed", f"halted: {why}; a rollback is proposed")
     assert field.stage("one-box").transition == "manual"
     assert field.stage("one-box").running == {"one-box": digest_of("b" * 40)}
     assert field.stage("one-box").good == digest_of("a" * 40)
@@ -76,7 +84,8 @@ def test_what_deploys_ends_its_running_batch_and_is_halted_then(field: Field) ->
     field.deployer.valve.close("cell-1")
     field.until(bad, "cell-1", "deploying", seconds=5)
     change = field.executor.add_blocklist(ENTRY, "tester")
-    assert Decided("shop", bad, "cell-1", "deploying", "halting", TOLD) in change.decided
+    why = sentence("beta and one-box")
+    assert Decided("shop", bad, "cell-1", "deploying", "halting", why) in change.decided
     field.deployer.valve.open()
     field.settle()
     assert field.state(bad, "cell-1") == "failed"
@@ -91,7 +100,9 @@ def test_before_production_an_entry_only_warns(field: Field) -> None:
     release = field.executor.submit("shop", "a" * 40, "tester")
     field.until(release, "beta", "testing")
     change = field.executor.add_blocklist(ENTRY, "tester")
-    assert change.decided == (Decided("shop", release, "beta", "testing", "testing", TOLD),)
+    assert change.decided == (
+        Decided("shop", release, "beta", "testing", "testing", sentence("beta")),
+    )
     field.tester.valve.open()
     field.settle()
     assert field.state(release, "beta") == "succeeded"
