@@ -257,17 +257,20 @@ def _deploy(job: Job, steps: tuple[Step, ...], lines: Mapping[str, list[str]]) -
         by,
         beyond=_INSIDE,
         rollback=_rollback(job, steps, lines),
-        deadline=_deadline(step, place),
+        deadline=_deadline(steps, step, place),
         artifact=artifact_of(steps, place, known=lambda text: job_text(job, text), unique=_unique),
     )
     hooks = hooks_of(job)
     return _strategy(made, hooks) if hooks else made
 
 
-def _deadline(step: Step | None, place: Span) -> Fact[timedelta | None]:
-    found = bound(step, step.timeout if step else Fact(None, place))
+def _deadline(steps: tuple[Step, ...], step: Step | None, place: Span) -> Fact[timedelta | None]:
+    # Every step has the end of its job, where it has none of its own.
+    found = bound(step, steps[0].timeout if steps else Fact(None, place))
     if found.value is not None:
         return found
+    if any(each.kind.note for each in steps):
+        return unknown(place, "the template may end what it does itself")
     return Fact(None, place, note="Azure Pipelines ends a job after an hour, or six")
 
 

@@ -154,10 +154,10 @@ class Expander:
         if repository not in ("", "self") or "$" in path or len(here.chain) > _CHAIN:
             self._gap(named.span, f"the template {named.text} is not read", hides=hides)
             return None
-        if not path.startswith("/"):
-            path = posixpath.join(here.folder, path)
+        relative = not path.startswith("/")
+        path = posixpath.join(here.folder, path) if relative else path
         try:
-            part = self.follower.follow(path, named.span, here.chain)
+            part = self.follower.follow(path, named.span, here.chain, relative=relative)
         except NotFollowed as error:
             self._gap(named.span, f"the template {error.note}", hides=hides)
             return None

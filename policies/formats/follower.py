@@ -49,15 +49,20 @@ class Follower:
         """Where following starts."""
         return (self.files.home,) if self.files else ()
 
-    def follow(self, reference: str, place: Span, chain: tuple[str, ...]) -> Part:
+    def follow(
+        self, reference: str, place: Span, chain: tuple[str, ...], *, relative: bool = False
+    ) -> Part:
         """The file at ``reference``, a path from the root, named at ``place`` by the last of chain.
 
-        Raises NotFollowed, and keeps a located problem where the reference itself is wrong.
+        Raises NotFollowed, and keeps a located problem where the reference itself is wrong. One
+        that was ``relative`` to its file is wrong only where the root is known.
         """
         if self.files is None:
             raise NotFollowed(f"{reference} is not read here")
         path = posixpath.normpath(reference.lstrip("/") or ".")
         if path == ".." or path.startswith("../"):
+            if relative and not self.files.rooted:
+                raise NotFollowed(f"{reference} is not beside this file")
             raise self._wrong(place, f"{reference} leads out of the repository; name a file in it")
         if path in chain:
             circle = " -> ".join((*chain[chain.index(path) :], path))

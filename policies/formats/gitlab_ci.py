@@ -7,6 +7,7 @@ after a deployment is a bake that nobody watches.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
@@ -90,11 +91,25 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     members = family.running()
     running = [(each.job, each.start) for each in members]
     lines = _lines(source, beside.follower)
-    stages = tuple(stage_of(each, lines) for each in members)
+    stages = tuple(_told_once(stage_of(each, lines) for each in members))
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
     pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
     limit = _limit(found.get("workflow"), pipeline)
     return (limited(tested_after(pipeline), limit),), tuple(family.problems)
+
+
+def _told_once(stages: Iterable[Stage]) -> Iterator[Stage]:
+    """Stages with each image at the first job that has it from one place."""
+    seen: set[Span] = set()
+    for stage in stages:
+        images = [each for step in stage.steps for each in step.references]
+        if any(each.span in seen for each in images):
+            fresh = tuple(each for each in images if each.span not in seen)
+            first, *others = stage.steps
+            yield replace(stage, steps=(replace(first, references=fresh), *others))
+        else:
+            yield stage
+        seen.update(each.span for each in images)
 
 
 def _limit(workflow: Node | None, pipeline: Pipeline) -> Fact[tuple[str, ...] | None]:

@@ -5,10 +5,11 @@ commands are called.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from policies.classify import GUESSED, classify, named, refined
+from policies.classify import GUESSED, NAMED, classify, named, refined
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
@@ -50,11 +51,29 @@ def steps_of(
     reader = _Reader(job, start, texts)
     if "trigger" in job.body.entries:
         return (reader.call(children=children),)
-    steps = [*reader.lines("before_script"), *reader.lines("script")]
+    steps = [*reader.lines("before_script"), *_telling(job, list(reader.lines("script")))]
     if "script" not in job.body.entries and job.missing:
         steps.append(reader.hidden())
     steps.extend(reader.reports(steps))
     return tuple(steps)
+
+
+def _telling(job: Job, steps: list[Step]) -> list[Step]:
+    """Of several commands that only the job's name speaks of, the last one is what it is named for.
+
+    Where a command is known to be of that kind, the others prepare it.
+    """
+    said = named(job.name)
+    guessed = [at for at, step in enumerate(steps) if _by_name(step, said)]
+    known = any(step.kind.value is said and step.kind.confidence > NAMED for step in steps)
+    for at in guessed if known else guessed[:-1]:
+        kind = replace(steps[at].kind, value=StepKind.OTHER, confidence=GUESSED)
+        steps[at] = replace(steps[at], kind=kind)
+    return steps
+
+
+def _by_name(step: Step, said: StepKind | None) -> bool:
+    return step.kind.value is said and step.kind.confidence == NAMED
 
 
 class _Reader:

@@ -217,3 +217,18 @@ def test_conditions(text: str, value: bool | None) -> None:  # noqa: FBT001 - a 
 def test_texts_are_filled_where_a_value_is_known() -> None:
     assert filled("${{ parameters.env }}-${{ parameters.b }}", KNOWN) == "Prod-${{ parameters.b }}"
     assert filled("${{ eq(1, 1) }}", KNOWN) == "True"
+
+
+def test_outside_of_a_repository_a_template_above_is_only_not_there() -> None:
+    texts = {ROOT: "trigger: none\nstages: [{template: ../build.yml}]\n"}
+    found = read_pipelines(texts[ROOT].encode(), ROOT, files=tree(ROOT, texts, rooted=False))
+    assert found.problems == ()
+    note = found.pipelines[0].complete.note
+    assert note == "the template ../build.yml is not beside this file"
+
+
+def test_a_template_may_end_the_deployment_that_it_hides() -> None:
+    text = "trigger: none\njobs: [{template: deploy-prod.yml@shared}]\n"
+    (hidden,) = only(read({ROOT: text})).stages
+    assert hidden.deploy is not None
+    assert hidden.deploy.deadline.note == "the template may end what it does itself"

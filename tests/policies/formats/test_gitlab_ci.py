@@ -105,7 +105,9 @@ def test_deployments(pipeline: Pipeline) -> None:
     mutex = ship.mutex.or_else(None)
     assert mutex is not None
     assert (mutex.key, mutex.queue) == ("production", Queue.FIFO)
-    assert ship.steps[0].references[0].pin is Pin.VERSION
+    # Both have the image of one place, and the first of them tells it.
+    assert stage(pipeline, "stage it").steps[0].references[0].pin is Pin.VERSION
+    assert ship.steps[0].references == ()
     assert stage(pipeline, "night").mutex.value is None
 
 
@@ -301,3 +303,13 @@ def test_branches_of_a_job_or_of_the_whole_pipeline(
 def test_a_fragment_does_not_know_its_branches() -> None:
     (found,) = only("a: {script: [x]}\n", "ci/a.yml").stages
     assert found.branches.note == "the file that includes this one may limit its branches"
+
+
+def test_a_name_speaks_of_one_command_of_its_job() -> None:
+    text = "integration tests: {script: [./prepare, ./more, ./suite]}\n"
+    (guessed,) = only(text).stages
+    kinds = [each.kind.value for each in guessed.steps]
+    assert kinds == [StepKind.OTHER, StepKind.OTHER, StepKind.INTEGRATION]
+    (known,) = only(text.replace("./more", "newman run x")).stages
+    kinds = [each.kind.value for each in known.steps]
+    assert kinds == [StepKind.OTHER, StepKind.INTEGRATION, StepKind.OTHER]
