@@ -20,8 +20,8 @@ EXAMPLES = ROOT / "examples"
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 #: The numbers of rules that block from the first day or in the first wave of blocking, by section 2
-#: of the catalogue, and that of min-data-points.
-FIRST = {36, 40, 41, 68} | {1, 3, 6, 9, 18, 19, 24, 25, 29, 30, 57, 65, 66} | {28}
+#: of the catalogue, and those of min-data-points and (ADR 7) rolled-back-revision.
+FIRST = {36, 40, 41, 68} | {1, 3, 6, 9, 18, 19, 24, 25, 29, 30, 57, 65, 66} | {28, 42}
 
 
 #: The examples in the order of the columns below.
