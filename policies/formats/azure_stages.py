@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from policies.classify import GUESSED, named
 from policies.classify import environment as kind_of
-from policies.facts import SURE, Fact, Provenance, elsewhere, unknown
+from policies.facts import SURE, Fact, Provenance, elsewhere, inferred, unknown
 from policies.findings import Span
 from policies.formats.artifacts import artifact_of
 from policies.formats.azure_jobs import Job
@@ -25,6 +25,8 @@ from policies.references import Pin
 from policies.source import Mapping as MappingNode
 from policies.source import Node, Scalar, Sequence
 
+#: After which Azure ends a job that says nothing itself.
+_DEFAULT_BOUND: Final = timedelta(hours=1)
 #: Variables that Azure sets anew for each commit, run, or branch.
 _UNIQUE: Final = (
     (re.compile(r"Build\.SourceVersion\b", re.IGNORECASE), Pin.COMMIT),
@@ -257,21 +259,25 @@ def _deploy(job: Job, steps: tuple[Step, ...], lines: Mapping[str, list[str]]) -
         by,
         beyond=_INSIDE,
         rollback=_rollback(job, steps, lines),
-        deadline=_deadline(steps, step, place),
+        deadline=_deadline(job, steps, step, place),
         artifact=artifact_of(steps, place, known=lambda text: job_text(job, text), unique=_unique),
     )
     hooks = hooks_of(job)
     return _strategy(made, hooks) if hooks else made
 
 
-def _deadline(steps: tuple[Step, ...], step: Step | None, place: Span) -> Fact[timedelta | None]:
+def _deadline(
+    job: Job, steps: tuple[Step, ...], step: Step | None, place: Span
+) -> Fact[timedelta | None]:
     # Every step has the end of its job, where it has none of its own.
     found = bound(step, steps[0].timeout if steps else Fact(None, place))
     if found.value is not None:
         return found
     if any(each.kind.note for each in steps):
         return unknown(place, "the template may end what it does itself")
-    return Fact(None, place, note="Azure Pipelines ends a job after an hour, or six")
+    if "timeoutInMinutes" in job.body.entries:
+        return Fact(None, place, note="timeoutInMinutes: 0 is as long as the agent allows")
+    return inferred(_DEFAULT_BOUND, place)
 
 
 def _unique(text: str) -> Pin | None:

@@ -268,6 +268,19 @@ def test_what_a_deployment_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("bound", "length"),
+    [("", timedelta(hours=1)), (", timeoutInMinutes: 0", None)],
+)
+def test_a_job_ends_after_an_hour_unless_it_says_otherwise(
+    bound: str, length: timedelta | None
+) -> None:
+    steps = "steps: [{script: kubectl apply -f a.yaml}]"
+    (found,) = only(f"trigger: none\njobs: [{{job: deploy{bound}, {steps}}}]\n").stages
+    assert found.deploy is not None
+    assert found.deploy.deadline.value == length
+
+
+@pytest.mark.parametrize(
     ("head", "branches", "note"),
     [("trigger: [main]\n", ("main",), ""),
      ("trigger: none\n", None, "branch control stands in Environments, Approvals and checks"),
