@@ -1,6 +1,6 @@
 # make demo and make test do everything by themselves; the other targets are parts of them.
 
-.PHONY: setup demo test lint bench fuzz recovery assets lock clean
+.PHONY: setup demo test lint bench fuzz recovery docs assets lock clean
 
 setup:
 	@tools/system
@@ -31,6 +31,10 @@ fuzz: setup
 # The crash tests in their long form.
 recovery: setup
 	@BAKEGATE_RECOVERY=long .venv/bin/python -m pytest -q tests/recovery
+
+# The pages of the rules, from the rules; make test fails where they differ.
+docs: setup
+	@PYTHONPATH=. .venv/bin/python tools/docs.py
 
 # Fetches and bundles the scripts of the pages again; the only target that needs Node.
 assets:

@@ -1,17 +1,16 @@
 """``bakegate explain``: a rule's page, or a decision with everything it saw."""
 
 import re
-from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from cli.custom_rules import custom_rules
 from cli.exits import Exit
+from cli.rule_words import evaluated_on, written
 from cli.ruleset_options import RulesetOption, refusing
-from policies.durations import format_duration
 from policies.plain import nearest
-from policies.rule import AnyRule, ParamSpec, Unit, specs
+from policies.rule import AnyRule, ParamSpec, specs
 from policies.rules import CATALOGUE, rule
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -67,14 +66,12 @@ def explain(
 
 
 def _page(found: AnyRule) -> str:
-    halves = " and ".join(
-        word for word, half in (("lint", found.lints), ("gate", found.gates)) if half
-    )
+    asked_at = evaluated_on(found)
     lines = [
         found.id,
         "",
         *_custom(found),
-        f"family {found.family.value}, severity {found.severity.value}, evaluated at {halves}",
+        f"family {found.family.value}, severity {found.severity.value}, evaluated at {asked_at}",
         f"starts at {found.now.word}, ends at {found.target.word}",
         "",
         found.docs.strip(),
@@ -96,14 +93,4 @@ def _custom(found: AnyRule) -> list[str]:
 
 def _parameter(spec: ParamSpec) -> str:
     allowed = f" (one of {', '.join(spec.allowed)})" if spec.allowed else ""
-    return f"{spec.name}: {_value(spec.unit, spec.default)} - {spec.help}{allowed}"
-
-
-def _value(unit: Unit, value: Any) -> str:
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if unit is Unit.SHARE and value is not None:
-        return f"{value * 100:g}%"
-    if isinstance(value, tuple | frozenset | set | list):
-        return f"[{', '.join(sorted(map(str, value)))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return f"{spec.name}: {written(spec.unit, spec.default)} - {spec.help}{allowed}"

@@ -7,6 +7,7 @@ import typer
 
 from cli.custom_rules import custom_rules
 from cli.formats import Format
+from cli.rule_words import evaluated_on
 from cli.ruleset_options import RulesetOption, refusing
 from policies.rule import AnyRule
 from policies.rules import CATALOGUE
@@ -31,13 +32,7 @@ def rules(
     width = max(len(rule.id) for rule in known)
     for rule in known:
         level = f"{rule.now.word} -> {rule.target.word}"
-        typer.echo(f"{rule.id:<{width}}  {_evaluated_on(rule):<13}  {level:<16}  {rule.title}")
-
-
-def _evaluated_on(rule: AnyRule) -> str:
-    if rule.lints and rule.gates:
-        return "lint and gate"
-    return "lint" if rule.lints else "gate"
+        typer.echo(f"{rule.id:<{width}}  {evaluated_on(rule):<13}  {level:<16}  {rule.title}")
 
 
 def _as_json(rule: AnyRule) -> dict[str, Any]:
@@ -46,7 +41,7 @@ def _as_json(rule: AnyRule) -> dict[str, Any]:
         "title": rule.title,
         "family": rule.family.value,
         "severity": rule.severity.value,
-        "evaluated_on": _evaluated_on(rule),
+        "evaluated_on": evaluated_on(rule),
         "now": rule.now.word,
         "target": rule.target.word,
     }
