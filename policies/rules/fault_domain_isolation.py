@@ -63,7 +63,6 @@ region: ours.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Related, Result, Severity
@@ -117,13 +116,27 @@ def lint(pipeline: Pipeline, params: FaultDomainIsolation) -> Iterator[Problem]:
         yield from without_production(pipeline)
         return
     alone = [each for each in stages if len(each.targets) > 1 and each.parallel > 1]
-    pairs = [pair for pair in combinations(stages, 2) if _at_once(pipeline, *pair)]
-    if not alone and not pairs:
+    beside = {
+        last.name: [one for one in stages[:number] if _at_once(pipeline, one, last)]
+        for number, last in enumerate(stages)
+    }
+    if not alone and not any(beside.values()):
         yield not_applicable(pipeline, "nothing is deployed to two places at once")
     for stage in alone:
         yield from _together([stage], stage.targets, stage.parallel, params)
-    for one, other in pairs:
-        yield from _together([one, other], (*_targets(one), *_targets(other)), 2, params)
+    for last in stages:
+        yield from _first_of_pairs(beside[last.name], last, params)
+
+
+def _first_of_pairs(
+    beside: list[Stage], last: Stage, params: FaultDomainIsolation
+) -> Iterator[Problem]:
+    """What a stage shares with the first stage beside it; the mend is the same for all of them."""
+    for one in beside:
+        found = list(_together([one, last], (*_targets(one), *_targets(last)), 2, params))
+        if found:
+            yield from found
+            return
 
 
 def _at_once(pipeline: Pipeline, one: Stage, other: Stage) -> bool:
