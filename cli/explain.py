@@ -26,7 +26,8 @@ _ENGINE_RULES: Final = {
     "ignore-valid": "An inline ignore needs a reason and a finding that it silences: "
     "`# bakegate: ignore[rule] reason`, on the finding's line or alone on the line above.",
     "exception-stale": "An exemption or opt-out is not needed any more, because its rule passes "
-    "without it. Remove it, so that the rule holds from now on.",
+    "without it, or a baseline is over or holds what nothing waits for. Remove it, so that the "
+    "rule holds from now on.",
     "pipeline-name": "Two pipelines of one run have the same name, so exemptions and reports could "
     "not tell them apart. Name one of them in bakegate.yaml.",
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from policies.ruleset import Pinned
 
 OVERLAY: Final = "bakegate.yaml"
+BASELINE: Final = "bakegate-baseline.yaml"
 ORGANIZATION: Final = "organization.yaml"
 _ENDINGS: Final = (".yml", ".yaml", ".json", ".template")
 #: Folders that never hold a pipeline of the repository itself.
@@ -56,7 +57,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             path = Path(here, name)
             # A link that leads nowhere holds nothing, and a pipe would be waited for.
-            if name.endswith(_ENDINGS) and name != OVERLAY and path.is_file():
+            if name.endswith(_ENDINGS) and name not in (OVERLAY, BASELINE) and path.is_file():
                 yield path
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Final, assert_never
 import typer
 
 from cli.exits import Exit
-from cli.files import pipeline_files, shown
+from cli.files import BASELINE, found_upwards, pipeline_files, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
 from cli.owners import with_owners
 from cli.practice import DEFAULT, Practice, practice
 from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
+from policies.baseline import read_baseline
 from policies.canonical import digest
 from policies.documents import DocumentError
 from policies.engine.beside import with_histories, with_writers
@@ -25,6 +26,7 @@ from policies.engine.lint import FileReport, lint
 from policies.engine.names import shared_names
 from policies.engine.parts import told_once, with_parts_listed
 from policies.engine.report import Report
+from policies.exceptions import Baseline, Exceptions
 from policies.findings import Finding
 from policies.formats import Read
 from policies.history_files import read_histories
@@ -116,8 +118,8 @@ def lint_command(
     try:
         moment = instant(at)
         outputs = [_output(name, format) for name in output or ()]
-        judge = _Judge(practice(paths, ruleset, org, moment), moment)
-        report = _report(paths, Beside(overlay, history), judge)
+        judge = Judge(practice(paths, ruleset, org, moment), moment, _baseline(paths[0]))
+        report = judge_files(paths, Beside(overlay, history), judge)
         for name, file in outputs:
             file.write_text(RENDERERS[name](report, each_alone=each), encoding="utf-8")
     except (Unusable, DocumentError, OSError) as error:
@@ -129,19 +131,22 @@ def lint_command(
     raise typer.Exit(_exit(report.files))
 
 
-class _Judge:
+class Judge:
     """Asks for the ruleset of each pipeline and remembers which ones were applied."""
 
-    def __init__(self, asked: Practice, at: datetime) -> None:
+    def __init__(self, asked: Practice, at: datetime, baseline: Baseline | None = None) -> None:
         self.at = at
-        self.exceptions = asked.exceptions
         self._asked = asked
+        self._baseline = baseline
         self._applied: dict[str, Resolved] = {}
 
     def __call__(self, pipeline: Pipeline) -> Resolved:
         resolved = self._asked.of(pipeline)
         self._applied.setdefault(resolved.organization, resolved)
         return resolved
+
+    def exceptions(self, pipeline: Pipeline) -> Exceptions:
+        return replace(self._asked.exceptions(pipeline), baseline=self._baseline)
 
     @property
     def rulesets(self) -> list[Resolved]:
@@ -165,7 +170,14 @@ class Beside:
         return with_histories(found, past)
 
 
-def _report(paths: list[Path], beside: Beside, judge: _Judge) -> Report:
+def _baseline(path: Path) -> Baseline | None:
+    """The known findings of the repository that the first path lies in."""
+    found = found_upwards(path, BASELINE)
+    return read_baseline(found.read_bytes(), shown(found)) if found else None
+
+
+def judge_files(paths: list[Path], beside: Beside, judge: Judge) -> Report:
+    """Every pipeline file under ``paths``, judged; raises Unusable, DocumentError and OSError."""
     missing = [str(each) for each in paths if not each.exists()]
     if missing:
         told = f"no such file or folder: {', '.join(missing)}"
@@ -185,7 +197,7 @@ def _report(paths: list[Path], beside: Beside, judge: _Judge) -> Report:
     return Report(judge.at, ", ".join(names), one, files)
 
 
-def _judged(read: Read, judge: _Judge, more: list[Finding]) -> FileReport:
+def _judged(read: Read, judge: Judge, more: list[Finding]) -> FileReport:
     report = lint(read, judge, judge.at, judge.exceptions, _rego)
     found = sorted((*report.findings, *more), key=lambda each: each.span)
     return replace(report, findings=tuple(found)) if more else report

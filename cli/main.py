@@ -17,6 +17,7 @@ from cli.exits import Exit
 #: Every command: the module that holds its ``app``, and its line in the help text, in that order.
 COMMANDS: Final = {
     "lint": ("cli.lint", "Judge pipeline files before merge."),
+    "baseline": ("cli.baseline", "Let the findings of today wait while lint is adopted."),
     "gate": ("cli.gate", "Ask whether a release may enter a stage."),
     "inspect": ("cli.inspect", "Say what one pipeline file does, without judging it."),
     "explain": ("cli.explain", "Say why a rule exists, or what a decision rests on."),

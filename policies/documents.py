@@ -31,6 +31,7 @@ SCHEMAS: Final = (
     "ruleset-cases",
     "organization",
     "exceptions",
+    "baseline",
     "release",
     "gate",
     "lint",

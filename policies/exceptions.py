@@ -127,6 +127,32 @@ class OptOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """One finding of a baseline; ``span`` is its place in the file."""
+
+    fingerprint: str
+    rule: str
+    pipeline: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Findings that were there when linting was adopted: they wait until ``until``.
+
+    ``ends`` is the place in the file that says so.
+    """
+
+    made: datetime
+    until: datetime
+    findings: tuple[Known, ...]
+    ends: Span
+
+    def of(self, pipeline: str) -> tuple[Known, ...]:
+        return tuple(each for each in self.findings if each.pipeline == pipeline)
+
+
+@dataclass(frozen=True, slots=True)
 class Exceptions:
     """What one exceptions file, the store, or several of them together hold.
 
@@ -141,6 +167,7 @@ class Exceptions:
     places: Mapping[str, Span] = field(default_factory=dict)
     approvers: frozenset[str] | None = None
     owners: frozenset[str] = frozenset()
+    baseline: Baseline | None = None
 
     def of(self, pipeline: str) -> "Exceptions":
         """Only what is about one pipeline; the blocklist is about all of them."""

@@ -1,8 +1,9 @@
 """The one resolver of exceptions that lint, gate and report share.
 
-An *ignore* is a comment beside one finding; an *exemption* is dated and covers one pipeline and
-rule; an *opt-out* is permanent and has a date of review; an *override* covers one release, rule and
-stage for hours. Whether one counts is computed when it is read: nothing has to run for it to end.
+An *ignore* is a comment beside one finding; a *baseline* holds findings that were known when lint
+was adopted, until it ends; an *exemption* is dated and covers one pipeline and rule; an *opt-out*
+is permanent and has a date of review; an *override* covers one release, rule and stage for hours.
+Whether one counts is computed when it is read: nothing has to run for it to end.
 """
 
 import re
@@ -13,10 +14,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
-from policies.exceptions import ExceptionPolicy, Exceptions, Exemption, OptOut
+from policies.exceptions import (
+    Baseline,
+    ExceptionPolicy,
+    Exceptions,
+    Exemption,
+    Known,
+    OptOut,
+)
 from policies.findings import Finding, Result, Span
 from policies.granted import Granted
-from policies.plain import nearest
+from policies.plain import instant_text, nearest
 from policies.release import Override, Release
 from policies.rules import CATALOGUE, rule
 from policies.source import Comment, Source
@@ -68,7 +76,40 @@ class Waivers:
         for opt_out in self.exceptions.opt_outs:
             if (opt_out.pipeline, opt_out.rule) == (pipeline, rule):
                 return Waiver(opt_out.id, f"opt-out {opt_out.id}: {opt_out.reason}")
-        return None
+        return self._known(pipeline, rule, fingerprint)
+
+    def _known(self, pipeline: str, rule: str, fingerprint: str) -> Waiver | None:
+        baseline = self.exceptions.baseline
+        if baseline is None or self.baseline_ended(baseline):
+            return None
+        known = any(
+            (each.pipeline, each.rule, each.fingerprint) == (pipeline, rule, fingerprint)
+            for each in baseline.findings
+        )
+        told = f"known to the baseline, waits until {instant_text(baseline.until)}"
+        return Waiver(fingerprint, told) if known else None
+
+    def baseline_ended(self, baseline: Baseline) -> str:
+        """Why a baseline does not count now; empty where it does."""
+        if self.at >= baseline.until:
+            return f"ended at {instant_text(baseline.until)}"
+        return baseline_over_limit(self.policy, baseline.until - baseline.made)
+
+    def outdated(
+        self, pipeline: str, used: Collection[str], asked: Collection[str]
+    ) -> Iterator[tuple[Known, str]]:
+        """What a baseline holds of a pipeline and need not, or may not, with what to say of it.
+
+        Of a rule that was not ``asked`` nobody knows whether its finding is still there.
+        """
+        baseline = self.exceptions.baseline
+        if baseline is None or self.baseline_ended(baseline):
+            return
+        for each in baseline.of(pipeline):
+            if not self._waivable(each.rule):
+                yield each, _refused_rule(self.policy, each.rule)
+            elif each.rule in asked and each.fingerprint not in used:
+                yield each, "nothing waits for it any more"
 
     def counts(self, exemption: Exemption) -> bool:
         """Whether an exemption has begun, has not ended and is within the limits."""
@@ -144,7 +185,12 @@ class Waivers:
         return None if approvers is None else name in approvers
 
     def _waivable(self, rule: str) -> bool:
-        return rule not in self.policy.forbidden and rule not in UNWAIVABLE
+        return waivable(self.policy, rule)
+
+
+def waivable(policy: ExceptionPolicy, rule: str) -> bool:
+    """Whether any exception may set aside what ``rule`` finds."""
+    return rule not in policy.forbidden and rule not in UNWAIVABLE
 
 
 def last_day(until: datetime, zone: str) -> str:
@@ -168,6 +214,14 @@ def opt_out_over_limit(policy: ExceptionPolicy, opt_out: OptOut, at: datetime) -
         furthest = format_duration(policy.review)
         return f"its review is {_whole(ahead)} ahead, further than the {furthest} that are allowed"
     return _refused_rule(policy, opt_out.rule)
+
+
+def baseline_over_limit(policy: ExceptionPolicy, lasts: timedelta) -> str:
+    """Why a baseline that lasts so long does not count; empty where it does."""
+    if policy.longest is None or lasts <= policy.longest + _CLOCK_CHANGE:
+        return ""
+    longest = format_duration(policy.longest)
+    return f"lasts {_whole(lasts)}, longer than the {longest} that are allowed"
 
 
 def override_over_limit(policy: ExceptionPolicy, override: Override) -> str:

@@ -112,6 +112,7 @@ def lint(
             findings.extend(found)
         known |= resolved.rules.keys()
         findings.extend(run.stale(results))
+        findings.extend(run.baseline(results))
         reports.append(PipelineReport(pipeline.name, resolved.organization, results))
     # Whether an ignore of another file does something is told where that file is judged itself.
     told = _complaints(ignores, forbidden, known)
@@ -176,19 +177,45 @@ class _Run:
             if not self.resolved.rules[name].rule.gates
         }
         for each in self.waivers.unused(self.pipeline.name, self.used, told_here):
-            told = f"{each.kind} {each.id} is not needed: {each.rule} passes without it"
-            yield Finding(
-                rule=EXCEPTION_STALE,
-                pipeline=self.pipeline.name,
-                result=Result.FAIL,
-                enforcement=Enforcement.WARN,
-                severity=Severity.LOW,
-                message=told,
-                span=each.span or self.pipeline.span,
-                fingerprint=fingerprint(EXCEPTION_STALE, self.pipeline.name, each.id, 0),
-                fix=f"Remove {each.id}, so that {each.rule} holds from now on.",
-                docs=_docs(EXCEPTION_STALE),
+            yield self._needless(
+                each.span or self.pipeline.span,
+                each.id,
+                f"{each.kind} {each.id} is not needed: {each.rule} passes without it",
+                f"Remove {each.id}, so that {each.rule} holds from now on.",
             )
+
+    def baseline(self, results: Mapping[str, Result]) -> Iterator[Finding]:
+        """What the baseline holds in vain, and that it is over."""
+        baseline = self.waivers.exceptions.baseline
+        known = baseline.of(self.pipeline.name) if baseline else ()
+        if baseline and known and (over := self.waivers.baseline_ended(baseline)):
+            yield self._needless(
+                baseline.ends,
+                "baseline",
+                f"the baseline {over}; what it knew of {self.pipeline.name} counts",
+                "Mend what it holds, then delete the file; what must stay needs an exemption.",
+            )
+        for each, why in self.waivers.outdated(self.pipeline.name, self.used, results):
+            yield self._needless(
+                each.span,
+                each.fingerprint,
+                f"known finding of {each.rule} in {each.pipeline}: {why}",
+                "Delete its line.",
+            )
+
+    def _needless(self, span: Span, what: str, told: str, fix: str) -> Finding:
+        return Finding(
+            rule=EXCEPTION_STALE,
+            pipeline=self.pipeline.name,
+            result=Result.FAIL,
+            enforcement=Enforcement.WARN,
+            severity=Severity.LOW,
+            message=told,
+            span=span,
+            fingerprint=fingerprint(EXCEPTION_STALE, self.pipeline.name, what, 0),
+            fix=fix,
+            docs=_docs(EXCEPTION_STALE),
+        )
 
     def _problems(self, effective: Effective) -> list[Problem]:
         if self.heard and effective.rule.module:

@@ -25,6 +25,7 @@ Options:
 
 Commands:
   lint       Judge pipeline files before merge.
+  baseline   Let the findings of today wait while lint is adopted.
   gate       Ask whether a release may enter a stage.
   inspect    Say what one pipeline file does, without judging it.
   explain    Say why a rule exists, or what a decision rests on.
