@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from policies.documents import DocumentError
+from policies.engine.beside import with_writers
 from policies.engine.lint import FileReport, lint
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Result
@@ -32,6 +33,8 @@ def linted(
         return exceptions(session, practice, node_of(pipeline), pipeline.name)
 
     known: Callable[[Pipeline], Exceptions] = except_ if excepted else lambda _: NO_EXCEPTIONS
+    # A registration is one file, as a lint of that file alone.
+    (read,) = with_writers([read])
     try:
         source = (lambda: rego) if rego else None
         return lint(read, lambda each: practice.resolved(node_of(each), now), now, known, source)
