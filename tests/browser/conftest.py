@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import resources
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +18,7 @@ from policies.exceptions import Subject
 from policies.rule import BlocklistEntry
 from service.app import create_app
 from service.promotions.exceptions import Verb, Wanted
-from tests.twins.backend import MemoryBackend
-from tests.twins.sights import NOW
+from tests.browser.store import Store, copied, fill, open_store
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -42,7 +42,7 @@ class Site:
     """A server that runs, and the service behind it."""
 
     url: str
-    backend: MemoryBackend
+    store: Store
     stop: Callable[[], None]
 
 
@@ -119,10 +119,10 @@ def _axe() -> str:
 
 
 @contextmanager
-def served(backend: MemoryBackend) -> Iterator[Site]:
+def served(store: Store) -> Iterator[Site]:
     """Serve the application on a free port of the loopback address."""
     config = uvicorn.Config(
-        create_app(backend, lambda: "ada"),
+        create_app(store.executor, lambda: "ada"),
         port=0,
         log_level="error",
         # Streams never end by themselves.
@@ -140,7 +140,7 @@ def served(backend: MemoryBackend) -> Iterator[Site]:
         thread.join()
 
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}", backend, stop)
+    yield Site(f"http://127.0.0.1:{port}", store, stop)
     stop()
 
 
@@ -154,10 +154,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def gallery() -> Iterator[Site]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Releases in many states, made once by the executor."""
+    store = open_store(tmp_path_factory.mktemp("store") / "bakegate.db")
+    fill(store)
+    yield store
+    store.engines.dispose()
+
+
+@pytest.fixture(scope="session")
+def gallery(filled: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site that nobody changes; somebody has asked for exceptions and blocked something."""
-    backend = MemoryBackend()
-    until = NOW + timedelta(days=30)
+    store = copied(filled, tmp_path_factory.mktemp("gallery") / "bakegate.db")
+    backend, until = store.executor, store.clock.now() + timedelta(days=30)
     for rule in ("bake-time", "canary-first"):
         wanted = Wanted(Subject.EXEMPTION, "payments-api", rule, "the hosts arrive then", until)
         backend.request_exception(wanted, "kim")
@@ -165,15 +174,18 @@ def gallery() -> Iterator[Site]:
     package = "pkg:pypi/a-package-with-a-name-that-is-long-enough-to-break-a-narrow-page"
     entry = BlocklistEntry("", "leaks cookies", "security", package, "vers:pypi/>=2.0.0|<2.0.7")
     backend.add_blocklist(entry, "kim")
-    with served(backend) as site:
+    with served(store) as site:
         yield site
+    store.engines.dispose()
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site(filled: Store, tmp_path: Path) -> Iterator[Site]:
     """A site of one test, which may change what it shows."""
-    with served(MemoryBackend()) as made:
+    store = copied(filled, tmp_path / "bakegate.db")
+    with served(store) as made:
         yield made
+    store.engines.dispose()
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ PAGES = {
     "pipeline in trouble": ("/pipelines/price-engine", 200),
     "pipeline never used": ("/pipelines/new-app", 200),
     "quiet pipeline": ("/pipelines/mailer", 200),
-    "release": ("/releases/payments-api:1846", 200),
+    "release": ("/releases/payments-api:2", 200),
+    "release rolled back": ("/releases/price-engine:2", 200),
+    "release that builds": ("/releases/payments-api:6", 200),
     "switch": ("/pipelines/payments-api/stages/wave-3/transition", 200),
     "rules": ("/rules", 200),
     "rule": ("/rules/bake-time", 200),
@@ -71,10 +73,10 @@ def test_the_tab_key_goes_in_the_order_of_reading(
     assert names[0] == "Skip to content"
     order = [
         "5 releases in flight",
-        "Let 1846 enter wave-3…",
-        "1851",
+        "Let 2 enter wave-3…",
+        "6",
         "Transition into beta: automatic",
-        "1850",
+        "5",
     ]
     assert [name for name in names if name in order] == order
 

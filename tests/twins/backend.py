@@ -22,6 +22,8 @@ from service.promotions.views import (
     ReleaseLine,
     ReleaseView,
 )
+from service.reports.compliance import compliance
+from service.store.read import Registered
 from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
 from tests.twins.exceptions import MemoryExceptions
@@ -209,13 +211,15 @@ class MemoryBackend:
         self.show(replace(view, stages=tuple(stages)))
 
     def compliance(self, node: str | None) -> list[dict[str, Any]]:
-        rows = [
-            {"pipeline": view.name, "rule": each.rule, "result": each.result}
+        judged = (
+            Registered(
+                view.name,
+                view.organization,
+                tuple((each.rule, each.result) for each in view.findings),
+            )
             for view in self.views.values()
-            for each in view.findings
-            if view.organization.startswith(node or "")
-        ]
-        return sorted(rows, key=lambda row: (row["pipeline"], row["rule"]))
+        )
+        return compliance(judged, node)
 
     def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
         if node not in {view.organization for view in self.views.values()}:
