@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
-from service.promotions.views import EventView, ReleaseView, RunView
+from policies.phrases import listed
+from service.promotions.views import ReleaseView, RunView
+from service.promotions.waits import Cause, Waited, waits
 
 #: Distances of ticks; the smallest that gives at most six of them is taken.
 _STEPS: Final = tuple(
@@ -21,10 +23,27 @@ _MOST_TICKS: Final = 6
 #: Room after now, as a part of the whole, so that what moves does not touch the edge.
 _AHEAD: Final = 0.04
 
+#: The class of each cause of a wait, and its words before the length.
+_WAITS: Final = {
+    Cause.FREEZE: ("hold", "frozen"),
+    Cause.RULE: ("hold", "held"),
+    Cause.ALARM: ("hold", "held by an alarm"),
+    Cause.WINDOW: ("window", "window closed"),
+    Cause.APPROVAL: ("people", "waited for an approval"),
+    Cause.MANUAL: ("people", "waited for a person"),
+    Cause.MUTEX: ("machine", "stage busy"),
+    Cause.RUNNER: ("machine", "waited for a runner"),
+    Cause.UNKNOWN: ("unknown", "waited"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of a bar. ``kind`` is a class of time: hold, work, bake or rework."""
+    """One stretch of a bar.
+
+    ``kind`` is a class of time: work, bake, rework, or of waits hold, window, people, machine or
+    unknown.
+    """
 
     kind: str
     x: float
@@ -63,7 +82,7 @@ def timeline(view: ReleaseView, now: datetime) -> Timeline:
     whole = span if view.ended_at else span * (1 + _AHEAD)
     scale = _Scale(start, whole)
     return Timeline(
-        rows=tuple(_row(run, view.events, scale, end) for run in view.runs),
+        rows=tuple(_row(run, view, scale, end) for run in view.runs),
         ticks=tuple(_ticks(scale)),
         now=None if view.ended_at else scale.at(now),
         length=format_duration(span),
@@ -81,8 +100,8 @@ class _Scale:
         return round(100 * min(max(share, 0), 1), 2)
 
 
-def _row(run: RunView, events: Iterable[EventView], scale: _Scale, end: datetime) -> Row:
-    parts = tuple(_parts(run, events, run.ended_at or end))
+def _row(run: RunView, view: ReleaseView, scale: _Scale, end: datetime) -> Row:
+    parts = tuple(_parts(run, view, run.ended_at or end))
     segments = tuple(
         Segment(kind, scale.at(since), round(scale.at(until) - scale.at(since), 2))
         for kind, _, since, until in parts
@@ -92,15 +111,15 @@ def _row(run: RunView, events: Iterable[EventView], scale: _Scale, end: datetime
 
 
 def _parts(
-    run: RunView, events: Iterable[EventView], end: datetime
+    run: RunView, view: ReleaseView, end: datetime
 ) -> Iterable[tuple[str, str, datetime, datetime]]:
     """Class, words, start and end of what a run did, in order; nothing under a second."""
     began = run.started_at or end
-    moments = {event.kind: event.at for event in events if event.stage == run.stage}
+    moments = {event.kind: event.at for event in view.events if event.stage == run.stage}
     back = moments.get("rollback.started", end)
     bake = min(moments.get("bake.started", back), back)
     found = (
-        ("hold", "waited", run.entered_at, began),
+        *(_waited(each) for each in waits(run, view.decisions, began)),
         ("work", "built" if "build.started" in moments else "worked", began, bake),
         ("bake", "baked", bake, min(moments.get("bake.ended", back), back)),
         ("rework", "rolled back", back, end),
@@ -108,6 +127,12 @@ def _parts(
     for part in found:
         if part[3] - part[2] >= timedelta(seconds=1):
             yield part
+
+
+def _waited(part: Waited) -> tuple[str, str, datetime, datetime]:
+    kind, word = _WAITS[part.cause]
+    names = f" by {listed(part.rules)}" if part.cause == Cause.RULE else ""
+    return kind, f"{word}{names}", part.since, part.until
 
 
 def _ticks(scale: _Scale) -> Iterable[Tick]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from service.web.timeline import Segment, timeline
 from tests.twins.examples import RELEASE
-from tests.twins.sights import NOW, ago, ended, event, run
+from tests.twins.sights import NOW, ago, decision, ended, event, result, run
 
 TEN_MINUTES = replace(RELEASE, created_at=ago(minutes=10), ended_at=NOW, events=(), runs=())
 
@@ -20,13 +20,16 @@ def test_a_stage_is_cut_into_waiting_work_and_bake() -> None:
         ended_at=NOW,
     )
     events = (event(1, "bake.started", ago(minutes=5), stage="one-box"),)
-    (row,) = timeline(replace(TEN_MINUTES, runs=(baked,), events=events), NOW).rows
+    shut = result("time-window", "fail", "block", "hold", "closed by nights")
+    asked = (decision("d-1", "one-box", "hold", shut, at=ago(minutes=10)),)
+    view = replace(TEN_MINUTES, runs=(baked,), events=events, decisions=asked)
+    (row,) = timeline(view, NOW).rows
     assert row.segments == (
-        Segment("hold", 0, 20),
+        Segment("window", 0, 20),
         Segment("work", 20, 30),
         Segment("bake", 50, 50),
     )
-    assert row.label == "waited 2m, worked 3m, baked 5m"
+    assert row.label == "window closed 2m, worked 3m, baked 5m"
 
 
 def test_a_rollback_ends_the_bake() -> None:
