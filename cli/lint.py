@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, assert_never
@@ -29,6 +29,7 @@ from policies.engine.report import Report
 from policies.exceptions import Baseline, Exceptions
 from policies.findings import Finding
 from policies.formats import Read
+from policies.frozen import dataclass
 from policies.history_files import read_histories
 from policies.output import RENDERERS
 from policies.pipeline import Pipeline

@@ -1,7 +1,6 @@
 """Cases beside a custom rule, run through the real lint and gate by a real engine."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from policies.engine.gate import GateError, gate
 from policies.engine.lint import INTERNAL, lint
 from policies.findings import Enforcement, Finding
 from policies.formats import read_pipelines
+from policies.frozen import dataclass
 from policies.overlay import read_overlay
 from policies.plain import DataError, instant_text, nearest, parse_instant
 from policies.record import TYPE, release_from_json

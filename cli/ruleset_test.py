@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -22,6 +21,7 @@ from policies.documents import Document, DocumentError, Issue, locate, read_docu
 from policies.engine.gate import GateError, gate
 from policies.engine.lint import lint
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.plain import DataError, parse_instant
 from policies.record import release_from_json
 from policies.rule import specs

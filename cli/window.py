@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.formats import Format
 from policies.documents import DocumentError, Issue, nearest
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.source import Mapping, Node, Scalar, SourceError, read
 from policies.source import Sequence as SequenceNode
 from policies.windows import (

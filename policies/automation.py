@@ -9,11 +9,11 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from policies.by_hand import BY_HAND, holds
 from policies.facts import Fact
+from policies.frozen import dataclass
 from policies.history import History
 from policies.pipeline import OnAlarm, Pipeline, Stage
 from policies.steps import deploys, entries, has_kind, last_stops

@@ -1,10 +1,10 @@
 """Whether an artifact is what a blocklist entry names: a package, commit, digest or builder."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from policies.frozen import dataclass
 from policies.release import Release
 from policies.rule import BlocklistEntry
 

@@ -5,13 +5,14 @@ the same engine gives the same bytes again and another engine can be compared re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
 from policies.canonical import digest
 from policies.exceptions import NO_EXCEPTIONS, Exceptions, Exemption, OptOut
 from policies.findings import Enforcement, Result, Verdict, highest
+from policies.frozen import dataclass
 from policies.plain import instant_text, parse_instant
 from policies.record import release_from_json, release_to_json
 from policies.release import Release

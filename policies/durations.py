@@ -5,10 +5,11 @@ section 3.3.6); everywhere else a day is 24 hours, which is what ``Duration.exac
 """
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
+
+from policies.frozen import dataclass
 
 _PARTS: Final = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 #: A share cannot be more than the whole, in percent.

@@ -6,10 +6,11 @@ what is true, how hard the organization asks, how much it matters, and what happ
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Final, NamedTuple
+
+from policies.frozen import dataclass
 
 
 class Span(NamedTuple):

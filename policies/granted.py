@@ -1,10 +1,10 @@
 """What a rule and the tree may know about exceptions: plain values, made by the resolver."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 class Reach(StrEnum):

@@ -1,9 +1,9 @@
 """What guards a stage from within its own tool: exclusion, rights, and metric checks."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 class Queue(StrEnum):

@@ -3,8 +3,9 @@
 All durations are medians over ``window``; None where too little was recorded to tell.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

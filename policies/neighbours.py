@@ -1,8 +1,7 @@
 """What stands beside a pipeline: others of the same run, and what changes production otherwise."""
 
-from dataclasses import dataclass
-
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

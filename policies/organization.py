@@ -1,12 +1,12 @@
 """The organization tree: who belongs to whom, in which zone, under which ruleset file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.granted import Reach
 from policies.source import Mapping, Node, Scalar, Sequence, core_value
 from policies.windows import zone as zone_data

@@ -6,13 +6,14 @@ says so in ``Pipeline.complete``, so that no rule mistakes what it cannot see fo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from policies.facts import UNSAID, Fact
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.graphs import Order, decoded
 from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History

@@ -1,11 +1,11 @@
 """What a file takes from elsewhere, and how firmly it names it."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 class ReferenceKind(StrEnum):

@@ -5,13 +5,14 @@ problems about a pipeline file; ``gate`` says one outcome about one release ente
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.granted import Granted
 from policies.pipeline import Pipeline, Stage
 from policies.release import Release

@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from policies.facts import SURE, Provenance, Unknown
 from policies.findings import Problem, Result, Span
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, StageKind, Step, StepKind
 

@@ -1,8 +1,8 @@
 """What an organization says about a pipeline, which the pipeline's own file cannot know."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from policies.frozen import dataclass
 from policies.granted import Granted
 
 if TYPE_CHECKING:

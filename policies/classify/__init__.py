@@ -6,13 +6,13 @@ comments, messages and paths say nothing. A name says less than a command, and n
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
 import yaml
 
+from policies.frozen import dataclass
 from policies.pipeline import StageKind, StepKind
 
 #: What a name alone is worth, and what a script is worth of which nothing is known.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from policies.classify import GUESSED, NAMED, Row, classify, named, refined
+from policies.frozen import dataclass
 from policies.pipeline import StepKind
 
 _INPUT: Final = re.compile(r"\{(\w+)\}")

@@ -1,12 +1,12 @@
 """Custom rules in both questions of the engine: all of a pipeline or a gate are asked at once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from policies.canonical import canonical
 from policies.findings import Problem
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline
 from policies.rego.answers import outcome, problems
 from policies.rego.document import Document

@@ -8,7 +8,7 @@ found. Rules of the engine stand beside the catalogue: ``readable`` for what cou
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,7 @@ from policies.engine.tiers import at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
 from policies.ruleset.impact import bake_factor

@@ -1,11 +1,11 @@
 """What one lint run says: every file that was read, when, and under which ruleset."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 
 from policies.engine.lint import FileReport
 from policies.findings import Enforcement, Finding, Result
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

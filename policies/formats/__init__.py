@@ -5,16 +5,6 @@ from typing import Final
 from policies.documents import DocumentError
 from policies.fields import Calendars
 from policies.findings import Span
-from policies.formats import (
-    argo_rollouts,
-    azure_pipelines,
-    bakegate,
-    codepipeline,
-    flagger,
-    github_actions,
-    gitlab_ci,
-    spinnaker,
-)
 from policies.formats.files import File, Files, Refused
 from policies.formats.follower import Follower
 from policies.formats.foreign import tool_of, tool_of_text
@@ -35,15 +25,16 @@ __all__ = [
     "read_pipelines",
 ]
 
-FORMATS: Final[tuple[Format, ...]] = (
-    bakegate.FORMAT,
-    github_actions.FORMAT,
-    codepipeline.FORMAT,
-    argo_rollouts.FORMAT,
-    flagger.FORMAT,
-    azure_pipelines.FORMAT,
-    gitlab_ci.FORMAT,
-    spinnaker.FORMAT,
+#: In the order in which they are asked; the first that knows a document reads it.
+FORMATS: Final = (
+    Format("bakegate", "Bakegate pipeline (bakegate/pipeline/v1)", "bakegate", key="schema"),
+    Format("github-actions", "GitHub Actions workflow", "github_actions", key="jobs"),
+    Format("codepipeline", "AWS CodePipeline", "codepipeline"),
+    Format("argo-rollouts", "Argo Rollouts", "argo_rollouts"),
+    Format("flagger", "Flagger Canary", "flagger"),
+    Format("azure-pipelines", "Azure Pipelines", "azure_pipelines"),
+    Format("gitlab-ci", "GitLab CI", "gitlab_ci"),
+    Format("spinnaker", "Spinnaker pipeline", "spinnaker"),
 )
 
 
@@ -75,7 +66,7 @@ def read_pipelines(
             continue
         name = name or known.name
         try:
-            read_here, found = known.read(source, beside)
+            read_here, found = known.reader.read(source, beside)
             problems.extend(found)
             pipelines.extend(apply(overlay, each, path) if overlay else each for each in read_here)
         except DocumentError as error:

@@ -26,7 +26,7 @@ from policies.formats.kubernetes import (
     whole,
     word,
 )
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.unsaid import unsaid_deploy
 from policies.guards import Mutex, Queue
@@ -86,7 +86,7 @@ def _pipeline(root: Mapping, path: str, templates: Templates) -> Pipeline:
     beyond: Fact[Any] = unknown(span, "who applies the manifest, and when, stands elsewhere")
     return Pipeline(
         name=name,
-        format=FORMAT.name,
+        format="argo-rollouts",
         span=span,
         organization=nothing,
         kind=Fact(None, span, Provenance.INFERRED),
@@ -211,6 +211,3 @@ def _notifies(root: Mapping, span: Span) -> Fact[tuple[str, ...] | None]:
     if not found:
         return placed(UNSAID, span)
     return Fact(tuple(word(entry.value) for entry in found), found[0].key.span)
-
-
-FORMAT: Final = Format("argo-rollouts", "Argo Rollouts", detect, read)

@@ -4,7 +4,6 @@ What is not written has the controller's defaults: 25 % may be missing and 25 % 
 blue/green is promoted by itself.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from policies.findings import Span
 from policies.formats.argo_analysis import Templates
 from policies.formats.argo_steps import Canary, canary_of, deploying, judging, rounded, waiting
 from policies.formats.kubernetes import at, duration, group, listed, on, part_of, place, whole, word
+from policies.frozen import dataclass
 from policies.guards import Analysis
 from policies.pipeline import Bake, OnAlarm, Step, StepKind
 from policies.source import Mapping

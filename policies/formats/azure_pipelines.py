@@ -16,7 +16,7 @@ from policies.formats.azure_stages import OVERLAY, after_failure, beside, stage_
 from policies.formats.azure_templates import SECTIONS, Expander
 from policies.formats.duplicates import written_twice
 from policies.formats.follower import Follower
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
@@ -137,7 +137,7 @@ def _pipeline(
     return Pipeline(
         # ``name`` is the form of the numbers of runs; the pipeline's own name is a setting.
         name=slug(source.path),
-        format=FORMAT.name,
+        format="azure-pipelines",
         span=first,
         organization=Fact(None, first),
         kind=Fact(None, first, Provenance.INFERRED),
@@ -246,6 +246,3 @@ def _baked(pipeline: Pipeline) -> Pipeline:
                 for stop in own:
                     bakes.setdefault(stop.name, timer(step.timeout.span, length))
     return with_bakes(pipeline, bakes)
-
-
-FORMAT: Final = Format("azure-pipelines", "Azure Pipelines", detect, read)

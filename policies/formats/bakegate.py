@@ -13,7 +13,7 @@ from policies.facts import Fact
 from policies.fields import Calendars, Fields, texts, windows_of
 from policies.formats import bakegate_checks
 from policies.formats.bakegate_stages import Stages
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.pipeline import Alarm, Origin, Owner, Pipeline, PipelineKind
 from policies.source import Mapping, Node, Scalar, Source, core_value
 from policies.traits import PIPELINE, all_of
@@ -71,7 +71,7 @@ def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
     artifact: Fact[str | None] = build.fact("artifact", str) if build else Fact(None, name.span)
     return Pipeline(
         name=name.text,
-        format=FORMAT.name,
+        format="bakegate",
         span=name.span,
         organization=top.fact("organization", str),
         kind=top.fact("kind", PipelineKind),
@@ -122,6 +122,3 @@ def _alarm(fields: Fields) -> Alarm:
         scope=fields.text("scope", "stage"),
         signals=texts(fields.node.get("signals")),
     )
-
-
-FORMAT: Final = Format("bakegate", "Bakegate pipeline (bakegate/pipeline/v1)", detect, read)

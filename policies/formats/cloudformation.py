@@ -6,10 +6,10 @@ deployment can fill in stays in the text as ``${Name}``, so that the name can st
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.source import Mapping, Node, Scalar, Sequence
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^!}][^}]*)\}")

@@ -5,7 +5,6 @@ is that of the source, which the template only names by a connection.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.classify import classify, named, words
@@ -13,6 +12,7 @@ from policies.facts import Fact, Provenance, elsewhere
 from policies.findings import Span
 from policies.formats.cloudformation import Template, field, mapping, text
 from policies.formats.softeners import softening
+from policies.frozen import dataclass
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping, Node, Scalar, Sequence, SourceError, read
 

@@ -24,7 +24,7 @@ from policies.formats.codepipeline_actions import actions_of
 from policies.formats.codepipeline_conditions import conditions_of
 from policies.formats.codepipeline_origin import origin_of
 from policies.formats.codepipeline_stages import Place, Told, note_windows, stages_of
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.guards import Queue
 from policies.pipeline import Owner, Pipeline, Stage
@@ -107,7 +107,7 @@ def _pipeline(
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(
         name=name,
-        format=FORMAT.name,
+        format="codepipeline",
         span=span,
         organization=nothing,
         kind=Fact(None, span, Provenance.INFERRED),
@@ -167,6 +167,3 @@ def _closed(node: Mapping) -> dict[str, Span]:
 def _line(item: Node) -> Span:
     entry = item.entries.get("StageName") if isinstance(item, Mapping) else None
     return entry.value.span if entry else item.span
-
-
-FORMAT: Final = Format("codepipeline", "AWS CodePipeline", detect, read)

@@ -5,7 +5,6 @@ long after its success, which is the bake of this tool.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from policies.findings import Span
 from policies.formats.cloudformation import elements, field, mapping, said
 from policies.formats.codedeploy import number
 from policies.formats.codepipeline_windows import window
+from policies.frozen import dataclass
 from policies.guards import Analysis
 from policies.pipeline import Bake, OnAlarm
 from policies.source import Mapping

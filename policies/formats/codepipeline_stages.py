@@ -6,7 +6,7 @@ deploys to more than one environment, each deployment is a stage of its own, nam
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from policies.formats.codepipeline_actions import (
 )
 from policies.formats.codepipeline_conditions import Conditions
 from policies.formats.codepipeline_deploys import deployment
+from policies.frozen import dataclass
 from policies.guards import Mutex, Queue
 from policies.pipeline import Approvals, Bake, Deploy, Stage, StageKind, Step, StepKind, Target
 from policies.source import Scalar

@@ -5,7 +5,8 @@ them every reference leads nowhere, and what it would bring in is unknown.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

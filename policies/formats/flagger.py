@@ -25,7 +25,7 @@ from policies.formats.kubernetes import (
     whole,
     word,
 )
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.unsaid import unsaid_deploy
 from policies.guards import Analysis, Mutex, Queue
@@ -75,7 +75,7 @@ def _pipeline(root: Mapping, path: str) -> Pipeline:
     beyond: Fact[Any] = unknown(span, "who applies the manifest, and when, stands elsewhere")
     return Pipeline(
         name=word(root, "metadata", "name") or slug(path),
-        format=FORMAT.name,
+        format="flagger",
         span=span,
         organization=nothing,
         kind=Fact(None, span, Provenance.INFERRED),
@@ -217,6 +217,3 @@ def _bake(analysis: Mapping, span: Span, judged: Analysis) -> Bake | None:
         alarms=Fact(judged.metrics or None, judged.span),
         on_alarm=Fact(OnAlarm.ROLLBACK, judged.span),
     )
-
-
-FORMAT: Final = Format("flagger", "Flagger Canary", detect, read)

@@ -36,7 +36,7 @@ from policies.formats.github_workflow import (
     lines_with,
     needs_of,
 )
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, slept, undoes
 from policies.pipeline import (
@@ -135,7 +135,7 @@ def _pipeline(root: Mapping, name: str, span: Span, stages: tuple[Stage, ...]) -
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(
         name=name,
-        format=FORMAT.name,
+        format="github-actions",
         span=span,
         organization=Fact(None, span),
         kind=Fact(None, span, Provenance.INFERRED),
@@ -234,6 +234,3 @@ def _settings(span: Span, environment: Environment | None, *, called: bool) -> F
         where = f"Settings, Environments, {environment.name}"
         return unknown(environment.span, f"required reviewers and wait timers stand in {where}")
     return None
-
-
-FORMAT: Final = Format("github-actions", "GitHub Actions workflow", detect, read)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.classify import environment as kind_of
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.naming import unflattened
+from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.source import Mapping, Node, Scalar, Sequence
 

@@ -2,11 +2,11 @@
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import Final
 
 from policies.fields import texts
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.source import Mapping, Node, Scalar, Sequence
 
 #: Where to say what a workflow cannot.

@@ -19,7 +19,7 @@ from policies.formats.gitlab_includes import Configuration, configuration
 from policies.formats.gitlab_jobs import KEYWORDS, Job
 from policies.formats.gitlab_rules import Start, branches_in
 from policies.formats.gitlab_stages import OVERLAY, stage_of
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
@@ -161,7 +161,7 @@ def _pipeline(
     nothing: Fact[Any] = Fact(None, span)
     return Pipeline(
         name=title.text if isinstance(title, Scalar) and titled else slug(source.path),
-        format=FORMAT.name,
+        format="gitlab-ci",
         span=span,
         organization=Fact(None, span),
         kind=Fact(None, span, Provenance.INFERRED),
@@ -259,6 +259,3 @@ def _baked(pipeline: Pipeline, running: Iterable[tuple[Job, Start]]) -> Pipeline
             for stop in last_stops(pipeline, stage)[0]:
                 bakes.setdefault(stop.name, timer(begin.delay.span, length))
     return with_bakes(pipeline, bakes)
-
-
-FORMAT: Final = Format("gitlab-ci", "GitLab CI", detect, read)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.classify import environment as kind_of
@@ -11,6 +10,7 @@ from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
 from policies.formats.naming import unflattened
+from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.source import Mapping, Scalar, Sequence
 

@@ -6,7 +6,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +13,7 @@ from policies.facts import Fact
 from policies.findings import Span
 from policies.formats.gitlab_includes import texts_of
 from policies.formats.gitlab_jobs import Job
+from policies.frozen import dataclass
 from policies.source import Mapping, Node, Scalar, Sequence
 
 _EQUALS: Final = re.compile(

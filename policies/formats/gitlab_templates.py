@@ -3,7 +3,6 @@
 Each gets the place of the include, so that a finding about it points at a line of the file.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.source import Entry, Mapping, Node, Scalar
 
 _ENDINGS: Final = (".gitlab-ci.yml", ".latest")

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -12,6 +11,7 @@ from policies.classify import environment, words
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.findings import Span
 from policies.formats.naming import unflattened
+from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence

@@ -1,13 +1,15 @@
 """What a reader of a format gives, whatever the format."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+from importlib import import_module
+from typing import Protocol, cast
 
 from policies.fields import Calendars
 from policies.findings import Span
 from policies.formats.follower import Follower
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline
-from policies.source import Source
+from policies.source import Mapping, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,40 @@ class Beside:
     follower: Follower = field(default_factory=Follower)
 
 
+class Reader(Protocol):
+    """What the module of a format offers."""
+
+    def detect(self, source: Source) -> bool:
+        """Whether a document is of this format, by its content."""
+
+    def read(
+        self, source: Source, beside: Beside
+    ) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
+        """Every pipeline of a document, and what could not be read of it.
+
+        Raises DocumentError with all errors of the document.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of pipeline file.
+    """A kind of pipeline file, and the module that reads it.
 
-    ``read`` gives every pipeline of one document, and what it could not read of it; it may raise
-    DocumentError with all errors of the document.
+    The module is loaded for the first file that may be of the kind: most runs meet one kind only,
+    and all readers together are half of the engine. ``key`` stands at the top of every file of the
+    kind; "" where no single key does.
     """
 
     name: str
     title: str
-    detect: Callable[[Source], bool]
-    read: Callable[[Source, Beside], tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]]
+    module: str
+    key: str = ""
+
+    def detect(self, source: Source) -> bool:
+        if self.key and not (isinstance(source.root, Mapping) and self.key in source.root.entries):
+            return False
+        return self.reader.detect(source)
+
+    @property
+    def reader(self) -> Reader:
+        return cast("Reader", import_module(f"policies.formats.{self.module}"))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from policies.facts import UNSAID, Fact, Provenance, elsewhere, placed, unknown
 from policies.findings import Span
 from policies.formats.kubernetes import listed, on, place, word
-from policies.formats.model import Beside, Format, Unreadable
+from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.spinnaker_stages import Graph, nodes_of
 from policies.guards import Mutex, Queue
@@ -118,7 +118,7 @@ def _pipeline(node: Mapping, stages: Sequence, name: str) -> Pipeline:
     graph = Graph(nodes_of(stages), word(node, "name"), _mutex(node, name, span))
     return Pipeline(
         name=name,
-        format=FORMAT.name,
+        format="spinnaker",
         span=span,
         organization=nothing,
         kind=Fact(None, span, Provenance.INFERRED),
@@ -205,6 +205,3 @@ def _notifies(node: Mapping, span: Span) -> Fact[tuple[str, ...] | None]:
 def _texts(node: Node | None) -> list[Scalar]:
     items = node.items if isinstance(node, Sequence) else ()
     return [item for item in items if isinstance(item, Scalar)]
-
-
-FORMAT: Final = Format("spinnaker", "Spinnaker pipeline", detect, read)

@@ -4,7 +4,6 @@
 only named here; a stage that deploys a Job runs a test or a task and changes no service.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +12,7 @@ from policies.facts import Fact, Provenance, elsewhere
 from policies.findings import Span
 from policies.formats.kubernetes import at, listed, whole, word
 from policies.formats.spinnaker_canary import lifetime
+from policies.frozen import dataclass
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping, Scalar
 

@@ -6,10 +6,10 @@ findings that somebody can act on.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Finding, Result
+from policies.frozen import dataclass
 
 #: So few rules that cannot tell are shown one by one, each with what answers it.
 _FEW: Final = 2

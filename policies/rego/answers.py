@@ -5,12 +5,12 @@ at a gate, ``would_pass`` and ``until`` are optional. An answer of another form 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from policies.facts import Provenance
 from policies.findings import Problem, Result, Span
+from policies.frozen import dataclass
 from policies.plain import nearest, parse_instant
 from policies.rego.document import DataPath, Document
 from policies.rego.port import Answer

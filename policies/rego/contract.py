@@ -6,11 +6,11 @@ clock, a network or chance, other modules, and ``with``. All errors of a file ar
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.documents import DocumentError, Issue, issues
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.plain import nearest
 from policies.rego.functions import FUNCTIONS, KEYWORDS
 from policies.rego.text import ModuleText

@@ -1,10 +1,10 @@
 """The port of Rego engines: modules and a document in, one answer for each rule out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from policies.documents import Issue
+from policies.frozen import dataclass
 from policies.rego.document import Document
 from policies.rego.policies import PolicySet
 

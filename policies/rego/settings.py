@@ -1,7 +1,9 @@
 """How custom rules are evaluated, as the command line and the service say it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from policies.frozen import dataclass
 
 
 class Engine(StrEnum):

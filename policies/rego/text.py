@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Span
+from policies.frozen import dataclass
 
 #: Strings and comments: nothing in them is code.
 _NO_CODE: Final = re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|`[^`]*`')

@@ -1,8 +1,9 @@
 """What is promoted: the artifact, who built it from what, and what is inside."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What is new in a release, who looked at it, and whether old and new fit together."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from policies.frozen import dataclass
 
 
 class ChangeClass(StrEnum):

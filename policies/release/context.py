@@ -4,10 +4,10 @@ Each fact may say when it was observed and by what; one that does not was observ
 context was captured, by what captured it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from policies.frozen import dataclass
 from policies.release.earlier import EarlierRelease
 
 T = TypeVar("T")

@@ -1,8 +1,8 @@
 """Earlier releases of the same pipeline, as far as rules ask about them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from policies.frozen import dataclass
 from policies.release.changes import Compat
 from policies.release.evidence import Evidence
 from policies.release.kinds import ReleaseKind

@@ -1,8 +1,8 @@
 """What a suite of tests said about an artifact."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from policies.frozen import dataclass
 from policies.release.artifact import Signature
 
 

@@ -1,7 +1,8 @@
 """What people said about a release: approvals, overrides, exemptions."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What happened to a release in one stage."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

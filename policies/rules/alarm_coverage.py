@@ -58,10 +58,10 @@ canaries of Google's workbook. Which four are required at least: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import declared, observed
 from policies.phrases import listed
 from policies.pipeline import Alarm, Pipeline, PipelineKind, Stage

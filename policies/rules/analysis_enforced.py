@@ -45,9 +45,9 @@ Rollouts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.guards import Analysis
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage

@@ -22,10 +22,11 @@ the AWS DevOps guidance.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from policies.blocklist import Match, matches
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import declared, observed, together
 from policies.phrases import listed
 from policies.pipeline import StageKind

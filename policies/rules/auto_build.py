@@ -40,13 +40,12 @@ to start something; the AWS DevOps guidance on continuous integration. Five minu
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed
 from policies.pipeline import Pipeline, StageKind, StepKind
@@ -105,7 +104,8 @@ def gate(case: Case, params: AutoBuild) -> Outcome:
     if not delays:
         message = "nobody reported when the build of any release started"
         return Outcome(Result.UNKNOWN, message, "report the start of the build stage")
-    middle = timedelta(seconds=median(each.total_seconds() for each in delays))
+    ordered = sorted(delays)
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
     used = (observed("history.start_delay", format_duration(middle), case.now, "earlier releases"),)
     told = f"builds started {format_duration(middle) or '0s'} after check-in by the median"
     count = f" of {len(delays)} releases" if len(delays) > 1 else ""

@@ -55,10 +55,10 @@ on orchestration. That testing by hand is workable while a system is small is sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.by_hand import BY_HAND, holds, told, unseen
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (

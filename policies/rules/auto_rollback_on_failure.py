@@ -53,12 +53,12 @@ way back: Amazon's description of hands-off deployments.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import run_used, together
 from policies.phrases import listed, percent
 from policies.pipeline import Pipeline, PipelineKind, Stage

@@ -57,9 +57,9 @@ guidance. A halt instead of a rollback is for organizations that cannot go back.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Bake, OnAlarm, Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param

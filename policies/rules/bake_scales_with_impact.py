@@ -59,13 +59,13 @@ description of hands-off deployments. The factors are ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import Unknown
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline, Stage
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import not_applicable, unclear, without_production

@@ -50,10 +50,10 @@ reference architecture and the AWS DevOps guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, StepKind

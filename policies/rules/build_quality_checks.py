@@ -58,10 +58,10 @@ percent, one point and no bound of complexity: ours.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import (
     PASSED,
     evidence_used,

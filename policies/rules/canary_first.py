@@ -55,11 +55,11 @@ the same ten percent.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.facts import Unknown
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import declared, no_prod_before, prod_before, run_used, together
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage

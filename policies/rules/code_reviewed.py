@@ -22,10 +22,10 @@ of outside approval: DORA. Twenty-four hours: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, together, unchanged
 from policies.phrases import clock, counted, short
 from policies.release import Change, ReleaseKind, Review

@@ -56,11 +56,11 @@ bake of AppConfig.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import clock, listed
 from policies.pipeline import OnAlarm, Pipeline, PipelineKind, Stage

@@ -51,13 +51,13 @@ a whole stage: ours, above what Argo Rollouts calls the upper end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.pipeline import Deploy, Pipeline, PipelineKind, Stage
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import deploys, incomplete, not_applicable, unclear, whole

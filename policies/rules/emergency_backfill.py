@@ -20,11 +20,11 @@ deployment. Twenty-four hours: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, observed, ran_in_prod, seen_used, together, too_old
 from policies.phrases import clock, listed
 from policies.pipeline import StepKind

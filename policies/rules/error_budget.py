@@ -18,11 +18,11 @@ The policy for error budgets of Google's site reliability workbook: four weeks, 
 be released. An hour as the age of a report: ours.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import seen_used, too_old, unchanged
 from policies.phrases import clock, listed, percent, short
 from policies.release import Change, Objective

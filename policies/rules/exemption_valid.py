@@ -49,12 +49,12 @@ AWS DevOps guidance on exceptions with an end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.granted import Granted
 from policies.observations import declared
 from policies.phrases import listed

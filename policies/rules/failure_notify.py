@@ -52,13 +52,13 @@ continuous integration; that mailing lists miss people: Amazon's account of its 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Pipeline
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

@@ -19,11 +19,11 @@ Three days, and the codes: ours.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, ran_in_prod, together
 from policies.phrases import clock, listed
 from policies.release import EarlierRelease, StageRun

@@ -49,12 +49,12 @@ page on test automation.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Related, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

@@ -62,10 +62,10 @@ region: ours.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Related, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, Target

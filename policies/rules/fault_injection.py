@@ -60,12 +60,12 @@ tests.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, of_service, suites_named
 from policies.pipeline import Pipeline, Stage, StepKind
 from policies.release import Evidence

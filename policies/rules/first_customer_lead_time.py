@@ -39,13 +39,13 @@ the aim of the AWS deployment pipeline reference architecture. The lead time for
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.pipeline import Pipeline, PipelineKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

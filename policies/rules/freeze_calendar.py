@@ -43,12 +43,13 @@ batches that grow while they wait.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import declared
 from policies.phrases import clock, counted
 from policies.pipeline import Pipeline

@@ -50,12 +50,12 @@ after which Argo Rollouts scales the old version down.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.pipeline import Deploy, Pipeline, PipelineKind, Stage
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import deploys, not_applicable, unclear, without_production

@@ -51,12 +51,13 @@ on deployment automation. Ten minutes: the progress deadline that Argo Rollouts 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, run_used, suites_named, together
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step
 from policies.release import Evidence

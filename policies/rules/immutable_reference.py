@@ -40,10 +40,10 @@ reference architecture, versioned artifacts in Azure's guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import short
 from policies.pipeline import Pipeline, Stage, StageKind

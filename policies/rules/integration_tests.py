@@ -57,12 +57,12 @@ within thirty minutes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Related, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind

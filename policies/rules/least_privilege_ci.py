@@ -46,11 +46,11 @@ pipelines as resources of production.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.guards import Permissions
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, Step

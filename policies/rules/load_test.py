@@ -57,12 +57,12 @@ deployment pipeline reference architecture. A month, and a fifth more than the p
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, observed, of_service, suites_named
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind

@@ -53,12 +53,12 @@ and the AWS DevOps guidance. Few hosts add one first: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
 from policies.facts import Unknown
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import no_prod_before, prod_before, run_used, together
 from policies.phrases import percent
 from policies.pipeline import Deploy, Pipeline, PipelineKind, Stage

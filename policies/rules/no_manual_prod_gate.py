@@ -60,12 +60,12 @@ Optional in the AWS DevOps guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.by_hand import BY_HAND, holds, told, unseen
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.phrases import listed
 from policies.pipeline import OnAlarm, Pipeline, Stage, Step, StepKind

@@ -41,9 +41,9 @@ flaky tests by name.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import evidence_used, latest_suites, ran_here, suites_named, together
 from policies.phrases import short
 from policies.pipeline import Pipeline, Stage, Step

@@ -58,11 +58,11 @@ automation alone made teams skip tests.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.automation import automation, goes_back_on_alarm
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, StageKind, StepKind

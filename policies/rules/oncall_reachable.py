@@ -15,12 +15,12 @@ People at hand to respond, and a team that handles its issues at once: practices
 builders describe. An hour: ours.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import seen_used, too_old
 from policies.phrases import clock
 from policies.release import OnCall

@@ -45,11 +45,11 @@ and the good practices of Argo Rollouts, which allow one rollout of a service at
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.facts import Fact, placed
 from policies.findings import Enforcement, Problem, Related, Result, Severity
+from policies.frozen import dataclass
 from policies.guards import Mutex, Queue
 from policies.observations import observed, together
 from policies.phrases import listed, short

@@ -52,11 +52,11 @@ remediate: practices that Amazon's builders describe.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.facts import Fact, Provenance
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Pipeline
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

@@ -38,11 +38,11 @@ integration.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.pipeline import Pipeline
 from policies.references import Pin, Reference, ReferenceKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

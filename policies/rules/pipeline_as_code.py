@@ -40,12 +40,12 @@ checks stand inside the tools: Amazon's account of its practice. A day: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import clock, listed
 from policies.pipeline import Pipeline

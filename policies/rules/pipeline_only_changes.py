@@ -19,11 +19,11 @@ describe. No changes by console: the AWS DevOps guidance and DORA's page on depl
 Twenty-four hours: ours.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import seen_used, too_old
 from policies.phrases import clock, short
 from policies.release import ReleaseKind, Running, StageRun

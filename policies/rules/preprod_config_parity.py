@@ -63,12 +63,12 @@ apart, for which there is `deps: mixed`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Related, Result, Severity, Span
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, observed, together
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage, StageKind

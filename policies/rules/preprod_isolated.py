@@ -53,12 +53,12 @@ pipeline reference architecture lets other teams call its gamma stage, for which
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, percent
 from policies.pipeline import Pipeline, Stage, StageKind

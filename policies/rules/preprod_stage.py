@@ -60,10 +60,10 @@ A staging environment that mirrors production: Azure's guidance on safe deployme
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param

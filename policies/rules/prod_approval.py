@@ -56,12 +56,12 @@ organization switches it on. Eight hours: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies.durations import format_duration
 from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
 from policies.pipeline import Approvals, Pipeline, Stage, StepKind

@@ -43,11 +43,11 @@ build as the first step: Amazon's account of its practice.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, StepKind

@@ -40,13 +40,13 @@ the research of DORA on continuous integration. Four hours: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.pipeline import Pipeline
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

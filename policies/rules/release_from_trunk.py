@@ -39,12 +39,12 @@ a notice by the tool that sees branches, not here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage

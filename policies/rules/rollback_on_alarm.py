@@ -61,12 +61,12 @@ the AWS DevOps guidance. Fifteen minutes: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, together
 from policies.phrases import clock, listed
 from policies.pipeline import OnAlarm, Pipeline, PipelineKind, Stage

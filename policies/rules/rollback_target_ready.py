@@ -53,9 +53,9 @@ Argo Rollouts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, together
 from policies.phrases import short
 from policies.pipeline import Pipeline, Stage

@@ -58,12 +58,12 @@ AWS DevOps guidance. A month: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, of_service, suites_named
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind

@@ -20,10 +20,11 @@ at once. Looking at other environments that run it: the AWS DevOps guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, ran_in_prod, together
 from policies.phrases import clock, listed, short
 from policies.release import StageRun

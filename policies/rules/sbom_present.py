@@ -17,10 +17,10 @@ A list of packages as a required part of the build: the AWS deployment pipeline 
 architecture and the AWS DevOps guidance.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import counted, short
 from policies.release import Sbom

@@ -62,10 +62,10 @@ architecture and the AWS DevOps guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import (
     PASSED,
     evidence_used,

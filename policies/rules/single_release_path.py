@@ -42,10 +42,10 @@ of their own: Amazon's description of hands-off deployments.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Related, Severity
+from policies.frozen import dataclass
 from policies.phrases import listed
 from policies.pipeline import Pipeline
 from policies.rule import Family, Params, Rule, Stricter, Unit, param

@@ -18,12 +18,12 @@ Continuous delivery of small changes: Amazon's builders, DORA's page on working 
 and the AWS DevOps guidance. Ten changes and three days: ours; the aim is one.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, unchanged
 from policies.phrases import counted, listed, short
 from policies.release import Change, ReleaseKind

@@ -62,12 +62,12 @@ outside: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, together
 from policies.phrases import clock
 from policies.pipeline import Pipeline, PipelineKind, Stage, Synthetic

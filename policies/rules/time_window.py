@@ -62,11 +62,11 @@ holidays left out: Amazon's description of hands-off deployments.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import clock
 from policies.pipeline import Pipeline, Stage

@@ -42,10 +42,10 @@ The AWS DevOps guidance on continuous delivery and on source code management.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage

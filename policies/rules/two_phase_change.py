@@ -20,12 +20,12 @@ apart from code: the AWS DevOps guidance and DORA's page on database changes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, unchanged
 from policies.phrases import clock, listed, short
 from policies.release import ChangeClass, Compat, EarlierRelease, ReleaseKind

@@ -21,12 +21,12 @@ Thresholds by severity: the AWS DevOps guidance and the Vulnerabilities check of
 Seven days: ours.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed, together
 from policies.phrases import counted
 from policies.release import Danger, ReleaseKind, Vulnerability

@@ -42,13 +42,13 @@ research of DORA on deployment automation. Four hours and one half: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
+from policies.frozen import dataclass
 from policies.history import History
 from policies.phrases import percent
 from policies.pipeline import Pipeline

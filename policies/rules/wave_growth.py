@@ -63,10 +63,10 @@ ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import run_used, together
 from policies.phrases import listed, percent
 from policies.pipeline import Pipeline, Stage, Target

@@ -18,11 +18,11 @@ People at hand to respond: the practice that Amazon's builders describe, and Ama
 of hands-off deployments. The sum of the two times: ours.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import clock
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param

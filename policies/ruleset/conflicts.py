@@ -6,11 +6,11 @@ stand before it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from policies.documents import Issue
 from policies.findings import Enforcement, Span
+from policies.frozen import dataclass
 
 #: Two rules of which one at most is on.
 EXCLUSIVE: Final = (("prod-approval", "no-manual-prod-gate"),)

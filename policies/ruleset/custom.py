@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field, make_dataclass
+from dataclasses import field
 from functools import cache
 from typing import Any, Final
 
 from policies.documents import DocumentError, Issue, locate
 from policies.findings import Enforcement, Severity
+from policies.frozen import dataclass
 from policies.rego.contract import Contract, read_contract
 from policies.rule import (
     AnyRule,
@@ -106,9 +107,9 @@ def _params(contract: Contract) -> tuple[type[Params], list[Issue]]:
 
 
 def _class(made: list[Any]) -> type[Params]:
-    return make_dataclass(
-        "CustomParams", made, bases=(Params,), frozen=True, slots=True, kw_only=True
-    )
+    body = {name: default for name, _, default in made}
+    body |= {"__module__": __name__, "__annotations__": {name: of for name, of, _ in made}}
+    return dataclass(frozen=True, slots=True, kw_only=True)(type("CustomParams", (Params,), body))
 
 
 def _spec(name: str, schema: Mapping[str, Any]) -> ParamSpec:

@@ -1,11 +1,11 @@
 """What one node of the organization tree says, over the files that make up its ruleset."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.documents import DocumentError, Issue
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.rule import AnyRule, specs
 from policies.ruleset.model import ON_UNKNOWN_GATE, ON_UNKNOWN_LINT, PlacedWindows, Ruleset, Setting
 

@@ -6,9 +6,10 @@ where its SHA-256 is the one beside the reference, so it does not matter where t
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+from policies.frozen import dataclass
 
 _REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _GIT: Final = re.compile(

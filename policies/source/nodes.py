@@ -6,11 +6,12 @@ Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool t
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 class Scalar(NamedTuple):

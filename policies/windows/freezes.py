@@ -5,10 +5,10 @@ ones do harm of their own: changes pile up and leave as one large batch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from policies.frozen import dataclass
 from policies.windows.intervals import expand
 from policies.windows.model import Effect, Freeze, Strength, Weekly, Window, WindowSet
 from policies.windows.state import Change, for_release, next_change, open_intervals, without_soft

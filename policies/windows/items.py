@@ -1,12 +1,12 @@
 """The keys of one mapping, read one by one, with every error collected at its place."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from policies.documents import Issue, nearest
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.source import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T")

@@ -4,12 +4,12 @@ A window keeps its zone as a name, so that it stays a plain value that can be co
 stored; ``policies.windows.zones`` turns the name into zone data when it is needed.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from policies.durations import Duration
 from policies.findings import Span
+from policies.frozen import dataclass
 
 
 class Effect(StrEnum):

@@ -344,6 +344,9 @@ def test_lint_starts_without_the_service(soft: Path, tmp_path: Path) -> None:
     assert {"cli", "policies", "yaml", "typer"} <= loaded
     heavy = {"service", "dbos", "fastapi", "httpx", "icalendar", "jinja2", "rich", "sqlalchemy"}
     assert loaded & heavy == set()
+    readers = {name for name in done.stderr.split() if name.startswith("policies.formats.git")}
+    assert all(name.startswith("policies.formats.github") for name in readers)
+    assert {"policies.formats.spinnaker", "statistics"} & set(done.stderr.split()) == set()
 
 
 def test_a_finding_in_an_included_file_shows_its_line(bakegate: Bakegate, write: Write) -> None:

@@ -1,0 +1,83 @@
+"""Our frozen dataclasses do what those of the standard library do."""
+
+import copy
+import dataclasses
+import pickle
+from dataclasses import field
+
+import pytest
+
+from policies.frozen import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    name: str
+    wave: int = 1
+    tags: list[str] = field(default_factory=list)
+    note: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(Place):
+    zone: str = "a"
+    label: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", f"{self.name}-{self.zone}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standard:
+    name: str
+    wave: int = 1
+    tags: list[str] = field(default_factory=list)
+    note: str = field(default="", compare=False, repr=False)
+
+
+def test_values_are_shown_and_compared_as_those_of_the_standard_library() -> None:
+    assert repr(Place("a", note="x")) == repr(Standard("a", note="x")).replace("Standard", "Place")
+    assert Place("a", note="x") == Place("a", note="y")
+    assert Place("a") != Place("b")
+    other: object = Standard("a")
+    assert Place("a") != other
+    assert Place("a").tags is not Place("a").tags
+
+
+def test_a_subclass_takes_the_fields_of_its_parent() -> None:
+    cell = Cell("a", 2, zone="b")
+    assert cell.label == "a-b"
+    assert [each.name for each in dataclasses.fields(cell)][-2:] == ["zone", "label"]
+    assert dataclasses.replace(cell, wave=3).wave == 3
+    assert dataclasses.asdict(cell)["zone"] == "b"
+
+
+def test_values_cannot_change_and_take_no_other_attributes() -> None:
+    place = Place("a")
+    for name in ("name", "other"):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=name):
+            setattr(place, name, "b")
+    with pytest.raises(dataclasses.FrozenInstanceError, match="name"):
+        delattr(place, "name")
+    assert not hasattr(place, "__dict__")
+
+
+def test_values_survive_copies_and_other_processes() -> None:
+    cell = Cell("a", tags=["x"], note="y")
+    for other in (copy.deepcopy(cell), pickle.loads(pickle.dumps(cell))):  # noqa: S301 - our own bytes
+        assert (other, other.note, other.label) == (cell, "y", "a-a")
+
+
+def test_values_of_hashable_fields_are_keys() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Pair:
+        first: str
+        second: int
+
+    assert {Pair("a", 1): "found"}[Pair("a", 1)] == "found"
+
+
+@pytest.mark.parametrize("wrong", [{"frozen": True}, {"frozen": True, "slots": False}])
+def test_other_dataclasses_are_refused(wrong: dict[str, bool]) -> None:
+    with pytest.raises(TypeError, match="only frozen"):
+        dataclass(**wrong)
