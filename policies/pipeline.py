@@ -19,6 +19,7 @@ from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History
 from policies.neighbours import ConfigSource, Writer
 from policies.references import Reference
+from policies.remote import Remote
 from policies.surroundings import UNRESOLVED, Surroundings
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class Deploy:
     rollback_alarms: Fact[tuple[str, ...] | None]
     checks: Fact[tuple[str, ...] | None]
     hooks: Hooks | None = None
+    remote: Remote | None = None
     name: str = ""
     strategy: Fact[str | None] = UNSAID
     """One of ``STRATEGIES``."""

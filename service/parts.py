@@ -14,6 +14,7 @@ from service.adapters.hosts import LocalDeployer
 from service.adapters.mail import Mail, MailError
 from service.adapters.tester import CommandTester
 from service.adapters.webhook import Webhook
+from service.adapters.webhook_deployer import WebhookDeployer
 from service.errors import Conflict
 from service.executor.executor import Executor
 from service.promotions.ports import Notifier, Ports
@@ -47,7 +48,8 @@ def open_parts(settings: Settings) -> Parts:
     artifacts = ArtifactStore(folder / "artifacts")
     deployer = LocalDeployer(folder / "hosts", artifacts)
     commanded = CommandDeployer(folder / "commanded", artifacts)
-    deployers = Deployers({"local": deployer, "command": commanded})
+    hooked = WebhookDeployer(folder / "hooked")
+    deployers = Deployers({"local": deployer, "command": commanded, "webhook": hooked})
     repository, clock, rego = GitRepository(), SystemClock(), ChosenRego(settings.rego)
 
     def source(pipeline: str) -> str:

@@ -25,6 +25,7 @@ def issues(root: Node) -> list[Issue]:
         *_cycle(stages, needs),
         *_deployers(top, stages),
         *_sizes(top),
+        *_remotes(top),
         *_alarms(top, stages),
         *_waves(stages),
     ]
@@ -106,6 +107,23 @@ def _sizes(top: Fields) -> Iterator[Issue]:
             )
             place = "min_healthy" if healthy else "batch"
             yield Issue(locate(each.node, [place]), message)
+
+
+def _remotes(top: Fields) -> Iterator[Issue]:
+    """What one type of deployer needs, and no other knows what to do with."""
+    allowed = {item.text for item in _scalars(top.node.get("environment"))}
+    for each in top.named("deployers"):
+        kind = each.text("type")
+        for key in ("url", "secret"):
+            written = each.scalar(key)
+            if kind == "webhook" and written is None:
+                yield Issue(each.place("type"), f"a webhook needs {key}; write it beside type")
+            elif kind != "webhook" and written is not None:
+                yield Issue(written.span, f"{key} is for the type webhook; remove it")
+        secret = each.scalar("secret")
+        if kind == "webhook" and secret and secret.text not in allowed:
+            message = f"{secret.text} is not among the variables of environment; add it there"
+            yield Issue(secret.span, message)
 
 
 def _count(fields: Fields, key: str) -> int | None:

@@ -21,6 +21,7 @@ from policies.pipeline import (
     StepKind,
 )
 from policies.references import Pin, Reference, ReferenceKind
+from policies.remote import Remote
 from policies.source import Mapping, Scalar
 from policies.stage_parts import (
     duration,
@@ -145,6 +146,7 @@ def _deployer(fields: Fields, alarms: tuple[str, ...]) -> Deploy:
         rollback_alarms=named,
         checks=Fact(("validate",) if validates else None, checks),
         hooks=_hooks(hooks) if hooks else None,
+        remote=_remote(fields),
         name=fields.name,
         **_conduct(fields),
     )
@@ -165,6 +167,11 @@ def _conduct(fields: Fields) -> dict[str, Any]:
         for name, fact in declared.items()
         if fact.value is not None or name not in always
     }
+
+
+def _remote(fields: Fields) -> Remote | None:
+    found = fields.scalar("url") or fields.scalar("secret")
+    return Remote(fields.fact("url", str), fields.fact("secret", str)) if found else None
 
 
 def _hooks(fields: Fields) -> Hooks:

@@ -48,7 +48,10 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
         | {"timeout": "timeout_s"},
     ),
     pipeline.Step: ("in_step", {"timeout": "timeout_s"}),
-    pipeline.Deploy: ("in_deploy", {"span": None, "deadline": "deadline_s", "drain": "drain_s"}),
+    pipeline.Deploy: (
+        "in_deploy",
+        {"span": None, "remote": None, "deadline": "deadline_s", "drain": "drain_s"},
+    ),
     pipeline.Bake: ("in_bake", {"span": None, "time": "time_s"}),
     pipeline.Alarm: ("in_alarm", {"span": None, "period": "period_s"}),
     pipeline.Synthetic: ("in_synthetic", {"span": None, "every": "every_s"}),
