@@ -24,7 +24,8 @@ bench: setup
 	    echo "==> $$file"; PYTHONPATH=. .venv/bin/python $$file || exit 1; \
 	done
 
-# Every property test again, with many more examples each.
+# Every property test again, with many more examples each. BAKEGATE_CORPUS=FOLDER mutates the
+# pipeline files of that folder as well.
 fuzz: setup
 	@.venv/bin/python -m pytest -q -m hypothesis --hypothesis-profile=long
 
