@@ -68,7 +68,8 @@ _ENDED: Final = {
     "rolled_back": "was rolled back in",
     "aborted": "was aborted in",
 }
-_MANUAL: Final = "manual-transition"
+#: Conditions that only an act of a person ends.
+_PERSON: Final = frozenset({"manual-transition", "approval"})
 #: One sentence for each kind of event; the words in braces come from ``_words``.
 _EVENTS: Final = {
     "release.created": "{n} checked in{commit}",
@@ -292,7 +293,9 @@ def _doing(run: RunView, now: datetime) -> str:
 
 
 def until(run: RunView) -> datetime | None:
-    """The earliest end of a bake or of a hold, where it can be told."""
+    """The earliest end of a bake or of a hold, where it can be told; nothing once it has ended."""
+    if run.outcome:
+        return None
     if run.state == "baking" and run.bake:
         return run.bake.earliest_end
     if run.state == "waiting" and run.decision:
@@ -302,7 +305,7 @@ def until(run: RunView) -> datetime | None:
 
 def needs_person(run: RunView) -> bool:
     """Whether nothing but an act of a person lets this run go on."""
-    return any(hold.source == _MANUAL for hold in holds(run.decision))
+    return any(hold.source in _PERSON for hold in holds(run.decision))
 
 
 def _detail(run: RunView, now: datetime) -> str:

@@ -52,6 +52,9 @@ _ICONS: Final = {
     "idle": "dots",
 }
 
+#: Verdicts, the strictest first.
+_VERDICTS: Final = ("block", "hold", "warn", "allow")
+
 
 def _icon(word: str) -> str:
     return _ICONS.get(word, "unknown")
@@ -99,9 +102,10 @@ def _moment(text: str | None, now: datetime) -> str:
 
 
 def _only(results: Iterable[dict[str, Any]], *, passing: bool) -> list[dict[str, Any]]:
-    """Results of a decision that pass or do not apply, or all the others."""
+    """Results of a decision that pass or do not apply, or all the others, what holds first."""
     fine = {"pass", "not_applicable"}
-    return [each for each in results if (each["result"] in fine) is passing]
+    found = [each for each in results if (each["result"] in fine) is passing]
+    return sorted(found, key=lambda each: _VERDICTS.index(each["verdict"]))
 
 
 def _environment() -> Environment:

@@ -107,7 +107,8 @@ def _row(run: RunView, view: ReleaseView, scale: _Scale, end: datetime) -> Row:
         for kind, _, since, until in parts
     )
     told = [f"{word} {format_duration(until - since)}" for _, word, since, until in parts]
-    return Row(run.stage, segments, ", ".join(told) or "has just begun")
+    none = "ended at once" if run.ended_at else "has just begun"
+    return Row(run.stage, segments, ", ".join(told) or none)
 
 
 def _parts(

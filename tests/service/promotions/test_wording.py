@@ -36,7 +36,17 @@ from tests.twins.examples import (
     quiet,
     troubled,
 )
-from tests.twins.sights import NOW, ahead, ended, event, run, stage, waits
+from tests.twins.sights import (
+    NOW,
+    ahead,
+    condition,
+    decision,
+    ended,
+    event,
+    run,
+    stage,
+    waits,
+)
 
 BLOCKS = waits(9, "beta", BLOCKED, pipeline="price-engine")
 ALONE = waits(3, "beta", None)
@@ -174,17 +184,27 @@ def test_the_end_of_a_bake_or_of_a_hold_is_told_where_it_is_known() -> None:
     assert until(MOVES) is None
 
 
+def test_a_bake_that_has_ended_has_no_end_to_come() -> None:
+    assert until(replace(BAKES, outcome="succeeded", ended_at=NOW)) is None
+
+
 def test_an_end_that_has_passed_is_not_promised() -> None:
     assert run_sentence(BAKES, ahead(hours=1)) == "Release 1848 bakes in one-box."
 
 
-def test_only_a_manual_transition_needs_a_person() -> None:
+def test_a_manual_transition_needs_a_person() -> None:
     assert [needs_person(each) for each in (ASKS, SHUT, BLOCKS, ALONE)] == [
         True,
         False,
         False,
         False,
     ]
+
+
+def test_an_approval_needs_a_person() -> None:
+    wanted = condition("approval", "hold", "0 of 1 approvals of this artifact were given")
+    held = decision("d-9", "wave-3", "hold", wanted)
+    assert needs_person(waits(1846, "wave-3", held))
 
 
 def test_holds_are_what_keeps_the_gate_closed() -> None:

@@ -2,12 +2,15 @@
 
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 
 from service.app import create_app
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
+from tests.twins.examples import RELEASE, quiet
+from tests.twins.sights import bake, condition, decision, ended, stage, waits
 
 
 def words(html: str) -> str:
@@ -49,6 +52,34 @@ def test_a_release_shows_its_decision_with_what_would_make_it_pass(client: Clien
     assert "wait until 11:16 UTC" in page
     assert "stage.wave-2.deployed_at" in page
     assert [page.count(name) > 0 for name in ("d-58100", "d-58102", "d-58213")] == [True] * 3
+
+
+def test_what_holds_a_release_stands_before_what_only_warns(backend: MemoryBackend) -> None:
+    asks = RELEASE.runs[-1]
+    assert asks.decision is not None
+    message = asks.decision.message
+    turned = replace(asks.decision, message={**message, "results": message["results"][::-1]})
+    runs = (*RELEASE.runs[:-1], replace(asks, decision=turned))
+    backend.known[RELEASE.id] = replace(RELEASE, runs=runs)
+    html = Client(create_app(backend, lambda: "ada")).get(f"/releases/{RELEASE.id}").text
+    table = html[html.index('class="t fold results"') :]
+    assert table.index('"/rules/bake-time"') < table.index('"/rules/rollback-on-alarm"')
+
+
+def test_a_stage_whose_bake_is_over_does_not_say_until(backend: MemoryBackend) -> None:
+    over = replace(ended(3, "one-box", "succeeded", bake=bake()), state="baking")
+    backend.show(replace(quiet(), stages=(stage("one-box", "prod", last=over),)))
+    told = words(Client(create_app(backend, lambda: "ada")).get("/pipelines/mailer").text)
+    assert "succeeded 10:08" in told
+    assert "succeeded until" not in told
+
+
+def test_a_release_that_wants_approvals_is_one_click_away(backend: MemoryBackend) -> None:
+    wanted = condition("approval", "hold", "0 of 1 approvals of this artifact were given")
+    held = waits(3, "cell-1", decision("d-9", "cell-1", "hold", wanted), pipeline="mailer")
+    backend.show(replace(quiet(), stages=(stage("cell-1", "prod", waiting=held),)))
+    html = Client(create_app(backend, lambda: "ada")).get("/pipelines/mailer").text
+    assert 'class="btn main" href="/releases/mailer:3#people">Review 3 before cell-1' in html
 
 
 def test_a_rule_has_a_page_made_of_its_own_words(client: Client) -> None:

@@ -54,6 +54,14 @@ def test_a_release_on_its_way_ends_a_little_after_now() -> None:
     assert drawn.rows[0].segments == (Segment("work", 0, 96.15),)
 
 
+def test_a_stage_that_took_no_time_says_whether_it_is_over() -> None:
+    begun = run(1846, "build", "building", entered_at=NOW, started_at=NOW)
+    over = replace(begun, outcome="succeeded", ended_at=NOW)
+    for each, label in ((begun, "has just begun"), (over, "ended at once")):
+        (row,) = timeline(replace(TEN_MINUTES, ended_at=None, runs=(each,)), NOW).rows
+        assert (row.segments, row.label) == ((), label)
+
+
 def test_a_release_that_has_ended_has_no_now() -> None:
     assert timeline(TEN_MINUTES, NOW + timedelta(days=3)).now is None
 
