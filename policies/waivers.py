@@ -278,17 +278,17 @@ class Ignores:
 
     def complaints(
         self, forbidden: frozenset[str], known: AbstractSet[str]
-    ) -> Iterator[tuple[Span, str, str]]:
-        """Every ignore that is not valid: its place, what is wrong, and what to do.
+    ) -> Iterator[tuple[Ignore, str, str]]:
+        """Every ignore that is not valid: the ignore, what is wrong, and what to do.
 
         ``known`` are the rules that were there to be ignored, custom ones among them.
         """
         for each in self.found:
             if not each.rules:
-                yield each.span, "ignore names no rule", "write `# bakegate: ignore[rule] reason`"
+                yield each, "ignore names no rule", "write `# bakegate: ignore[rule] reason`"
             elif not each.reason:
                 yield (
-                    each.span,
+                    each,
                     "ignore has no reason",
                     "say after the bracket why it is right here",
                 )
@@ -298,16 +298,16 @@ class Ignores:
 
     def _complaint(
         self, ignore: Ignore, name: str, forbidden: frozenset[str], known: AbstractSet[str]
-    ) -> Iterator[tuple[Span, str, str]]:
+    ) -> Iterator[tuple[Ignore, str, str]]:
         if rule(name) is None and name not in known:
             near = nearest(name, (*(each.id for each in CATALOGUE), *known))
-            yield ignore.span, f"ignore names {name!r}, which is no rule{near}", "correct the name"
+            yield ignore, f"ignore names {name!r}, which is no rule{near}", "correct the name"
         elif name in forbidden:
             told = f"{name!r} cannot be ignored in this organization"
-            yield ignore.span, told, "remove the comment and fix what the rule found"
+            yield ignore, told, "remove the comment and fix what the rule found"
         elif (ignore, name) not in self.used:
             told = f"ignore of {name!r} matches nothing on line {ignore.line}"
-            yield ignore.span, told, "remove the comment, or move it to the line of the finding"
+            yield ignore, told, "remove the comment, or move it to the line of the finding"
 
 
 def read_ignores(*sources: Source | None) -> Ignores:

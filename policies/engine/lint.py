@@ -116,7 +116,7 @@ def lint(
         findings.extend(run.baseline(results))
         reports.append(PipelineReport(pipeline.name, resolved.organization, results))
     # Whether an ignore of another file does something is told where that file is judged itself.
-    told = _complaints(ignores, forbidden, known)
+    told = _complaints(ignores, forbidden, known, _named(read))
     findings.extend(each for each in told if each.span.path == read.path)
     return FileReport(
         path=read.path,
@@ -338,9 +338,13 @@ def _unreadable(span: Span, message: str, *, templated: bool) -> Finding:
 
 
 def _complaints(
-    ignores: Ignores, forbidden: frozenset[str], known: AbstractSet[str]
+    ignores: Ignores, forbidden: frozenset[str], known: AbstractSet[str], file: str
 ) -> Iterator[Finding]:
-    for number, (span, message, fix) in enumerate(ignores.complaints(forbidden, known)):
+    seen: Counter[str] = Counter()
+    for ignore, message, fix in ignores.complaints(forbidden, known):
+        names = ",".join(ignore.rules)
+        occurrence = seen[names]
+        seen[names] += 1
         yield Finding(
             rule=IGNORE_VALID,
             pipeline="",
@@ -348,11 +352,16 @@ def _complaints(
             enforcement=Enforcement.WARN,
             severity=Severity.LOW,
             message=message,
-            span=span,
-            fingerprint=fingerprint(IGNORE_VALID, "", span.path, number),
+            span=ignore.span,
+            fingerprint=fingerprint(IGNORE_VALID, file, names, occurrence),
             fix=fix[0].upper() + fix[1:] + ".",
             docs=_docs(IGNORE_VALID),
         )
+
+
+def _named(read: Read) -> str:
+    """A name of a file that its path changes only where it has no pipeline."""
+    return " ".join(sorted(each.name for each in read.pipelines)) or read.path
 
 
 def _docs(rule: str) -> str:

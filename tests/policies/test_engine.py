@@ -171,6 +171,26 @@ def test_an_ignore_of_nothing_is_a_finding() -> None:
     ]
 
 
+def test_a_complaint_about_an_ignore_outlives_moved_lines() -> None:
+    text = PIPELINE.replace("name: shop", "name: shop  # bakegate: ignore[unit-tests] a trial")
+    one, moved = (report(each, only("bake-time")).findings for each in (text, f"\n\n{text}"))
+    told = [[each.fingerprint for each in found if "ignore" in each.rule] for found in (one, moved)]
+    assert told[0] == told[1]
+    assert len(told[0]) == 1
+
+
+def test_a_forbidden_ignore_silences_nothing_and_is_told() -> None:
+    text = PIPELINE.replace("time: 10m}}", "time: 10m}}  # bakegate: ignore[bake-time] a trial")
+    resolved = only("bake-time")
+    policy = replace(resolved.exceptions, forbidden=frozenset({"bake-time"}))
+    found = report(text, replace(resolved, exceptions=policy))
+    assert {(each.rule, each.result, each.message) for each in found.findings} == {
+        ("bake-time", Result.FAIL, "one-box bakes 10m; a one-box needs 1h"),
+        ("ignore-valid", Result.FAIL, "'bake-time' cannot be ignored in this organization"),
+    }
+    assert found.blocks
+
+
 def test_an_exemption_waives_and_a_forbidden_rule_is_never_waived() -> None:
     exemption = Exemption("ex-1", "shop", "bake-time", "moving", "lee", AT, AT.replace(hour=11))
     resolved = only("bake-time")

@@ -68,8 +68,8 @@ def test_an_ignore_that_is_not_valid_is_complained_about() -> None:
     )
     assert found.covering(finding("bake-time", 1)) == ""
     told = [
-        (span.line, span.column, message)
-        for span, message, _ in found.complaints(frozenset({"alarm-block"}), set())
+        (each.span.line, each.span.column, message)
+        for each, message, _ in found.complaints(frozenset({"alarm-block"}), set())
     ]
     assert told == [
         (1, 7, "ignore has no reason"),
