@@ -136,7 +136,7 @@ class MemoryDeployer:
         count = order.deploy.hosts.or_else(None) or 1
         hosts = self.placed.setdefault(place, [""] * count)
         if order.digest in self.failing and not order.rollback:
-            return DeployProgress("failed", 0, count, count, "validate said no")
+            return DeployProgress("failed", 0, count, count, "validate said no", "failure")
         old = [index for index, digest in enumerate(hosts) if digest != order.digest]
         for index in old[: order.deploy.batch.or_else(None) or 1]:
             hosts[index] = order.digest

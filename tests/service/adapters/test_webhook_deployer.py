@@ -1,15 +1,9 @@
 """Deployments by a web service: a real one, which loses answers, is late, repeats and refuses."""
 
-import hashlib
-import hmac
-import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,81 +13,15 @@ from policies.remote import Remote
 from service.adapters.webhook_deployer import WebhookDeployer, signature
 from service.promotions.ports import DeployOrder, DeployProgress, Fenced, Host
 from tests.service.adapters.conftest import deploy, fact
-
-KEY = "a key of the tests"
-Said = tuple[int, Any]
-
-
-@dataclass
-class Far:
-    """The other side, as its documentation asks: each key once, no lower epoch, signed or not."""
-
-    started: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    aborted: list[str] = field(default_factory=list)
-    highest: int = 0
-    rounds: int = 1
-    """How often it answers that a deployment runs."""
-    repeats: int = 1
-    """How often the network hands over each order."""
-    lost: int = 0
-    """How many answers do not come back, though the order was taken."""
-    instead: Callable[[dict[str, Any]], Said | None] = lambda _: None
-    url: str = ""
-
-    def take(self, headers: Any, body: bytes) -> Said:
-        at, _, code = headers["Bakegate-Signature"].partition(",v1=")
-        expected = hmac.new(KEY.encode(), f"{at[2:]}.".encode() + body, hashlib.sha256).hexdigest()
-        if code != expected:
-            return 401, "the signature is wrong"
-        order = json.loads(body)
-        assert headers["Idempotency-Key"] == order["key"]
-        assert headers["Bakegate-Epoch"] == str(order["epoch"])
-        if order["epoch"] < self.highest:
-            return 409, "fenced"
-        self.highest = order["epoch"]
-        self.asked.append(order["action"])
-        return self.instead(order) or self._act(order)
-
-    def _act(self, order: dict[str, Any]) -> Said:
-        if order["action"] == "abort":
-            self.aborted.append(order["key"])
-        elif order["key"] not in self.started:
-            self.started.append(order["key"])
-        if self.rounds:
-            self.rounds -= 1
-            return 202, {"state": "running", "replaced": 1, "hosts": 2, "in_service": 1}
-        done = {"state": "succeeded", "replaced": 2, "hosts": 2, "in_service": 1}
-        return 200, done | {"url": "http://shop.test"}
+from tests.twins.far_side import KEY, Far, serving
 
 
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[Far]:
     monkeypatch.setenv("DEPLOY_KEY", KEY)
     side = Far()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, said = [side.take(self.headers, body) for _ in range(side.repeats)][-1]
-            if side.lost:
-                side.lost -= 1
-                return
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(said.encode() if isinstance(said, str) else json.dumps(said).encode())
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing: the tests look at what the other side keeps."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    side.url = f"http://127.0.0.1:{server.server_port}/deployments"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield side
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(side):
+        yield side
 
 
 @pytest.fixture
@@ -127,7 +55,7 @@ def test_a_call_ends_while_the_deployment_runs(far: Far, tmp_path: Path) -> None
     assert hooked.advance(order(far)) == DeployProgress("running", 1, 2, 1)
     # Another attempt, as after a crash, starts under the same key.
     assert hooked.advance(order(far, epoch=2)).state == "succeeded"
-    assert (far.started, far.highest) == (["k1"], 2)
+    assert (far.started, far.highest) == (["k1"], {"eu-1": 2})
 
 
 def test_repeated_orders_and_lost_answers_start_once(far: Far, hooked: WebhookDeployer) -> None:

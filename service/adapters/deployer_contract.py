@@ -1,0 +1,128 @@
+"""What every deployer must do, as tests that a deployer of somebody else can run too.
+
+Derive a class from ``DeployerContract`` in a test file of yours, say how your deployer is made and
+what it deploys, and let pytest collect it:
+
+    class TestMine(DeployerContract):
+        def deployer(self) -> Deployer: ...
+        def order(self, version: Version) -> DeployOrder: ...
+
+Nothing of pytest is imported, so that Bakegate runs without it.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Final, Literal
+
+from service.promotions.ports import Deployer, DeployOrder, DeployProgress, Fenced
+
+#: ``one`` and ``two`` work; ``ill`` is an artifact whose deployment must fail.
+Version = Literal["one", "two", "ill"]
+#: Calls after which a deployment of a few hosts has certainly ended.
+_MANY: Final = 50
+
+
+class BrokenContract(AssertionError):
+    """A deployer did not do what the executor relies on; the message says what."""
+
+
+class DeployerContract(ABC):
+    """Each test needs a place where nothing was deployed yet."""
+
+    @abstractmethod
+    def deployer(self) -> Deployer:
+        """A deployer as a new process would have it: its records outlive the object."""
+
+    @abstractmethod
+    def order(self, version: Version) -> DeployOrder:
+        """An order for any key, epoch and target, in which the tests replace these three."""
+
+    def test_it_ends_and_says_how_far_it_is(self) -> None:
+        answers = _finish(self.deployer(), self._order("one", "k1", 1))
+        _demand(answers[-1].state == "succeeded", f"it ended as {answers[-1]}")
+        for each in answers:
+            _demand(0 <= each.replaced <= each.hosts, f"hosts do not add up in {each}")
+            _demand(0 <= each.in_service <= each.hosts, f"hosts do not add up in {each}")
+
+    def test_its_hosts_run_what_was_deployed(self) -> None:
+        order = self._order("one", "k1", 1)
+        _finish(self.deployer(), order)
+        found = self.deployer().hosts(order.pipeline, order.stage, order.target)
+        _demand(bool(found), "no host is known after a deployment")
+        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+        other = self.deployer().hosts(order.pipeline, order.stage, f"{order.target}-other")
+        _demand(other == (), f"a target without deployments has {other}")
+
+    def test_a_known_key_has_its_stored_answer(self) -> None:
+        last = _finish(self.deployer(), self._order("one", "k1", 1))[-1]
+        # The far side is at another version by then, and must stay there.
+        newer = self._order("two", "k2", 2)
+        _finish(self.deployer(), newer)
+        again = self.deployer().advance(self._order("one", "k1", 3))
+        _demand(again == last, f"first it said {last}, then {again}")
+        found = self.deployer().hosts(newer.pipeline, newer.stage, newer.target)
+        _demand({each.digest for each in found} == {newer.digest}, f"it deployed again: {found}")
+
+    def test_a_failure_is_an_answer_and_stays_one(self) -> None:
+        last = _finish(self.deployer(), self._order("ill", "k1", 1))[-1]
+        _demand(last.state == "failed" and last.message != "", f"it ended as {last}")
+        _demand(last.cause in {"failure", "deadline"}, f"it gave the cause {last.cause!r}")
+        again = self.deployer().advance(self._order("ill", "k1", 2))
+        _demand(again == last, f"first it said {last}, then {again}")
+
+    def test_an_older_attempt_is_fenced(self) -> None:
+        self.deployer().advance(self._order("one", "k1", 5))
+        _fenced(self.deployer(), self._order("one", "k1", 4))
+        _fenced(self.deployer(), self._order("two", "k2", 4))
+
+    def test_a_finished_key_fences_too(self) -> None:
+        _finish(self.deployer(), self._order("one", "k1", 1))
+        self.deployer().advance(self._order("one", "k1", 3))
+        _fenced(self.deployer(), self._order("two", "k2", 2))
+
+    def test_an_attempt_goes_on_where_another_stopped(self) -> None:
+        order = self._order("one", "k1", 1)
+        self.deployer().advance(order)
+        last = _finish(self.deployer(), replace(order, epoch=2))[-1]
+        _demand(last.state == "succeeded", f"it ended as {last}")
+
+    def test_targets_are_apart(self) -> None:
+        _finish(self.deployer(), self._order("one", "k1", 5))
+        order = self._order("one", "k2", 1)
+        last = _finish(self.deployer(), replace(order, target=f"{order.target}-other"))[-1]
+        _demand(last.state == "succeeded", f"the other target ended as {last}")
+
+    def test_the_way_back_restores_the_version_before(self) -> None:
+        order = self._order("one", "k1", 1)
+        _finish(self.deployer(), order)
+        _finish(self.deployer(), self._order("two", "k2", 2))
+        back = replace(order, key="k3", epoch=3, rollback=True)
+        last = _finish(self.deployer(), back)[-1]
+        _demand(last.state == "succeeded", f"it ended as {last}")
+        found = self.deployer().hosts(order.pipeline, order.stage, order.target)
+        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+
+    def _order(self, version: Version, key: str, epoch: int) -> DeployOrder:
+        return replace(self.order(version), key=key, epoch=epoch)
+
+
+def _finish(deployer: Deployer, order: DeployOrder) -> list[DeployProgress]:
+    """Advance until it is over; every answer on the way."""
+    found: list[DeployProgress] = []
+    while not found or found[-1].state == "running":
+        _demand(len(found) < _MANY, f"it still runs after {_MANY} calls: {found[-1:]}")
+        found.append(deployer.advance(order))
+    return found
+
+
+def _fenced(deployer: Deployer, order: DeployOrder) -> None:
+    try:
+        answer = deployer.advance(order)
+    except Fenced:
+        return
+    raise BrokenContract(f"epoch {order.epoch} was not fenced and got {answer}")
+
+
+def _demand(kept: bool, told: str) -> None:  # noqa: FBT001 - as short as an assert
+    if not kept:
+        raise BrokenContract(told)
