@@ -32,6 +32,7 @@ SCHEMAS: Final = (
     "organization",
     "exceptions",
     "baseline",
+    "history",
     "release",
     "gate",
     "lint",

@@ -16,6 +16,8 @@ NAMES = (
     "ruleset-cases",
     "organization",
     "exceptions",
+    "baseline",
+    "history",
     "release",
     "gate",
     "lint",
