@@ -34,7 +34,7 @@ DESKTOP = 1440
 
 
 # Nothing is timed here: a busy machine may take long for what it does in the end.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass(frozen=True, slots=True)
