@@ -23,6 +23,8 @@ _ENGINE_RULES: Final = {
     "your template renders to.",
     "internal": "A rule crashed, or a custom rule could not be evaluated; the others went on. "
     "Please report a crash with the file; of a custom rule, tell its owner.",
+    "lint-budget": "A rule thought about one file for longer than it may and was stopped; the "
+    "others went on. Please report it with the file.",
     "ignore-valid": "An inline ignore needs a reason and a finding that it silences: "
     "`# bakegate: ignore[rule] reason`, on the finding's line or alone on the line above.",
     "exception-stale": "An exemption or opt-out is not needed any more, because its rule passes "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, assert_never
 
 import typer
 
+from cli.budget import limited
 from cli.exits import Exit
 from cli.files import BASELINE, found_upwards, pipeline_files, shown
 from cli.formats import Format
@@ -199,7 +200,7 @@ def judge_files(paths: list[Path], beside: Beside, judge: Judge) -> Report:
 
 
 def _judged(read: Read, judge: Judge, more: list[Finding]) -> FileReport:
-    report = lint(read, judge, judge.at, judge.exceptions, _rego)
+    report = lint(read, judge, judge.at, judge.exceptions, _rego, budget=limited)
     found = sorted((*report.findings, *more), key=lambda each: each.span)
     return replace(report, findings=tuple(found)) if more else report
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
+from policies.engine.budget import LINT_BUDGET, RULE_SECONDS, Budget, OverBudget, unlimited
 from policies.engine.tiers import at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
@@ -85,11 +86,13 @@ def lint(
     at: datetime,
     exceptions: Callable[[Pipeline], Exceptions] = lambda _: NO_EXCEPTIONS,
     rego: "Callable[[], Rego] | None" = None,
+    *,
+    budget: Budget = unlimited,
 ) -> FileReport:
     """Judge one file. ``rulesets`` and ``exceptions`` give what holds for a pipeline at ``at``.
 
     ``rego`` gives what evaluates custom rules, and is called only where there are some; without it
-    each of them is told to be unevaluated.
+    each of them is told to be unevaluated. ``budget`` limits how long one rule may take.
     """
     ignores = read_ignores(read.source, *read.parts)
     findings = [
@@ -106,7 +109,7 @@ def lint(
         held = (at_tier(each, whole) for each in resolved.rules.values())
         asked = [each for each in held if _is_asked(each)]
         heard = _heard(rego, resolved, whole, asked, at)
-        run = _Run(whole, resolved, waivers, ignores, heard)
+        run = _Run(whole, resolved, waivers, ignores, heard, budget)
         results = {}
         for effective in asked:
             results[effective.rule.id], found = run.rule(effective)
@@ -150,12 +153,16 @@ class _Run:
     waivers: Waivers
     ignores: Ignores
     heard: "Heard | None"
+    budget: Budget
     used: set[str] = field(default_factory=set)
     """Ids of the exemptions and opt-outs that set a finding aside."""
 
     def rule(self, effective: Effective) -> tuple[Result, list[Finding]]:
         try:
-            problems = self._problems(effective)
+            with self.budget(RULE_SECONDS):
+                problems = self._problems(effective)
+        except OverBudget:
+            return Result.UNKNOWN, [self._slow(effective.rule.id)]
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still run
             return Result.UNKNOWN, [self._crash(effective, error)]
         shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
@@ -275,6 +282,21 @@ class _Run:
             fingerprint=fingerprint(INTERNAL, self.pipeline.name, crashed, 0),
             fix=fix,
             docs=_docs(crashed),
+        )
+
+    def _slow(self, slow: str) -> Finding:
+        return Finding(
+            rule=LINT_BUDGET,
+            pipeline=self.pipeline.name,
+            result=Result.UNKNOWN,
+            enforcement=Enforcement.WARN,
+            severity=Severity.MEDIUM,
+            message=f"rule {slow!r} took more than {RULE_SECONDS:g} s and was stopped; "
+            "the others ran",
+            span=self.pipeline.span,
+            fingerprint=fingerprint(LINT_BUDGET, self.pipeline.name, slow, 0),
+            fix="Please report this with the file; until then, set the rule to off.",
+            docs=_docs(LINT_BUDGET),
         )
 
 

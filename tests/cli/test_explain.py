@@ -35,7 +35,8 @@ def test_every_rule_has_a_page(bakegate: Bakegate, rule: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["readable", "internal", "ignore-valid", "exception-stale", "pipeline-name"]
+    "name",
+    ["readable", "internal", "lint-budget", "ignore-valid", "exception-stale", "pipeline-name"],
 )
 def test_what_the_engine_itself_reports_is_explained(bakegate: Bakegate, name: str) -> None:
     result = bakegate("explain", name)

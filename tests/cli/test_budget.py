@@ -1,0 +1,67 @@
+"""A rule that runs away is stopped and named, and the others go on."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from cli.budget import limited
+from policies.engine.budget import OverBudget
+from policies.engine.lint import lint
+from policies.findings import Enforcement, Problem
+from policies.formats import read_pipelines
+from policies.pipeline import Pipeline
+from policies.rule import Params
+from policies.ruleset import builtin, resolve
+from tests.policies.test_engine import PIPELINE
+
+AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+def loops(_: Pipeline, __: Params) -> Iterator[Problem]:
+    yield from ()
+    while True:
+        # Even a rule that swallows everything ends.
+        with suppress(Exception):
+            sum(range(1000))
+
+
+def searches(_: Pipeline, __: Params) -> Iterator[Problem]:
+    yield from ()
+    re.search("(a+)+$", "a" * 60 + "b")
+
+
+@pytest.mark.parametrize("endless", [loops, searches])
+def test_a_rule_that_never_ends_is_a_finding_and_the_others_go_on(
+    endless: Callable[[Pipeline, Params], Iterator[Problem]],
+) -> None:
+    resolved = resolve([("", builtin("strict"))], AT)
+    rules = dict(resolved.rules)
+    rules["canary-first"] = replace(
+        rules["canary-first"], rule=replace(rules["canary-first"].rule, lint=endless)
+    )
+    found = lint(
+        read_pipelines(PIPELINE.encode(), "shop.yaml"),
+        lambda _: replace(resolved, rules=rules),
+        AT,
+        budget=lambda _: limited(0.05),
+    )
+    (slow,) = [each for each in found.findings if each.rule == "lint-budget"]
+    assert slow.message == "rule 'canary-first' took more than 5 s and was stopped; the others ran"
+    assert slow.enforcement is Enforcement.WARN
+    assert "bake-time" in {each.rule for each in found.findings}
+    assert not found.crashed
+
+
+def test_work_within_its_budget_is_left_alone() -> None:
+    with limited(5):
+        total = sum(range(1000))
+    assert total == 499_500
+
+
+def test_work_beyond_its_budget_is_stopped() -> None:
+    with pytest.raises(OverBudget), limited(0.02):
+        all(number >= 0 for number in iter(int, 1))
