@@ -71,7 +71,7 @@ def baseline_command(
     so that a review sees that findings wait longer.
     """
     try:
-        moment, lasts = instant(at), _length(ttl)
+        moment, lasts = instant(at).replace(microsecond=0), _length(ttl)
         file = _free(repository(paths[0]) / BASELINE)
         judge = Judge(practice(paths, ruleset, org, moment), moment)
         found = _found(judge_files(paths, Beside(None, None), judge), judge, lasts)
@@ -123,7 +123,8 @@ def _found(report: Report, judge: Judge, lasts: timedelta) -> _Found:
                 known.append(each)
             else:
                 refused.add(each.rule)
-    return _Found(tuple(known), frozenset(refused))
+    # Pipelines of one name, which lint complains about, share their findings.
+    return _Found(tuple({each.fingerprint: each for each in known}.values()), frozenset(refused))
 
 
 def _length(text: str) -> timedelta:

@@ -20,15 +20,15 @@ def read_baseline(text: bytes | str, path: str) -> Baseline:
         found.append(Issue(locate(document.source.root, ["until"]), told))
     if found:
         raise DocumentError(found)
-    entries = tuple(
-        Known(
+    entries = {
+        each["fingerprint"]: Known(
             fingerprint=each["fingerprint"],
             rule=each["rule"],
             pipeline=each["pipeline"],
             span=locate(document.source.root, ["findings", number, "fingerprint"]),
         )
         for number, each in enumerate(document.data["findings"])
-    )
+    }
     return Baseline(made, until, entries, locate(document.source.root, ["until"]))
 
 

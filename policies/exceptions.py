@@ -139,18 +139,18 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Findings that were there when linting was adopted: they wait until ``until``.
+    """Findings that were there when linting was adopted, by fingerprint: they wait until ``until``.
 
     ``ends`` is the place in the file that says so.
     """
 
     made: datetime
     until: datetime
-    findings: tuple[Known, ...]
+    findings: Mapping[str, Known]
     ends: Span
 
     def of(self, pipeline: str) -> tuple[Known, ...]:
-        return tuple(each for each in self.findings if each.pipeline == pipeline)
+        return tuple(each for each in self.findings.values() if each.pipeline == pipeline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,10 @@ class Waivers:
         baseline = self.exceptions.baseline
         if baseline is None or self.baseline_ended(baseline):
             return None
-        known = any(
-            (each.pipeline, each.rule, each.fingerprint) == (pipeline, rule, fingerprint)
-            for each in baseline.findings
-        )
+        known = baseline.findings.get(fingerprint)
         told = f"known to the baseline, waits until {instant_text(baseline.until)}"
-        return Waiver(fingerprint, told) if known else None
+        same = known and (known.pipeline, known.rule) == (pipeline, rule)
+        return Waiver(fingerprint, told) if same else None
 
     def baseline_ended(self, baseline: Baseline) -> str:
         """Why a baseline does not count now; empty where it does."""

@@ -54,6 +54,15 @@ def test_moved_lines_and_a_new_file_name_change_nothing(bakegate: Bakegate, writ
     assert counting(bakegate, *AT) == []
 
 
+def test_two_pipelines_of_one_name_share_what_is_known(bakegate: Bakegate, write: Write) -> None:
+    write(WORKFLOW, SOFT)
+    write(".github/workflows/second.yml", SOFT)
+    assert bakegate("baseline", ".github", *AT).exit_code == 0
+    both = json.loads(bakegate("lint", ".github", *AT, "--format", "json").stdout)["files"]
+    counts = {e["rule"] for file in both for e in file["findings"] if e["result"] != "waived"}
+    assert counts == {"pipeline-name"}
+
+
 def test_it_ends_and_says_so(bakegate: Bakegate, write: Write) -> None:
     write(WORKFLOW, SOFT)
     bakegate("baseline", ".github", "--ttl", "30d", *AT)
