@@ -27,6 +27,10 @@ class DeploymentError(Exception):
     """A business failure: the deployment ends with this message."""
 
 
+class TooLate(DeploymentError):
+    """The deadline ended it; what failed by itself shortly before is no such case."""
+
+
 def since_boot() -> float:
     """Seconds that no jump of a clock changes and that every process of this machine agrees on."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -145,7 +149,7 @@ class Change:
             elif process != (0, 0):
                 raise DeploymentError(self._words(host, "ended before it listened"))
             time.sleep(_POLL)
-        raise DeploymentError(self._words(host, "did not listen before the deadline"))
+        raise TooLate(self._words(host, "did not listen before the deadline"))
 
     def _launch(self, host: HostRecord, claim: str) -> None:
         hooks = self.order.deploy.hooks
@@ -195,7 +199,8 @@ class Change:
         )
         if not finished.ok:
             ending = "ran out of time" if finished.timed_out else f"ended with {finished.code}"
-            raise DeploymentError(
+            late = finished.timed_out and self._left() <= timedelta()
+            raise (TooLate if late else DeploymentError)(
                 f"hook {name} of host {self.order.target}-{self.path.stem} {ending}: "
                 f"{finished.tail}".removesuffix(": ")
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from policies.durations import format_duration
 from service.adapters.artifacts import ArtifactError, ArtifactStore
-from service.adapters.host_change import Change, DeploymentError, since_boot
+from service.adapters.host_change import Change, DeploymentError, TooLate, since_boot
 from service.adapters.host_fence import Fence
 from service.adapters.host_files import (
     TargetRecord,
@@ -87,7 +87,7 @@ class _Rollout:
             for path in self._chosen():
                 if since_boot() >= until:
                     done = f"{self._replaced()} of {self.count} hosts were replaced"
-                    raise DeploymentError(f"{done} within {format_duration(within)}")  # noqa: TRY301 - one end for all failures
+                    raise TooLate(f"{done} within {format_duration(within)}")
                 record = self._lowered(record, path)
                 Change(path, self.log, self.order, artifact, self.fence, until).make()
             if self._replaced() < self.count:
@@ -95,7 +95,7 @@ class _Rollout:
             self._drop_surplus()
         except (DeploymentError, ArtifactError) as error:
             failed = replace(record, state="failed", message=str(error))
-            return self._finish(failed, "deadline" if since_boot() >= until else "failure")
+            return self._finish(failed, "deadline" if isinstance(error, TooLate) else "failure")
         return self._finish(replace(record, state="succeeded"))
 
     def _begin(self) -> TargetRecord:
