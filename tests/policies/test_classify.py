@@ -30,6 +30,8 @@ from policies.pipeline import StageKind, StepKind
         ("", None, "o/r/.github/workflows/node_unit_tests.yml@v1", StepKind.UNIT, 0.7),
         ("", None, "actions/setup-node@v4", StepKind.OTHER, 0.95),
         ("", None, "github/codeql-action/analyze@v3", StepKind.SAST, 0.98),
+        ("Set the agent up", "./x", None, StepKind.OTHER, 0.5),
+        ("Setup agent for deployment", "./x", None, StepKind.OTHER, 0.5),
         ("Approve", None, None, StepKind.APPROVAL, 0.7),
         ("", None, None, StepKind.OTHER, 0.5),
     ],
