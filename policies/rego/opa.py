@@ -23,6 +23,8 @@ MAX_ANSWER: Final = 16_000_000
 
 #: A builtin that fails is an error of its rule; OPA would call the whole answer undefined.
 _QUESTION: Final = {"strict-builtin-errors": "true", "provenance": "true"}
+#: Where our rules stand, yet none of them: who may ask them may ask this, and none is evaluated.
+_NAME: Final = "/v1/data/bakegate/custom/name"
 
 
 class Opa:
@@ -76,7 +78,7 @@ class Opa:
         status, said = self._request("GET", "/health")
         if status != HTTPStatus.OK:
             raise RegoError(f"OPA at {self.where} is not well (HTTP {status}: {_told(said)})")
-        status, said = self._request("GET", "/v1/data/bakegate/custom", params=_QUESTION)
+        status, said = self._request("GET", _NAME, params=_QUESTION)
         if status != HTTPStatus.OK:
             raise self._refused(status, said)
         return _engine(said)

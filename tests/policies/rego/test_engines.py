@@ -81,6 +81,12 @@ def test_an_engine_says_its_name(rego: Rego) -> None:
     assert rego.name().split()[0] in ("OPA", "regopy")
 
 
+def test_an_engine_says_its_name_whatever_its_rules_do(rego: Rego, rule_text: RuleText) -> None:
+    fails = policies(rule_text('lint contains {"path": [], "message": "x"} if 1 / 0 == 1'))
+    rego.ask(fails, "lint", DOCUMENT)
+    assert rego.name().split()[0] in ("OPA", "regopy")
+
+
 def test_a_compiler_tells_what_is_wrong_and_where(rego: Rego, rule_text: RuleText) -> None:
     (issue,) = rego.check(policies(rule_text("lint := [1\n\nx := 2")))[:1]
     assert (issue.span.path, issue.span.line >= 14) == ("rule.rego", True)
