@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from policies.phrases import counted
 from service.demo.changes import BLOCKED_PACKAGE, DEFECT, GOOD, REFUSED_PIPELINE
 from service.demo.repository import DemoRepository
 from service.errors import Refused
@@ -124,7 +125,8 @@ def _blocked(release: ReleaseView, _: PipelineView) -> Fate:
     ok = bool(blocking) and not entered
     reason = blocking[0]["message"] if blocking else "nothing blocked it"
     sentence = f"stopped at the gate of the one-box: {reason}"
-    return Fate("blocked package", release.id, ok, sentence, (f"{release.packages} packages seen",))
+    seen = f"{counted(release.packages or 0, 'package')} seen"
+    return Fate("blocked package", release.id, ok, sentence, (seen,))
 
 
 def _run(release: ReleaseView, stage: str) -> RunView | None:
