@@ -23,7 +23,11 @@ class Hold(NamedTuple):
 
 def holds(stage: Stage, steps: Iterable[Step]) -> list[Hold]:
     """What in a stage waits for people, ``steps`` being those of its steps that do."""
-    return list(_holds(stage, steps))
+    found: dict[Span, Hold] = {}
+    for each in _holds(stage, steps):
+        # A pause of a Rollout is a transition, an approval and a step: people wait once for it.
+        found.setdefault(each.span, each)
+    return list(found.values())
 
 
 def _holds(stage: Stage, steps: Iterable[Step]) -> Iterator[Hold]:
