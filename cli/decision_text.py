@@ -1,7 +1,9 @@
-"""A decision of a gate in words: what was asked, and what every rule and condition said."""
+"""A decision of a gate in words: what was asked, and what was said of it, what decided first."""
 
 from datetime import UTC, datetime
 from typing import Any
+
+from policies.findings import Verdict
 
 
 def told(message: dict[str, Any]) -> list[str]:
@@ -14,16 +16,22 @@ def told(message: dict[str, Any]) -> list[str]:
         f"asked at {message['at']}",
         "",
     ]
-    for result in message["results"]:
-        verdict = f"{result['verdict']:<6} {result['result']:<15}"
-        lines.append(f"{verdict} {result['rule']}: {result['message']}")
-        if result["result"] not in {"pass", "not_applicable"}:
-            lines += [f"       would pass: {result['would_pass']}"] if result["would_pass"] else []
-            lines += [f"       {_fact(each)}" for each in result["facts"]]
-    lines += [
-        f"{each['verdict']:<6} {'condition':<15} {each['condition']}: {each['message']}"
-        for each in message["conditions"]
-    ]
+    said = (*message["conditions"], *message["results"])
+    for each in sorted(said, key=lambda each: Verdict.of(each["verdict"]), reverse=True):
+        lines += _condition(each) if "condition" in each else _result(each)
+    return lines
+
+
+def _condition(said: dict[str, Any]) -> list[str]:
+    return [f"{said['verdict']:<6} {'condition':<15} {said['condition']}: {said['message']}"]
+
+
+def _result(said: dict[str, Any]) -> list[str]:
+    verdict = f"{said['verdict']:<6} {said['result']:<15}"
+    lines = [f"{verdict} {said['rule']}: {said['message']}"]
+    if said["result"] not in {"pass", "not_applicable"}:
+        lines += [f"       would pass: {said['would_pass']}"] if said["would_pass"] else []
+        lines += [f"       {_fact(each)}" for each in said["facts"]]
     return lines
 
 
