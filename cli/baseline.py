@@ -19,9 +19,9 @@ from policies.baseline import baseline_text
 from policies.documents import DocumentError
 from policies.durations import format_duration, parse_duration
 from policies.engine.report import Report
+from policies.exception_limits import baseline_over_limit, waivable
 from policies.findings import Finding, Result
 from policies.plain import instant_text
-from policies.waivers import baseline_over_limit, waivable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

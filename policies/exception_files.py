@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from policies.blocklist import problem
 from policies.documents import DocumentError, Issue, locate, read_document
+from policies.exception_limits import UNWAIVABLE
 from policies.exceptions import Exceptions, Exemption, OptOut
 from policies.findings import Span
 from policies.plain import nearest, parse_day
 from policies.rule import BlocklistEntry
 from policies.rules import CATALOGUE, rule
 from policies.source import Source
-from policies.waivers import UNWAIVABLE
 from policies.windows import zone as zone_of
 
 

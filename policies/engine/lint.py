@@ -20,11 +20,12 @@ from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read
 from policies.frozen import dataclass
+from policies.ignores import Ignores, read_ignores
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
 from policies.ruleset.impact import bake_factor
 from policies.surroundings import Surroundings
-from policies.waivers import Ignores, Waivers, read_ignores
+from policies.waivers import Waivers
 from policies.windows import long_freezes
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ pipeline asked again, because what counts has changed.
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from policies.exception_limits import UNWAIVABLE, opt_out_over_limit, over_limit
 from policies.exceptions import Subject
 from policies.plain import instant_text
 from policies.ruleset.settings import no_rule
-from policies.waivers import UNWAIVABLE, Waivers, opt_out_over_limit, over_limit
+from policies.waivers import Waivers
 from service.errors import Conflict, NotFound
 from service.executor.excepted import waivers
 from service.executor.ground import Ground

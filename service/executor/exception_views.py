@@ -6,10 +6,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from policies.exception_limits import opt_out_over_limit, over_limit
 from policies.exceptions import Exceptions, Exemption, OptOut, Subject
 from policies.findings import Result
 from policies.tree import Tree
-from policies.waivers import Waivers, last_day, opt_out_over_limit, over_limit
+from policies.waivers import NEEDLESS, Waivers, last_day
 from service.errors import NotFound
 from service.executor.definitions import organization
 from service.executor.excepted import waivers
@@ -18,8 +19,6 @@ from service.promotions.exceptions import ExceptionView, Filter, State, state_at
 from service.store.exceptions import exemption, opt_out, stored
 from service.store.tables import DecisionRow, ExceptionRow, LintRow, PipelineRow
 
-#: Results that need no exception.
-_NEEDLESS = frozenset({Result.PASS, Result.NOT_APPLICABLE})
 #: States in which an exception may be proposed for removal.
 _STANDING = frozenset({State.REQUESTED, State.APPROVED})
 
@@ -141,7 +140,7 @@ class _Looking:
             return linted is not None and view.finding not in linted.fingerprints
         said = [Result(linted.result)] if linted else []
         said += self._decided(view.pipeline, view.rule)
-        return bool(said) and _NEEDLESS.issuperset(said)
+        return bool(said) and NEEDLESS.issuperset(said)
 
     def _decided(self, pipeline: str, rule: str) -> list[Result]:
         newest = (

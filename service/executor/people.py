@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from sqlmodel import col, select
 
+from policies.exception_limits import override_over_limit
 from policies.granted import Reach
 from policies.pipeline import Approvals, Stage
 from policies.plain import instant_text, nearest
 from policies.ruleset.settings import no_rule
-from policies.waivers import override_over_limit
 from service.errors import Conflict
 from service.executor.said import as_fact
 from service.executor.transition import enter
