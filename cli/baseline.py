@@ -60,9 +60,7 @@ def baseline_command(
         typer.Option(metavar="NODE", help="Judge as this node of organization.yaml."),
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help=AT_HELP)] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        Format, typer.Option(help="How to answer.")
-    ] = Format.TEXT,
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
 ) -> None:
     """Let what lint finds today wait: it is written to bakegate-baseline.yaml, which lint reads.
 

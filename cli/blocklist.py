@@ -52,7 +52,7 @@ def add(
     until: Annotated[str | None, typer.Option(metavar="T", help="End, exclusive; none.")] = None,
     name: Annotated[str, typer.Option("--id", help="Its id; the next free one.")] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Block one package, artifact, commit or builder."""
     said = {
@@ -74,14 +74,14 @@ def add(
 
 
 @app.command(epilog="Example: bakegate blocklist confirm bl-12")
-def confirm(name: Id, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def confirm(name: Id, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Agree, as a second person, with an entry that was proposed or is to be removed."""
     with _said():
         _tell(post(url, f"/v1/blocklist/{name}/confirm", {}), format)
 
 
 @app.command(epilog='Example: bakegate blocklist remove bl-12 --reason "2.0.7 is everywhere"')
-def remove(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def remove(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Take an entry off the list."""
     with _said():
         _tell(post(url, f"/v1/blocklist/{name}/remove", {"reason": reason}), format)
@@ -93,7 +93,7 @@ def list_(
         bool, typer.Option("--all", help="Also what was removed or has ended.")
     ] = False,
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """List the entries of files under review and of the service."""
     with _said():

@@ -62,7 +62,7 @@ def request(
     ] = "",
     kind: Annotated[Kind, typer.Option(help="Dated, or permanent with a review.")] = Kind.EXEMPTION,
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Ask for an exception of one pipeline from one rule; it counts once it is approved."""
     with _said():
@@ -86,20 +86,20 @@ def approve(
     name: Id,
     reason: Annotated[str, typer.Option("--reason", help="What to add.")] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Let an exception count; the ruleset says who may."""
     _decide(name, "approve", reason, url, format)
 
 
 @app.command(epilog='Example: bakegate exception deny ex-12 --reason "bake at night instead"')
-def deny(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def deny(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Refuse what was asked for."""
     _decide(name, "deny", reason, url, format)
 
 
 @app.command(epilog='Example: bakegate exception revoke ex-12 --reason "the hosts are there"')
-def revoke(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def revoke(name: Id, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Take an exception back; its rule holds again at once."""
     _decide(name, "revoke", reason, url, format)
 
@@ -114,7 +114,7 @@ def list_(
         bool, typer.Option("--stale", help="Only those whose rule passes without them now.")
     ] = False,
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """List exceptions of files under review and of the service."""
     query = {"pipeline": pipeline, "node": org, "rule": rule, "state": state}
@@ -131,7 +131,7 @@ def list_(
 
 
 @app.command(epilog="Example: bakegate exception show ex-12 --format json")
-def show(name: Id, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def show(name: Id, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Show one exception: who asked, who decided, until when, whether it is needed."""
     with _said():
         found = get(url, f"/v1/exceptions/{name}")

@@ -63,7 +63,7 @@ def gate_command(
     org: OrgOption = None,
     ruleset: RulesetOption = None,
     at: AtOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Ask the gate about the release in a record: what every rule says, and what would pass.
 

@@ -35,7 +35,7 @@ def inspect(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A pipeline file of any known format.")
     ],
-    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,  # noqa: A002 - the option's name
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
 ) -> None:
     """Say what FILE deploys, tests, bakes and guards; `unknown` means that it points elsewhere.
 

@@ -104,9 +104,7 @@ def lint_command(
         typer.Option(metavar="FILE", help="Instead of the bakegate.yaml found upwards."),
     ] = None,
     history: Past = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        Format, typer.Option(help="How to answer.")
-    ] = Format.TEXT,
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
     each: Alone = False,
     output: Annotated[
         list[str] | None,

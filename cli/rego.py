@@ -85,7 +85,7 @@ def check(
         typer.Argument(metavar="[PATH]...", help="Rules, or folders. Default: those built in."),
     ] = None,
     engine: EngineOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Say what is wrong with custom rules: their METADATA, what they call, how they compile."""
     with refusing("rego check"), _found(paths, ".rego") as found, _opened(engine) as rego:
@@ -108,7 +108,7 @@ def test(
         typer.Argument(metavar="[PATH]...", help=f"Files, or folders with *{ENDING}. Default: ."),
     ] = None,
     engine: EngineOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Run the cases that stand beside custom rules."""
     with refusing("rego test"), _found(paths or [Path()], ENDING) as found, _opened(engine) as rego:

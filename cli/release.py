@@ -42,7 +42,7 @@ def submit(
     kind: Annotated[Kind, typer.Option(help="An emergency needs a reason.")] = Kind.NORMAL,
     reason: Annotated[str, typer.Option("--reason", help="Why it is an emergency.")] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Make a release of a commit; it starts to build as soon as the first stage is free."""
     with said("release"):
@@ -56,7 +56,7 @@ def list_(
     pipeline: Annotated[str | None, typer.Option(help="Only of this pipeline.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """List the newest releases with the stage that each has reached."""
     with said("release"):
@@ -66,7 +66,7 @@ def list_(
 
 
 @app.command("show", epilog="Example: bakegate release show payments-api:1846 --format json")
-def show_(release: Release, url: Url = None, format: Shape = Format.TEXT) -> None:  # noqa: A002 - the option's name
+def show_(release: Release, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Show one release: its stages, what holds it, and what people said."""
     with said("release"):
         found = get(url, f"/v1/releases/{release}")
@@ -90,7 +90,7 @@ def approve(
     reject: Annotated[bool, typer.Option("--reject", help="Say no; needs a reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="What to add.")] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Approve the release's artifact for a stage, or reject it.
 
@@ -126,7 +126,7 @@ def override(
     hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Let one release pass one rule at one stage for some hours."""
     body = {"stage": stage, "rule": rule, "reason": reason, "hours": hours, "digest": digest}
@@ -147,7 +147,7 @@ def pause(
         str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h, 1d. No end.")
     ] = "",
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Let nothing enter a stage, a pipeline or a node; what acts goes on to its own end."""
     with said("release"):
@@ -208,7 +208,7 @@ def report_problem(
     release: Release,
     text: Annotated[str, typer.Argument(help="What you see.")],
     url: Url = None,
-    format: Shape = Format.TEXT,  # noqa: A002 - the option's name
+    format: Shape = Format.TEXT,
 ) -> None:
     """Report a problem: the release's bakes halt until somebody clears it or rolls back."""
     _act(url, format, release, "problems", {"text": text}, f"{release} is halted")

@@ -38,7 +38,7 @@ def compliance_command(
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="Count exceptions of another moment.")
     ] = None,
-    format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,  # noqa: A002 - the option's name
+    format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Default: the service's settings.")
     ] = None,
@@ -61,7 +61,7 @@ def compliance_command(
 @app.command("announcements", epilog="Example: bakegate report announcements --rule bake-time")
 def announcements_command(
     rule: Annotated[str | None, typer.Option(metavar="ID", help="Only this rule.")] = None,
-    format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,  # noqa: A002 - the option's name
+    format: Annotated[Shape, typer.Option(help="How to answer.")] = Shape.TABLE,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Default: the service's settings.")
     ] = None,

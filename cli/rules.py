@@ -23,7 +23,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def rules(
     context: typer.Context,
     ruleset: RulesetOption = None,
-    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,  # noqa: A002 - the option's name
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
 ) -> None:
     """List every rule: its id, where it is evaluated, its first and its target level.
 

@@ -59,7 +59,7 @@ def show(
         bool, typer.Option("--explain", help="Every value: who set it, who locked it.")
     ] = False,
     at: AtOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Print what holds for an organization, and when it changes next."""
     with refusing("ruleset show"):
@@ -83,7 +83,7 @@ def diff(
     ],
     after: Annotated[str, typer.Argument(metavar="B", help="The same, to compare with.")],
     at: AtOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Print what would change for a team that moves from A to B: stricter, looser or other."""
     with refusing("ruleset diff"):

@@ -54,7 +54,7 @@ def check(
         typer.Option(metavar="FILE", help="Meet the targets with this pipeline."),
     ] = None,
     at: AtOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Judge rulesets themselves: of one node, of a file, or of every node of the tree."""
     with refusing("ruleset check"):

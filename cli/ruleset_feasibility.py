@@ -50,7 +50,7 @@ def feasibility(
         str, typer.Option(metavar="TIME", help="Assumed deployment to a target.")
     ] = "20m",
     at: AtOption = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Simulate windows, holidays, bakes and waves: check-in to first and to all customers."""
     with refusing("ruleset feasibility"):

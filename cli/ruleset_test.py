@@ -72,7 +72,7 @@ def run_cases(
         list[Path] | None,
         typer.Argument(metavar="[PATH]...", help=f"Files, or folders with *{ENDING}. Default: ."),
     ] = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Run the cases that stand beside rulesets."""
     with refusing("ruleset test"):

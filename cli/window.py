@@ -80,7 +80,7 @@ def show(
         str | None,
         typer.Option("--until", metavar="T", help="End, exclusive, read likewise; a week later."),
     ] = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
     org: OrgOption = None,
     *,
     stage: StageOption = None,
@@ -105,7 +105,7 @@ def next_(
     at: Annotated[
         str | None, typer.Option(metavar="T", help="The instant, UTC without an offset; now.")
     ] = None,
-    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    format: FormatOption = Format.TEXT,
     org: OrgOption = None,
     stage: StageOption = None,
 ) -> None:

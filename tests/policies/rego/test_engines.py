@@ -260,7 +260,7 @@ class _Silent(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.answer)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the base
+    def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""
 
 

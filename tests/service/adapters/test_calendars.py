@@ -52,7 +52,7 @@ def site() -> Iterator[Site]:
             if not fresh:
                 self.wfile.write(told.body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
