@@ -53,9 +53,8 @@ def carry_out(ground: Ground, command: Command, actor: str) -> str:
 
 
 def _cleared(ground: Ground, command: ClearProblem, actor: str) -> str:
-    number = command.problem.removeprefix("pr-")
     with ground.engines.reading() as session:
-        row = session.get(ProblemRow, int(number)) if number.isdecimal() else None
+        row = session.get(ProblemRow, ProblemRow.number(command.problem))
     if row is None or row.id is None:
         raise NotFound("problem", command.problem)
     key = row.id

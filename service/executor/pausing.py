@@ -38,14 +38,13 @@ def pause(ground: Ground, wanted: Pause, actor: str) -> str:
         session.add(row)
         session.flush()
     _tell(ground, row, "stage.paused", actor)
-    return _name(row)
+    return row.name
 
 
 def resume(ground: Ground, ended: Resume, actor: str) -> str:
-    number = ended.pause.removeprefix("pa-")
     with ground.engines.transaction() as session:
-        key = int(number) if number.isdecimal() else 0
-        row = found(session.get(PauseRow, key), "pause", ended.pause)
+        row = session.get(PauseRow, PauseRow.number(ended.pause))
+        row = found(row, "pause", ended.pause)
         now = ground.ports.clock.within(session)
         if row.ended_at or (row.until and row.until <= now):
             raise Conflict(f"{ended.pause} has ended already")
@@ -72,7 +71,7 @@ def _tell(ground: Ground, row: PauseRow, kind: str, actor: str) -> None:
                 kind,
                 None,
                 row.stage or None,
-                pause=_name(row),
+                pause=row.name,
                 organization=row.organization,
                 reason=row.reason,
                 until=row.until and instant_text(row.until),
@@ -93,7 +92,3 @@ def _reached(ground: Ground, row: PauseRow) -> list[str]:
             else col(PipelineRow.name) == row.pipeline
         )
         return sorted(session.exec(asked))
-
-
-def _name(row: PauseRow) -> str:
-    return f"pa-{row.id}"

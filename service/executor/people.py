@@ -55,7 +55,7 @@ def approve(turn: Turn, said: Approve) -> str:
     told = {"word": str(said.word), "digest": release.digest, "reason": reason}
     turn.log("approval.given", release.id, stage.name, **told)
     enter(turn, stage.name)
-    return f"ap-{row.id}"
+    return row.name
 
 
 def tick(turn: Turn, done: Tick) -> str:
@@ -106,14 +106,14 @@ def override(turn: Turn, given: Override) -> str:
         "override.given",
         release.id,
         stage.name,
-        override=f"ov-{row.id}",
+        override=row.name,
         rule=row.rule,
         reason=row.reason,
         second=row.second,
         until=instant_text(row.until),
     )
     enter(turn, stage.name)
-    return f"ov-{row.id}"
+    return row.name
 
 
 def leaders(turn: Turn) -> frozenset[str]:

@@ -17,9 +17,9 @@ def report_problem(turn: Turn, told: ReportProblem) -> str:
     )
     turn.session.add(row)
     turn.session.flush()
-    turn.log("problem.reported", release.id, None, problem=f"pr-{row.id}", message=row.text)
+    turn.log("problem.reported", release.id, None, problem=row.name, message=row.text)
     _look_again(turn, release.id)
-    return f"pr-{row.id}"
+    return row.name
 
 
 def clear_problem(turn: Turn, problem: int, told: ClearProblem) -> str:

@@ -40,7 +40,7 @@ def open_steps(turn: Turn, release: str, stage: Stage) -> tuple[str, ...]:
 
 def as_fact(row: OverrideRow) -> Override:
     return Override(
-        id=f"ov-{row.id}",
+        id=row.name,
         rule=row.rule,
         stage=row.stage,
         digest=row.digest,

@@ -1,18 +1,35 @@
 """Tables of what people say of releases; who said it and when stands in every row."""
 
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from sqlmodel import Field, SQLModel
 
 from service.store.tables import instant
 
 
-class ApprovalRow(SQLModel, table=True):
+class Said(SQLModel):
+    """A row that people name: by the prefix of its kind and its number, such as ``ap-7``."""
+
+    prefix: ClassVar[str]
+    id: int | None = Field(default=None, primary_key=True)
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}{self.id}"
+
+    @classmethod
+    def number(cls, name: str) -> int:
+        """The number in a name; 0, which no row has, where it holds none."""
+        digits = name.removeprefix(cls.prefix)
+        return int(digits) if digits.isdecimal() else 0
+
+
+class ApprovalRow(Said, table=True):
     """What a person said of one artifact at one stage; it ends, or is voided with its release."""
 
     __tablename__ = "approvals"
-    id: int | None = Field(default=None, primary_key=True)
+    prefix: ClassVar[str] = "ap-"
     release: str = Field(foreign_key="releases.id", index=True)
     stage: str
     digest: str
@@ -36,11 +53,11 @@ class TickRow(SQLModel, table=True):
     at: datetime = instant()
 
 
-class ProblemRow(SQLModel, table=True):
+class ProblemRow(Said, table=True):
     """What somebody saw go wrong with a release; it stands until a named person clears it."""
 
     __tablename__ = "problems"
-    id: int | None = Field(default=None, primary_key=True)
+    prefix: ClassVar[str] = "pr-"
     release: str = Field(foreign_key="releases.id", index=True)
     text: str
     by: str
@@ -50,9 +67,9 @@ class ProblemRow(SQLModel, table=True):
     resolution: str = ""
 
 
-class OverrideRow(SQLModel, table=True):
+class OverrideRow(Said, table=True):
     __tablename__ = "overrides"
-    id: int | None = Field(default=None, primary_key=True)
+    prefix: ClassVar[str] = "ov-"
     release: str = Field(foreign_key="releases.id", index=True)
     stage: str
     rule: str
@@ -65,11 +82,11 @@ class OverrideRow(SQLModel, table=True):
     until: datetime = instant()
 
 
-class PauseRow(SQLModel, table=True):
+class PauseRow(Said, table=True):
     """Nothing enters a stage, a pipeline (no stage) or a node of the organization (no pipeline)."""
 
     __tablename__ = "pauses"
-    id: int | None = Field(default=None, primary_key=True)
+    prefix: ClassVar[str] = "pa-"
     organization: str = Field(index=True)
     pipeline: str = Field(index=True)
     stage: str

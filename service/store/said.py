@@ -25,7 +25,7 @@ def approvals(session: Session, release: str) -> tuple[ApprovalView, ...]:
     asked = select(ApprovalRow).where(ApprovalRow.release == release).order_by(col(ApprovalRow.id))
     return tuple(
         ApprovalView(
-            id=f"ap-{each.id}",
+            id=each.name,
             stage=each.stage,
             word=each.word,
             reason=each.reason,
@@ -42,7 +42,7 @@ def overrides(session: Session, release: str) -> tuple[OverrideView, ...]:
     asked = select(OverrideRow).where(OverrideRow.release == release).order_by(col(OverrideRow.id))
     return tuple(
         OverrideView(
-            id=f"ov-{each.id}",
+            id=each.name,
             stage=each.stage,
             rule=each.rule,
             reason=each.reason,
@@ -59,7 +59,7 @@ def problems(session: Session, release: str) -> tuple[ProblemView, ...]:
     asked = select(ProblemRow).where(ProblemRow.release == release).order_by(col(ProblemRow.id))
     return tuple(
         ProblemView(
-            id=f"pr-{each.id}",
+            id=each.name,
             text=each.text,
             by=each.by,
             at=each.at,
@@ -94,7 +94,7 @@ def pauses(session: Session, pipeline: PipelineRow, now: datetime) -> tuple[Paus
 
 def _pause(row: PauseRow) -> PauseView:
     return PauseView(
-        id=f"pa-{row.id}",
+        id=row.name,
         organization=row.organization,
         pipeline=row.pipeline,
         stage=row.stage,
