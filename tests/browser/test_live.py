@@ -1,9 +1,10 @@
 """Pages that change while somebody looks, without a reload and without taking anything away."""
 
+import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Site, Visit
 from tests.browser.store import Store
@@ -37,6 +38,19 @@ def test_a_stage_changes_in_place(site: Site, visit: Callable[..., Visit]) -> No
     again = [url for url in seen.asked if url.endswith("/pipelines/payments-api")]
     assert (len(again), loads) == (1, 1)
     assert (seen.foreign, seen.complaints) == ([], [])
+
+
+def test_a_page_is_live_however_late_its_scripts_come(
+    site: Site, visit: Callable[..., Visit]
+) -> None:
+    def late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    seen = visit(site)
+    seen.page.route("**/hx-sse*", late)
+    with seen.page.expect_request("**/pipelines/payments-api/events?*", timeout=30_000):
+        seen.go("/pipelines/payments-api")
 
 
 def test_only_what_changed_is_marked(site: Site, visit: Callable[..., Visit]) -> None:
