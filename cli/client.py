@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cli.problems import Unusable
+from cli.problems import Declined, Unusable
 
 #: Where a service listens by itself.
 DEFAULT: Final = "http://127.0.0.1:8440"
@@ -15,7 +15,10 @@ _TIMEOUT: Final = 60
 
 
 def get(url: str | None, path: str, query: Mapping[str, str | None] | None = None) -> Any:
-    """The JSON answer to a question; raises Unusable with what the service said against it."""
+    """The JSON answer to a question; raises Unusable with what the service said against it.
+
+    A refusal that findings explain is a Declined.
+    """
     asked = {name: value for name, value in (query or {}).items() if value is not None}
     return _ask(url, "GET", path, params=asked)
 
@@ -41,13 +44,24 @@ def _ask(url: str | None, method: str, path: str, **asked: Any) -> Any:
         told = f"there is no service at {base} ({error}); start one with: bakegate serve"
         raise Unusable(told) from error
     if answer.is_error:
-        raise Unusable(_problem(answer))
+        raise _problem(answer)
     return answer.json() if answer.content else None
 
 
-def _problem(answer: Any) -> str:
-    """The sentence of a problem; what is none was not said by Bakegate."""
+def _problem(answer: Any) -> Unusable:
+    """The sentence of a problem with its findings; what is none was not said by Bakegate."""
     try:
-        return str(answer.json()["detail"])
+        problem = answer.json()
+        told, findings = str(problem["detail"]), problem.get("findings", [])
     except (ValueError, KeyError, TypeError):
-        return f"{answer.request.url} answered {answer.status_code}, which no Bakegate would say"
+        what = f"{answer.request.url} answered {answer.status_code}, which no Bakegate would say"
+        return Unusable(what)
+    if not findings:
+        return Unusable(told)
+    return Declined("\n".join([told, *(_finding(each) for each in findings)]))
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    where = f"{found['path']}:{found['line']}:{found['column']}"
+    fix = f"\n    {found['fix']}" if found["fix"] else ""
+    return f"{where}: {found['enforcement']} {found['rule']}: {found['message']}{fix}"

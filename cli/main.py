@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "schema": ("cli.schema", "Print the JSON Schema of a file or message."),
     "sbom": ("cli.sbom", "List the packages inside a folder as CycloneDX."),
     "demo": ("cli.demo", "Promote real releases of a small web service on this machine."),
+    "pipeline": ("cli.pipeline", "Give pipelines to a running service and see where each stands."),
     "release": ("cli.release", "Start, watch, approve, override, pause and roll back releases."),
     "serve": ("cli.serve", "Run the service: pages, API, executor."),
     "worker": ("cli.worker", "Promote releases beside other processes, without pages."),

@@ -43,7 +43,7 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
     """The given ruleset, else the organization's, else the built-in ``recommended``.
 
     The organization file is found upwards from the first path and asked for the node given, else
-    for the one that each pipeline names.
+    for the one that each pipeline names. A node given is also looked for upwards from here.
     Raises Unusable, and DocumentError with everything that is wrong in a file.
     """
     if ruleset and node:
@@ -51,10 +51,12 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
         raise Unusable(told)
     if ruleset:
         return _same(_from_ruleset(ruleset, at))
-    tree = tree_above(paths[0])
+    # A node that somebody names is looked for from here as well: its file may be elsewhere.
+    tree = tree_above(paths[0]) or (tree_above(Path.cwd()) if node else None)
     if tree is None:
         if node:
-            told = f"--org {node}: no {ORGANIZATION} beside or above {paths[0]}; use --ruleset"
+            where = f"beside or above {paths[0]} or this folder"
+            told = f"--org {node}: no {ORGANIZATION} {where}; use --ruleset"
             raise Unusable(told)
         return _same(_from_ruleset(DEFAULT, at))
     if node:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.asking import Shape, Url, said, show
+from cli.asking import Shape, Url, brief, said, show
 from cli.client import get, post
 from cli.exits import Exit
 from cli.formats import Format
@@ -258,7 +258,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
     for run in found["runs"]:
         word = (run["outcome"] or run["state"]).replace("_", " ")
-        lines.append(f"{run['stage']:<16} {word:<12} {run['message']}".rstrip())
+        lines.append(f"{run['stage']:<16} {word:<12} {brief(run['message'])}".rstrip())
     for each in found["approvals"]:
         void = f" (void: {each['voided']})" if each["voided"] else ""
         lines.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")

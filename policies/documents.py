@@ -66,6 +66,7 @@ _LIMITS: Final = {
 _SHOWN: Final = 60
 #: Most names that a message lists as allowed.
 _LISTED: Final = 20
+_LISTED_ALONE: Final = 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -149,10 +150,11 @@ def schema_text(name: str) -> str:
 
 
 def nearest(word: str, known: SequenceOf[str]) -> str:
-    """What to say after an unknown word: the nearest known one, and all of them if few."""
+    """What to say after an unknown word: the nearest known one, or all where they help more."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     hint = f"did you mean '{close[0]}'?" if close else ""
-    if len(known) <= _LISTED:
+    # A kind of step has 27 names: without a near one the reader needs them all to go on.
+    if len(known) <= (_LISTED if close else _LISTED_ALONE):
         hint = f"{hint} known are {', '.join(known) or 'none'}".strip()
     return hint or f"no known name is near; {len(known)} are known"
 

@@ -20,6 +20,7 @@ from policies.organization import DEFAULT_ZONE, Organization, read_organization
 from policies.plain import nearest
 from policies.rule import AnyRule
 from policies.ruleset import (
+    BUILTIN,
     NOT_READY,
     Asked,
     Chain,
@@ -27,6 +28,7 @@ from policies.ruleset import (
     Ready,
     Resolved,
     Ruleset,
+    builtin,
     nothing_fetched,
     read_ruleset,
     root_chain,
@@ -185,7 +187,10 @@ class _Reading:
         at, ruleset, exceptions = organization.span, organization.ruleset, organization.exceptions
         if ruleset:
             above = self._above(node)
-            read = self._file("ruleset", ruleset, at, lambda path: self._ruleset(path, above))
+            if ruleset in BUILTIN:
+                read: Ruleset | None = builtin(ruleset)
+            else:
+                read = self._file("ruleset", ruleset, at, lambda path: self._ruleset(path, above))
             if read:
                 self.rulesets[node] = read
             if read and (own := read.all_custom()):

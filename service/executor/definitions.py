@@ -11,7 +11,7 @@ from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
 from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
-from service.errors import NotFound
+from service.errors import Conflict, NotFound
 from service.store.schedules import ready
 from service.store.tables import Blob, CalendarRow, OrganizationRow
 
@@ -41,7 +41,8 @@ def organization(session: Session) -> Tree:
     newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
     row = session.exec(newest).first()
     if row is None:
-        raise NotFound("organization", "any")
+        told = "no organization is published here yet; do it with: bakegate ruleset publish"
+        raise Conflict(told)
     copies = {each.address: each.text for each in session.exec(select(CalendarRow)) if each.text}
     return tree(tuple(sorted((copies | row.files).items()))).when(ready(session))
 

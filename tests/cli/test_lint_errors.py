@@ -32,7 +32,10 @@ Write = Callable[[str, str], Path]
         ),
         (
             [".", "--org", "shop"],
-            "bakegate lint: --org shop: no organization.yaml beside or above .; use --ruleset",
+            (
+                "bakegate lint: --org shop: no organization.yaml beside or above . or this folder; "
+                "use --ruleset"
+            ),
         ),
         (
             [".", "--at", "tomorrow"],

@@ -38,6 +38,7 @@ Commands:
   schema     Print the JSON Schema of a file or message.
   sbom       List the packages inside a folder as CycloneDX.
   demo       Promote real releases of a small web service on this machine.
+  pipeline   Give pipelines to a running service and see where each stands.
   release    Start, watch, approve, override, pause and roll back releases.
   serve      Run the service: pages, API, executor.
   worker     Promote releases beside other processes, without pages.

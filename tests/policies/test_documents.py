@@ -123,4 +123,7 @@ def test_locate(path: list[str | int], line: int, column: int) -> None:
 def test_nearest_names_the_known() -> None:
     assert nearest("betta", ["beta", "gamma"]) == "did you mean 'beta'? known are beta, gamma"
     assert nearest("x", []) == "known are none"
-    assert nearest("x", [f"name{n}" for n in range(30)]) == "no known name is near; 30 are known"
+    names = [f"name{n}" for n in range(31)]
+    assert nearest("x", names) == "no known name is near; 31 are known"
+    assert nearest("x", names[:30]) == f"known are {', '.join(names[:30])}"
+    assert nearest("name33", names[:30]) == "did you mean 'name3'?"

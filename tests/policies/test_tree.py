@@ -7,7 +7,7 @@ import pytest
 
 from policies.documents import DocumentError
 from policies.findings import Enforcement
-from policies.ruleset import StepKey
+from policies.ruleset import StepKey, builtin
 from policies.tree import Tree, read_tree
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -198,3 +198,10 @@ def test_an_exceptions_file_that_is_wrong_or_missing_is_told_with_the_rest() -> 
         "orders-exceptions.yaml:2:1: unknown key 'exemption'",
         "organization.yaml:2:7: exceptions file 'none.yaml' cannot be read: No such file",
     ]
+
+
+def test_a_node_may_name_a_ruleset_of_the_ladder() -> None:
+    text = "schema: bakegate/organization/v1\nname: retail\nruleset: starter\n"
+    files: Mapping[str, str] = {}
+    found = read_tree(text, "organization.yaml", files.__getitem__)
+    assert found.rulesets["retail"] == builtin("starter")
