@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlmodel import col, delete
+from sqlmodel import col, delete, or_, select
 
 from policies.phrases import listed
 from service.errors import Conflict
@@ -104,11 +104,22 @@ def _require_way_back(turn: Turn, release: ReleaseRow, runs: Iterable[RunRow]) -
 
 
 def _require_newest(turn: Turn, release: ReleaseRow, stage: str) -> None:
-    newer = [
-        each.release
-        for each in turn.runs(stage)
-        if turn.release(each.release).number > release.number
-    ]
+    """Raise Conflict where a newer release waits for the stage, or has been in it since.
+
+    What runs there would be older than what ran before, and nobody asked for that.
+    """
+    asked = (
+        select(RunRow)
+        .join(ReleaseRow, col(ReleaseRow.id) == RunRow.release)
+        .where(
+            RunRow.pipeline == turn.pipeline.name,
+            RunRow.stage == stage,
+            ReleaseRow.number > release.number,
+            or_(RunRow.outcome == "", col(RunRow.started_at).is_not(None)),
+        )
+        .order_by(col(ReleaseRow.number))
+    )
+    newer = [each.release for each in turn.session.exec(asked)]
     if newer:
         raise Conflict(f"{listed(newer)} came to {stage} since; submit a new release instead")
 

@@ -105,6 +105,23 @@ def test_a_newer_release_takes_the_right_to_retry(field: Field) -> None:
     field.settle()
 
 
+def test_a_newer_release_that_has_been_in_the_stage_takes_it_too(field: Field) -> None:
+    field.tester.failing.add(("beta", digest_of("a" * 40)))
+    field.builder.failing.add("b" * 40)
+    first, unbuilt = field.submit("a"), field.submit("b")
+    assert field.state(unbuilt, "build") == "failed"
+    # What never came so far takes nothing: it is tried again, and fails again.
+    do(field, Retry(first, "beta", "a flake"))
+    field.executor.switch_transition("shop", "beta", "automatic", "a flake", "lee")
+    field.settle()
+    assert field.state(first, "beta") == "failed"
+    field.executor.switch_transition("shop", "beta", "automatic", "a flake", "lee")
+    third = field.submit("c")
+    assert field.state(third, "beta") == "succeeded"
+    with pytest.raises(Conflict, match=f"{third} came to beta since; submit a new release"):
+        do(field, Retry(first, "beta", "a flake"))
+
+
 def test_a_reported_problem_halts_the_bake_until_it_is_cleared(field: Field) -> None:
     release = field.submit("a")
     assert do(field, ReportProblem(release, "charged twice")) == "pr-1"
