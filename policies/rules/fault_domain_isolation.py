@@ -161,7 +161,7 @@ def _together(
         yield unclear(last.span, where, message, "Give every target its region.")
         return
     wave = min(stage.wave.or_else(1) or 1 for stage in stages)
-    for told in _shared(targets, width, wave, params):
+    for told in crowded(targets, width, wave, params):
         verb = "deploys" if len(stages) == 1 else "deploy"
         yield Problem(
             last.span,
@@ -179,10 +179,10 @@ def _mend(stages: Sequence[Stage]) -> str:
     return f"Let {stages[-1].name} wait for {stages[0].name}."
 
 
-def _shared(
+def crowded(
     targets: Iterable[Target], width: int, wave: int, params: FaultDomainIsolation
 ) -> Iterator[str]:
-    """What more than the limits of may be touched at once, in words."""
+    """What more than the limits of is touched where so many targets change at once, in words."""
     zones: dict[str, set[str]] = defaultdict(set)
     cells: dict[tuple[str, str], set[str]] = defaultdict(set)
     for each in targets:
@@ -242,7 +242,7 @@ def _judged(case: Case, others: list[Target], params: FaultDomainIsolation, used
         message = f"the region of {listed(unplaced)} is not declared"
         return Outcome(Result.UNKNOWN, message, "give every target its region", used=(used,))
     wave = case.stage.wave.or_else(1) or 1
-    told = list(_shared((*own, *shared), len(shared) + 1, wave, params))
+    told = list(crowded((*own, *shared), len(shared) + 1, wave, params))
     names = listed(each.name for each in shared)
     if not told:
         return Outcome(Result.PASS, f"{names} may be in flight beside it", used=(used,))

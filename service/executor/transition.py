@@ -9,15 +9,18 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
-from policies.findings import Verdict
+from policies.findings import Enforcement, Verdict
 from policies.pipeline import OnAlarm, Stage, StageKind
+from policies.rules import fault_domain_isolation
 from service.executor.alarms import judge_alarms
 from service.executor.ends import end, settle, supersede
+from service.executor.excepted import waivers
 from service.executor.gates import ask
 from service.executor.said import open_problems
 from service.executor.turn import Turn
 from service.executor.watch import bake, targets
 from service.promotions.decide import WATCHED, decide
+from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import (
     Alarmed,
     Baked,
@@ -63,6 +66,7 @@ def plan(turn: Turn, run: RunRow) -> Plan:
         parallel=stage.parallel,
         back_on=_back_on(stage),
         blocked=run.blocked,
+        domains=_domains(turn, stage),
     )
 
 
@@ -167,6 +171,23 @@ def patience(turn: Turn, run: RunRow, effect: Effect) -> timedelta:
         deadline = stage.deploy.deadline.or_else(None) if stage.deploy else None
         one = (deadline or DEPLOY_WITHIN) * count
     return one * _ATTEMPTS + _PAUSES
+
+
+def _domains(turn: Turn, stage: Stage) -> Domains:
+    """The fault domains of a production stage, where the rule holds and nothing waives it.
+
+    To change one target after the other costs time and harms nobody, so a warning is enough.
+    """
+    if not stage.is_prod or stage.parallel == 1:
+        return ANYWHERE
+    rule = fault_domain_isolation.RULE.id
+    effective = turn.tree().resolved(turn.pipeline.organization, turn.now).rules[rule]
+    limits = effective.params
+    known = waivers(turn.session, turn.tree(), turn.pipeline, turn.now)
+    if effective.enforcement < Enforcement.WARN or known.covering(turn.pipeline.name, rule):
+        return ANYWHERE
+    assert isinstance(limits, fault_domain_isolation.FaultDomainIsolation)  # noqa: S101 - the catalogue pairs them
+    return Domains(stage.targets, stage.wave.or_else(1) or 1, limits)
 
 
 def _back_on(stage: Stage) -> frozenset[str]:

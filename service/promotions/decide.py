@@ -65,10 +65,19 @@ def decide(state: State, event: Event, plan: Plan, progress: Progress = ()) -> N
 
 
 def targets_now(plan: Plan, progress: Progress, effect: Effect) -> tuple[str, ...]:
-    """The targets that the next batch changes; a rollback changes all that are left at once."""
-    done = {each.target for each in progress if each.state == "succeeded"}
-    left = [target for target in plan.targets if target not in done]
-    return tuple(left if effect is Effect.ROLLBACK else left[: plan.parallel])
+    """The targets that the next batch changes; a rollback changes all that are left at once.
+
+    What was begun goes on first; others join while the stage's limit and its fault domains allow.
+    """
+    states = {each.target: each.state for each in progress}
+    left = [target for target in plan.targets if states.get(target) != "succeeded"]
+    if effect is Effect.ROLLBACK:
+        return tuple(left)
+    turn: list[str] = []
+    for target in sorted(left, key=lambda each: each not in states):
+        if len(turn) < plan.parallel and plan.domains.together([*turn, target]):
+            turn.append(target)
+    return tuple(turn)
 
 
 def _entered(event: Entered, plan: Plan) -> Next:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from policies.findings import Verdict
+from service.promotions.domains import ANYWHERE, Domains
 
 
 class State(StrEnum):
@@ -64,6 +65,8 @@ class Plan:
     back_on: frozenset[str] = frozenset({"failure", "deadline", "alarm"})
     blocked: str = ""
     """Why the release may not go on once the batch that runs has ended; empty where it may."""
+    domains: Domains = ANYWHERE
+    """Which of the targets may change at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

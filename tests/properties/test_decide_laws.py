@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.findings import Verdict
+from policies.pipeline import Target
+from policies.rules.fault_domain_isolation import FaultDomainIsolation
 from service.promotions.decide import ACTING, decide, targets_now
+from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import (
     Alarmed,
     Baked,
@@ -61,6 +64,16 @@ EFFECTS = {
     State.ROLLING_BACK: Effect.ROLLBACK,
 }
 TARGETS = ("cell-1", "cell-2", "cell-3")
+#: Two zones of one region, of which only one may change at a time.
+APART = Domains(
+    (
+        Target("cell-1", "eu", "a"),
+        Target("cell-2", "eu", "b"),
+        Target("cell-3", "eu", "a"),
+    ),
+    1,
+    FaultDomainIsolation(),
+)
 
 words = st.sampled_from(["", "it broke"])
 moving = st.builds(
@@ -98,6 +111,7 @@ def plans(draw: st.DrawFn) -> Plan:
         good=draw(st.sampled_from(["", "sha256:good"])) if deploys else "",
         parallel=draw(st.integers(1, 3)),
         back_on=draw(st.frozensets(st.sampled_from(["failure", "deadline", "alarm"]))),
+        domains=draw(st.sampled_from([ANYWHERE, APART])),
     )
 
 
@@ -184,6 +198,7 @@ def test_no_more_targets_change_at_once_than_the_stage_allows(
             now = targets_now(plan, run.progress, Effect.DEPLOY)
             assert 1 <= len(now) <= plan.parallel
             assert {each.target for each in run.progress}.issuperset(now)
+            assert plan.domains.limits is None or len({each == "cell-2" for each in now}) == 1
 
 
 @given(plans())

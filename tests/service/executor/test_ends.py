@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.service.executor.conftest import Field
+from tests.service.executor.conftest import ORGANIZATION, Field
 
 WAVE = """\
 schema: bakegate/pipeline/v1
@@ -44,6 +44,27 @@ def test_targets_change_together_up_to_the_limit_of_the_stage(field: Field) -> N
     kinds = [(each.kind, each.data.get("target")) for each in field.release(release).events]
     started = [target for kind, target in kinds if kind == "deploy.started"]
     assert started == ["cell-1", "cell-2", "cell-3"]
+
+
+def test_zones_of_a_region_change_one_after_the_other(field: Field) -> None:
+    zones = "{name: cell-1, region: eu, zone: a}, {name: cell-2, region: eu, zone: b}"
+    wave = (
+        WAVE.replace("kind: test", "kind: prod")
+        .replace("{name: cell-1}, {name: cell-2}, {name: cell-3}", zones)
+        .replace("parallel: 2", "parallel: 2\n    wave: 3")
+    )
+    field.executor.register_pipeline(wave, "wave.yaml", ".", "tester")
+    field.executor.submit("wave", "d" * 40, "tester")
+    field.settle()
+    order = [key.split("/")[2].partition(":")[0] for key, _ in field.deployer.changes]
+    assert order == ["cell-1", "cell-1", "cell-2", "cell-2"]
+    allowed = "  fault-domain-isolation: {parameters: {parallel_az_per_region: 2}}\n"
+    rules = ORGANIZATION | {"rules.yaml": ORGANIZATION["rules.yaml"] + allowed}
+    field.executor.register_organization(rules, "tester")
+    field.executor.submit("wave", "e" * 40, "tester")
+    field.settle()
+    order = [key.split("/")[2].partition(":")[0] for key, _ in field.deployer.changes[4:]]
+    assert order == ["cell-1", "cell-2", "cell-1", "cell-2"]
 
 
 def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None:

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.promotions.decide import decide
+from policies.pipeline import Target
+from policies.rules.fault_domain_isolation import FaultDomainIsolation
+from service.promotions.decide import decide, targets_now
+from service.promotions.domains import Domains
 from service.promotions.model import Effect, Moved, Moving, Outcome, Plan, State
 
 PLAN = Plan(
@@ -24,3 +27,40 @@ def test_what_the_pipeline_does_not_name_halts_instead_of_going_back(cause: str)
     assert halted is not None
     assert (halted.state, halted.outcome) == (None, Outcome.FAILED)
     assert halted.manual == "halted: deployment to cell failed: too slow"
+
+
+WIDE = (
+    Target("eu-a-1", "eu", "a"),
+    Target("eu-b-1", "eu", "b"),
+    Target("eu-a-2", "eu", "a"),
+    Target("us-a-1", "us", "a"),
+)
+NAMES = tuple(each.name for each in WIDE)
+
+
+@pytest.mark.parametrize(
+    ("wave", "limits", "turn"),
+    [
+        # Two regions may not meet in the first two waves, two zones of one never.
+        (1, FaultDomainIsolation(), ("eu-a-1", "eu-a-2")),
+        (3, FaultDomainIsolation(), ("eu-a-1", "eu-a-2", "us-a-1")),
+        (3, FaultDomainIsolation(parallel_az_per_region=2), NAMES),
+        (1, None, NAMES),
+    ],
+)
+def test_no_two_fault_domains_change_at_once_unless_allowed(
+    wave: int, limits: FaultDomainIsolation | None, turn: tuple[str, ...]
+) -> None:
+    plan = replace(PLAN, targets=NAMES, parallel=4, domains=Domains(WIDE, wave, limits))
+    assert targets_now(plan, (), Effect.DEPLOY) == turn
+    # The way back is in nobody's way.
+    assert targets_now(plan, (), Effect.ROLLBACK) == NAMES
+
+
+def test_what_was_begun_goes_on_before_a_target_that_stands_earlier() -> None:
+    domains = Domains(WIDE, 1, FaultDomainIsolation())
+    plan = replace(PLAN, targets=NAMES, parallel=2, domains=domains)
+    begun = (Moving("eu-a-1", "succeeded"), Moving("eu-a-2"))
+    assert targets_now(plan, begun, Effect.DEPLOY) == ("eu-a-2",)
+    done = (Moving("eu-a-1", "succeeded"), Moving("eu-a-2", "succeeded"))
+    assert targets_now(plan, done, Effect.DEPLOY) == ("eu-b-1",)
