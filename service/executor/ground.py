@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from service.executor.durable import Durable
+from service.executor.outbox import post
 from service.executor.turn import Turn, found
+from service.promotions.notices import Letter
 from service.promotions.ports import Ports
 from service.store.engines import Engines
 from service.store.tables import PipelineRow
@@ -29,15 +32,22 @@ class Ground:
         with self.engines.transaction() as session:
             asked = select(PipelineRow).where(PipelineRow.name == pipeline).with_for_update()
             row = found(session.exec(asked).first(), "pipeline", pipeline)
-            ports, order = self.ports, self.durable.order
-            yield Turn(session, row, ports.clock.within(session), actor, order, ports.rego)
+            yield self.turn_in(session, row, actor, self.ports.clock.within(session))
 
     def turns(self, session: Session, names: Iterable[str], actor: str) -> Iterator[Turn]:
         """Turns of several pipelines in one transaction, locked in ascending order of the names."""
         asked = select(PipelineRow).where(col(PipelineRow.name).in_(list(names)))
         rows = session.exec(asked.order_by(col(PipelineRow.name)).with_for_update()).all()
-        now, order = self.ports.clock.within(session), self.durable.order
-        return (Turn(session, row, now, actor, order, self.ports.rego) for row in rows)
+        now = self.ports.clock.within(session)
+        return (self.turn_in(session, row, actor, now) for row in rows)
+
+    def turn_in(self, session: Session, row: PipelineRow, actor: str, now: datetime) -> Turn:
+        """A turn in a transaction that somebody else has begun."""
+        order, rego = self.durable.order, self.ports.rego
+        return Turn(session, row, now, actor, order, self._post, rego)
+
+    def _post(self, session: Session, letter: Letter, now: datetime) -> None:
+        post(session, self.durable, self.ports.notifiers, letter, now)
 
     def pipelines(self) -> list[str]:
         with self.engines.reading() as session:

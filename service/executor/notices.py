@@ -9,13 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlmodel import Session, col, select
 
 from policies.findings import Enforcement, Result
 from policies.formats import read_pipelines
-from policies.pipeline import Pipeline
 from policies.rego.port import Rego
 from policies.ruleset import Setting, Step, StepKey
 from policies.tree import Tree
@@ -29,7 +28,8 @@ from service.executor.definitions import (
 from service.executor.excepted import judged
 from service.executor.ground import Ground
 from service.executor.linting import linted
-from service.promotions.notices import Campaign, Letter, Moment, Told, letter, moment
+from service.executor.outbox import noted
+from service.promotions.notices import Campaign, Letter, Moment, Told, letter, moment, told_at
 from service.reports.compliance import Judged, below
 from service.store.tables import Blob, NoticeRow, PipelineRow
 
@@ -40,7 +40,7 @@ _AGAIN: Final = timedelta(hours=1)
 def announce(ground: Ground) -> list[str]:
     """Order every message that is due; gives their keys."""
     rows = _due(ground)
-    if not rows:
+    if not rows and not _any_stuck(ground):
         return []
     with ground.engines.transaction() as session:
         claim_organization(session)
@@ -68,7 +68,7 @@ def _due(ground: Ground) -> list[NoticeRow]:
         now = ground.ports.clock.within(session)
         looking = _Looking(session, organization(session), now, ground.ports.rego)
         rows = [
-            _row(each, notifier.via, now)
+            noted(each, notifier.via, now)
             for each in looking.letters()
             for notifier in ground.ports.notifiers
         ]
@@ -175,10 +175,8 @@ class _Looking:
                 yield letter(name, (team, channel), campaign, at, found)
 
     def _owner(self, row: PipelineRow) -> tuple[str, str]:
-        """Team and channel; a pipeline that names no team is told of at its node."""
-        pipeline: Pipeline = definition(self.session, row.definition, row.path, row.name)
-        team = pipeline.owner.team.or_else(None) or row.organization
-        return team, pipeline.owner.channel.or_else(None) or team
+        pipeline = definition(self.session, row.definition, row.path, row.name)
+        return told_at(pipeline, row.organization)
 
     def _findings(self, row: PipelineRow, rule: str) -> Iterator[Told]:
         text = self.session.get_one(Blob, row.definition).text
@@ -189,22 +187,9 @@ class _Looking:
                 yield Told(row.name, each.span.path, each.span.line, each.message, each.fix)
 
 
-def _row(each: Letter, via: str, now: datetime) -> NoticeRow:
-    found: list[dict[str, Any]] = list(each.message["findings"])
-    return NoticeRow(
-        key=f"{each.key}:{via}",
-        rule=each.message["rule"],
-        moment=each.message["moment"],
-        day=each.message["date"],
-        team=each.team,
-        channel=each.channel,
-        via=via,
-        pipelines=sorted({finding["pipeline"] for finding in found}),
-        subject=each.subject,
-        text=each.text,
-        message=dict(each.message),
-        ordered_at=now,
-    )
+def _any_stuck(ground: Ground) -> bool:
+    with ground.engines.reading() as session:
+        return bool(_stuck(session, ground.ports.clock.within(session)))
 
 
 def _stuck(session: Session, now: datetime) -> list[NoticeRow]:

@@ -132,8 +132,7 @@ def told(ground: Ground, rule: str | None) -> tuple[NoticeView, ...]:
 def _turn(ground: Ground, session: Session, name: str) -> Turn:
     """A turn that only looks: the reading connection could not write if it tried to order."""
     row = read.pipeline_row(session, name)
-    ports, order = ground.ports, ground.durable.order
-    return Turn(session, row, ports.clock.within(session), SYSTEM, order, ports.rego)
+    return ground.turn_in(session, row, SYSTEM, ground.ports.clock.within(session))
 
 
 def _bake(turn: Turn, run: RunRow) -> BakeView | None:

@@ -15,6 +15,7 @@ from policies.tree import Tree
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
 from service.promotions.model import Effect
+from service.promotions.notices import Letter
 from service.store.pauses import reaching, standing
 from service.store.people_tables import PauseRow
 from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
@@ -24,13 +25,17 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Turn:
-    """``now`` was read once for the whole transaction. ``order`` enqueues an effect inside it."""
+    """``now`` was read once for the whole transaction.
+
+    ``order`` enqueues an effect inside it, and ``post`` a message to a team.
+    """
 
     session: Session
     pipeline: PipelineRow
     now: datetime
     actor: str
     order: Callable[[Session, RunRow, Effect], None]
+    post: Callable[[Session, Letter, datetime], None]
     rego: Rego | None = None
 
     def log(
@@ -50,6 +55,10 @@ class Turn:
                 data=data,
             )
         )
+
+    def tell(self, letter: Letter) -> None:
+        """Let a team know, by every way that is set up."""
+        self.post(self.session, letter, self.now)
 
     def release(self, name: str) -> ReleaseRow:
         return found(self.session.get(ReleaseRow, name), "release", name)

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from policies.pipeline import Pipeline
+
 #: What happened longer ago is no news.
 NEWS: Final = timedelta(days=7)
 
@@ -67,6 +69,12 @@ class Letter:
     subject: str
     text: str
     message: Mapping[str, Any]
+
+
+def told_at(pipeline: Pipeline, node: str) -> tuple[str, str]:
+    """Team and channel; a pipeline that names no team is told of at its node."""
+    team = pipeline.owner.team.or_else(None) or node
+    return team, pipeline.owner.channel.or_else(None) or team
 
 
 def moment(campaign: Campaign, now: datetime) -> Moment | None:

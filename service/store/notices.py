@@ -7,8 +7,12 @@ from service.store.tables import NoticeRow
 
 
 def told(session: Session, rule: str | None = None) -> tuple[NoticeView, ...]:
-    """Every message, the newest first; ``rule`` leaves out the others."""
-    asked = select(NoticeRow).order_by(col(NoticeRow.ordered_at).desc(), col(NoticeRow.key))
+    """Every message about a rule, the newest first; ``rule`` leaves out the others."""
+    asked = (
+        select(NoticeRow)
+        .where(NoticeRow.rule != "")
+        .order_by(col(NoticeRow.ordered_at).desc(), col(NoticeRow.key))
+    )
     return tuple(
         NoticeView(
             key=row.key,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.executor.notices import announce
+from service.promotions.commands import ReportProblem
 from service.promotions.views import NoticeView
 from service.store.tables import NoticeRow
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
@@ -157,3 +158,50 @@ def test_what_could_not_be_delivered_is_tried_again_later(field: Field) -> None:
     announce(field.executor.ground)
     settled(field)
     assert [each.key for each in field.notifier.letters] == [row.key] * 2
+
+
+def sent(field: Field, count: int) -> None:
+    """Wait until so many letters went out and the engine has written that down."""
+    end = time.monotonic() + 30
+    while len(field.notifier.letters) < count and time.monotonic() < end:
+        time.sleep(0.02)
+    settled(field)
+
+
+def test_the_owner_is_told_of_a_problem_once(field: Field) -> None:
+    release = field.submit("a")
+    field.executor.carry_out(ReportProblem(release, "orders are charged twice"), "ada")
+    sent(field, 1)
+    announce(field.executor.ground)
+    (letter,) = field.notifier.letters
+    assert (letter.key, letter.team, letter.channel) == ("problem:pr-1:memory", "orders", "orders")
+    assert letter.subject == f"ada reported a problem with {release}"
+    assert letter.text == (
+        f"ada reported a problem with {release} at 2026-11-24 09:00 UTC:\n"
+        "  orders are charged twice\n"
+        "\n"
+        "It is halted in one-box, and enters no further stage.\n"
+        "\n"
+        "If it is none:  bakegate release clear-problem pr-1 --reason WHY\n"
+        f"If it is one:   bakegate release rollback {release} --reason WHY\n"
+    )
+    assert letter.message["moment"] == "problem"
+    # Who was told of rules is another list.
+    assert told(field) == ()
+
+
+@one_database
+def test_an_owner_who_could_not_be_told_is_told_later(field: Field) -> None:
+    field.notifier.failing = 8
+    release = field.submit("a")
+    field.executor.ground.durable.stop(10)
+    field.executor.carry_out(ReportProblem(release, "orders are charged twice"), "ada")
+    field.executor.record("problem:pr-1:memory", "nobody answers")
+    field.clock.move(timedelta(hours=1))
+    field.notifier.failing = 0
+    announce(field.executor.ground)
+    field.executor.ground.durable.launch(field.executor)
+    sent(field, 1)
+    with field.engines.reading() as session:
+        row = session.get_one(NoticeRow, "problem:pr-1:memory")
+    assert (row.error, row.attempts, row.sent_at is not None) == ("", 2, True)
