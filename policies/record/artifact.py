@@ -37,7 +37,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
         {
             "on_main": artifact.on_main,
             "provenance": artifact.provenance and _provenance_json(artifact.provenance),
-            "findings": None if found is None else [_finding_json(each) for each in found],
+            "findings": None if found is None else [finding_json(each) for each in found],
         }
     )
 
@@ -60,7 +60,7 @@ def artifact_from(group: Group) -> Artifact:
         provenance=_provenance(provenance) if provenance else None,
         equivalents=group.texts("equivalents"),
         on_main=group.maybe_flag("on_main"),
-        findings=None if findings is None else tuple(_finding(each) for each in findings),
+        findings=None if findings is None else tuple(finding_from(each) for each in findings),
     )
     group.close()
     return artifact
@@ -140,7 +140,7 @@ def _provenance(group: Group) -> BuildProvenance:
     return made
 
 
-def _finding_json(finding: Vulnerability) -> dict[str, Any]:
+def finding_json(finding: Vulnerability) -> dict[str, Any]:
     return compact(
         {
             "id": finding.id,
@@ -156,7 +156,7 @@ def _finding_json(finding: Vulnerability) -> dict[str, Any]:
     )
 
 
-def _finding(group: Group) -> Vulnerability:
+def finding_from(group: Group) -> Vulnerability:
     if "severity" not in group.data:
         group.fail("severity", f"is missing; one of {', '.join(Danger)} is expected")
     finding = Vulnerability(

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from policies.pipeline import Step
-from policies.release import Evidence, Sbom
+from policies.release import Evidence, Sbom, Vulnerability
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.git import GitRepository, UnknownCommitError
 from service.adapters.results import KeptResults
-from service.adapters.steps import Outcome, StepRunner, as_evidence, is_soft, is_test, name_of
+from service.adapters.steps import Outcome, StepRunner, as_evidence, is_soft, name_of
 from service.promotions.ports import Artifact, BuildOrder, BuildResult, Clock
 
 
@@ -51,6 +51,7 @@ class _Build:
         self.clock = clock
         self.evidence: list[Evidence] = []
         self.sbom: Sbom | None = None
+        self.findings: tuple[Vulnerability, ...] | None = None
         self.runner = StepRunner(
             checkout, order.pipeline.environment, log, timeout=order.stage.timeout
         )
@@ -73,11 +74,13 @@ class _Build:
             outcome = self.runner.run(step, environment)
         except ValueError as error:
             outcome = Outcome(str(error))
-        self.sbom = outcome.sbom or self.sbom
-        if is_test(step):
-            stage = order.stage.name
-            said = as_evidence(step, outcome, self.clock, stage=stage, commit=order.commit)
-            self.evidence.append(said)
+        told = outcome.told
+        self.sbom = told.sbom or self.sbom
+        if told.weaknesses is not None:
+            self.findings = (*(self.findings or ()), *told.weaknesses)
+        self.evidence += as_evidence(
+            step, outcome, self.clock, stage=order.stage.name, commit=order.commit
+        )
         return outcome
 
     def _package(self) -> BuildResult:
@@ -93,7 +96,7 @@ class _Build:
         size = path.stat().st_size
         digest = self.artifacts.put(path)
         stored = str(self.artifacts.path(digest))
-        return self._result("", Artifact(digest, stored, size, self.sbom))
+        return self._result("", Artifact(digest, stored, size, self.sbom, self.findings))
 
     def _result(self, problem: str, artifact: Artifact | None = None) -> BuildResult:
         tests = sum(each.executed or 0 for each in self.evidence)

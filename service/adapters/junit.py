@@ -3,19 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from xml.etree.ElementTree import ParseError
 
-# The package has no type hints.
-from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
-from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+from service.adapters.report_files import UnreadableReportError, report_elements
 
-#: Bytes; a report of a hundred thousand tests has about this size.
-_LARGEST: Final = 50_000_000
+_CASE: Final = frozenset({"testcase"})
+_ROOTS: Final = frozenset({"testsuite", "testsuites"})
 _BAD: Final = ("failure", "error")
-
-
-class UnreadableReportError(Exception):
-    """A report is absent or is not what it should be; the message is for the pipeline's owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +24,13 @@ def read_junit(path: Path) -> Counts:
 
     The cases are counted and not the attributes of the suites, which writers fill in differently.
     """
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise UnreadableReportError(f"{path.name} has {size} bytes; {_LARGEST} are allowed")
-        root = fromstring(path.read_bytes())
-    except OSError as error:
-        raise UnreadableReportError(f"{path.name} was not written") from error
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise UnreadableReportError(f"{path.name} is no readable XML: {error}") from error
-    if root.tag not in {"testsuite", "testsuites"}:
-        raise UnreadableReportError(f"{path.name} is no JUnit report: its root is <{root.tag}>")
-    cases = list(root.iter("testcase"))
-    executed = [case for case in cases if case.find("skipped") is None]
-    bad = [case for case in executed if any(case.find(tag) is not None for tag in _BAD)]
-    return Counts(len(executed), len(bad))
+    executed = failed = 0
+    for event, element in report_elements(path, _CASE):
+        if event == "start":
+            if element.tag not in _ROOTS:
+                told = f"{path.name} is no JUnit report: its root is <{element.tag}>"
+                raise UnreadableReportError(told)
+        elif element.find("skipped") is None:
+            executed += 1
+            failed += any(element.find(tag) is not None for tag in _BAD)
+    return Counts(executed, failed)

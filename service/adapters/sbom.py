@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component as BomComponent
@@ -13,8 +13,15 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from policies.release import Component, Sbom
+from policies.release import Component, Danger, Sbom, Vulnerability
+from service.adapters.report_files import UnreadableReportError, report_json
+from service.adapters.sarif import severity_of
 from service.adapters.spdx import SpdxError, read_spdx
+
+#: Analyses after which a finding does not count, from CycloneDX 1.6.
+_SETTLED: Final = frozenset(
+    {"not_affected", "false_positive", "resolved", "resolved_with_pedigree"}
+)
 
 
 class SbomError(Exception):
@@ -50,12 +57,7 @@ def read_sbom(path: Path) -> Sbom:
 
     Components without a package URL are left out: nothing in a blocklist could name them.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise SbomError(f"{path.name} was not written") from error
-    except ValueError as error:
-        raise SbomError(f"{path.name} is no JSON: {error}") from error
+    document = _document(path)
     match document:
         case {"spdxVersion": str()}:
             return _spdx(document, path)
@@ -64,6 +66,61 @@ def read_sbom(path: Path) -> Sbom:
         case _:
             told = "neither bomFormat: CycloneDX nor spdxVersion: SPDX-2.3 is in it"
             raise SbomError(f"{path.name} is no list of packages: {told}")
+
+
+def read_weaknesses(path: Path) -> tuple[Vulnerability, ...] | None:
+    """What a scanner wrote into a CycloneDX list about its packages; None where none did.
+
+    Raises SbomError. An analysis that came to ``not_affected`` or the like is no finding, and where
+    several raters differ, the worst word counts.
+    """
+    document = _document(path)
+    if document.get("vulnerabilities") is None:
+        return None
+    try:
+        named = dict(_named(document))
+        found = [each for one in document["vulnerabilities"] for each in _weakness(one, named)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SbomError(f"{path.name} has a finding that cannot be read: {error!r}") from error
+    return tuple(dict.fromkeys(found))
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = report_json(path)
+    except UnreadableReportError as error:
+        raise SbomError(str(error)) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _named(parent: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The reference of each component that has a package URL, with that URL."""
+    for component in parent.get("components", []):
+        if component.get("purl"):
+            yield component.get("bom-ref", component["purl"]), component["purl"]
+        yield from _named(component)
+
+
+def _weakness(found: dict[str, Any], named: dict[str, str]) -> Iterator[Vulnerability]:
+    if (found.get("analysis") or {}).get("state") in _SETTLED:
+        return
+    words = [_word(each) for each in found.get("ratings") or []]
+    # A rating that gives neither word nor score must not make a finding vanish.
+    danger = max((each for each in words if each), key=list(Danger).index, default=Danger.MEDIUM)
+    for target in found.get("affects") or []:
+        versions = target.get("versions") or []
+        fixed = [each["version"] for each in versions if each.get("status") == "unaffected"]
+        purl = named.get(target["ref"], target["ref"])
+        yield Vulnerability(found["id"], danger, purl, fixed[0] if fixed else "")
+
+
+def _word(rating: dict[str, Any]) -> Danger | None:
+    word = rating.get("severity", "unknown")
+    if word in {"info", "none"}:
+        return Danger.LOW
+    if word in tuple(Danger):
+        return Danger(word)
+    return severity_of(rating["score"]) if rating.get("score") else None
 
 
 def _spdx(document: dict[str, Any], path: Path) -> Sbom:

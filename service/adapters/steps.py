@@ -2,22 +2,31 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from policies.pipeline import Step, StepKind
-from policies.release import Evidence, Sbom
+from policies.release import Evidence
 from policies.steps import TESTS
-from service.adapters.junit import Counts, UnreadableReportError, read_junit
-from service.adapters.processes import Finished, run
-from service.adapters.sbom import SbomError, read_sbom
+from service.adapters.junit import Counts
+from service.adapters.kept import OUTPUT, PROCESSES, Ended, Limits, run_kept
+from service.adapters.report_files import UnreadableReportError
+from service.adapters.reports import NOTHING, Told, read_reports
+from service.adapters.sbom import SbomError
 from service.promotions.ports import Clock
 
 #: For a step, and for a stage, that declares no time.
 _STEP_TIMEOUT: Final = timedelta(minutes=20)
 _STAGE_TIMEOUT: Final = timedelta(hours=2)
+#: Why we ended a step, or could not look after it any more.
+_REASONS: Final = {
+    "time": "it was ended because its time was up",
+    "output": f"it was ended because it printed more than {OUTPUT // 1_000_000} MB",
+    "processes": f"it was ended because it ran more than {PROCESSES} processes at once",
+    "keeper": "it ended the process that looked after it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +34,7 @@ class Outcome:
     """What one step did. ``problem`` is empty when it passed."""
 
     problem: str
-    counts: Counts | None = None
-    sbom: Sbom | None = None
+    told: Told = NOTHING
     retries: int = 0
 
 
@@ -61,32 +69,30 @@ class StepRunner:
         for path in reports.values():
             # A report that is already there would pass for one of this run.
             self.place(path).unlink(missing_ok=True)
-        finished = self._run(step, command, environment)
-        problem = _ending(finished)
+        problem = _ending(self._run(step, command, environment))
         try:
-            counts = read_junit(self.place(reports["junit"])) if "junit" in reports else None
-            sbom = read_sbom(self.place(reports["sbom"])) if "sbom" in reports else None
+            told = read_reports({kind: self.place(path) for kind, path in reports.items()})
         except (UnreadableReportError, SbomError) as error:
             # A step that failed often writes no report; then its own failure is what matters.
             return Outcome(problem or str(error), retries=attempt)
-        return Outcome(problem or _count_problem(step, counts), counts, sbom, attempt)
+        return Outcome(problem or _count_problem(step, told.counts), told, attempt)
 
-    def _run(self, step: Step, command: str, environment: Mapping[str, str]) -> Finished:
+    def _run(self, step: Step, command: str, environment: Mapping[str, str]) -> Ended:
         left = (self.timeout or _STAGE_TIMEOUT) - timedelta(seconds=time.monotonic() - self.started)
         allowed = min(step.timeout.or_else(None) or _STEP_TIMEOUT, max(left, timedelta()))
         output = self.log.with_suffix(".step")
-        finished = run(
+        ended = run_kept(
             command,
             folder=self.checkout,
             environment=environment,
             inherit=self.inherit,
-            timeout=allowed,
+            limits=Limits(allowed),
             output=output,
         )
         with self.log.open("ab") as log:
             log.write(f"--- {name_of(step)}: {command}\n".encode() + output.read_bytes() + b"\n")
         output.unlink()
-        return finished
+        return ended
 
     def place(self, path: str) -> Path:
         """A path of the pipeline file in the checkout; raises ValueError for one outside of it."""
@@ -110,33 +116,53 @@ def is_test(step: Step) -> bool:
 
 def as_evidence(
     step: Step, outcome: Outcome, clock: Clock, *, stage: str, commit: str, digest: str = ""
-) -> Evidence:
-    """What is kept of a test that ran to its end; the clock is read now."""
-    return Evidence(
-        kind=step.kind.or_else(StepKind.OTHER).value,
+) -> tuple[Evidence, ...]:
+    """What is kept of a step that ran to its end, by kind; the clock is read now.
+
+    A test counts as what it is. What it measured besides counts as coverage too, and what a step
+    that is no test tells in SARIF counts as static analysis.
+    """
+    kind, told = step.kind.or_else(StepKind.OTHER), outcome.told
+    said = Evidence(
+        kind=kind.value,
         stage=stage,
         digest=digest,
         commit=commit,
         result="fail" if outcome.problem else "pass",
         ended_at=clock.now(),
-        executed=outcome.counts.executed if outcome.counts else None,
-        failed=outcome.counts.failed if outcome.counts else None,
         retries=outcome.retries,
         soft_failed=bool(outcome.problem) and is_soft(step),
         name=name_of(step),
     )
+    found: list[Evidence] = []
+    if is_test(step) or told.scan:
+        own = kind if is_test(step) else StepKind.SAST
+        found.append(_judged(replace(said, kind=own.value), told))
+    if told.coverage is not None and kind is not StepKind.COVERAGE:
+        found.append(replace(said, kind=StepKind.COVERAGE.value, coverage=told.coverage))
+    return tuple(found)
 
 
-def _ending(finished: Finished) -> str:
-    if finished.timed_out:
-        problem = "it was ended because its time was up"
-    elif finished.cut:
-        problem = "it was ended because it printed too much"
-    elif finished.code != 0:
-        problem = f"it ended with exit code {finished.code}"
-    else:
+def _judged(said: Evidence, told: Told) -> Evidence:
+    """The evidence with what the reports count."""
+    return replace(
+        said,
+        executed=told.counts.executed if told.counts else None,
+        failed=told.counts.failed if told.counts else None,
+        coverage=told.coverage if said.kind == StepKind.COVERAGE else None,
+        findings=told.scan.findings if told.scan else None,
+        new_findings=told.scan.new if told.scan else None,
+    )
+
+
+def _ending(ended: Ended) -> str:
+    """What is wrong with how a step ended; empty where nothing is."""
+    problem = _REASONS.get(ended.reason, f"it ended with exit code {ended.code}")
+    if ended.resisting:
+        problem += f"; {ended.resisting} of its processes could not be ended"
+    elif not ended.reason and ended.code == 0:
         return ""
-    return f"{problem}; it last printed: {finished.tail}" if finished.tail else problem
+    return f"{problem}; it last printed: {ended.tail}" if ended.tail else problem
 
 
 def _count_problem(step: Step, counts: Counts | None) -> str:

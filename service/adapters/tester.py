@@ -57,15 +57,13 @@ class CommandTester:
         for step in order.steps:
             outcomes = [_against(order, step, host, runner) for host in hosts]
             outcome = _together(outcomes)
-            evidence.append(
-                as_evidence(
-                    step,
-                    outcome,
-                    self._clock,
-                    stage=order.stage,
-                    commit=order.commit,
-                    digest=order.digest,
-                )
+            evidence += as_evidence(
+                step,
+                outcome,
+                self._clock,
+                stage=order.stage,
+                commit=order.commit,
+                digest=order.digest,
             )
             if outcome.problem and not is_soft(step):
                 message = f"test {name_of(step)} failed in {order.target}: {outcome.problem}"
@@ -98,12 +96,15 @@ def _against(order: TestOrder, step: Step, host: Host, runner: StepRunner) -> Ou
 
 
 def _together(outcomes: list[Outcome]) -> Outcome:
-    """The outcomes of one test on several hosts as one; counts add up where all were reported."""
-    counts = [each.counts for each in outcomes]
+    """The outcomes of one test on several hosts as one; counts add up where all were reported.
+
+    Coverage and findings are about the artifact, so those of the first host stand for all.
+    """
+    counts = [each.told.counts for each in outcomes]
     known = [each for each in counts if each is not None]
     total = Counts(sum(each.executed for each in known), sum(each.failed for each in known))
     return Outcome(
         problem="; ".join(each.problem for each in outcomes if each.problem),
-        counts=total if len(known) == len(counts) else None,
+        told=replace(outcomes[0].told, counts=total if len(known) == len(counts) else None),
         retries=max(each.retries for each in outcomes),
     )

@@ -242,6 +242,9 @@ class Evidence(Outgoing):
     executed: int | None
     failed: int | None
     ended_at: Instant
+    retries: int
+    coverage: float | None
+    findings: dict[str, int] | None
 
 
 class Approval(Outgoing):

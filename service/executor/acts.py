@@ -14,6 +14,7 @@ from policies.pipeline import Pipeline, Stage
 from policies.plain import instant_text, parse_instant
 from policies.release import Evidence
 from service.executor.facts import sbom_text
+from service.executor.scans import findings_text, keep_findings
 from service.executor.transition import advance, plan, progress
 from service.executor.turn import Turn
 from service.executor.watch import targets
@@ -128,6 +129,8 @@ def _build(ports: Ports, taken: Claim) -> Json:
         sbom = built.artifact.sbom
         answer["digest"] = built.artifact.digest
         answer["sbom"] = sbom_text(sbom) if sbom else None
+        findings = built.artifact.findings
+        answer["findings"] = None if findings is None else findings_text(findings)
     return answer
 
 
@@ -201,7 +204,14 @@ def _evidence(evidence: Evidence) -> Json:
         "retries": evidence.retries,
         "soft_failed": evidence.soft_failed,
         "ended_at": instant_text(evidence.ended_at),
+        "coverage": evidence.coverage,
+        "findings": _tally(evidence.findings),
+        "new_findings": _tally(evidence.new_findings),
     }
+
+
+def _tally(counts: tuple[tuple[str, int], ...] | None) -> dict[str, int] | None:
+    return None if counts is None else dict(counts)
 
 
 def _keep_evidence(turn: Turn, run: RunRow, listed: list[Json]) -> None:
@@ -228,6 +238,8 @@ def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
     release.built_at = turn.now
     if result.get("sbom"):
         release.sbom = turn.keep(result["sbom"])
+    if result.get("findings") is not None:
+        keep_findings(turn, release, result["findings"])
 
 
 def _keep_running(turn: Turn, run: RunRow, kind: Effect, moved: tuple[Moving, ...]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 
 from policies.release import EarlierRelease, Evidence, ReleaseKind, StageRun
+from service.executor.scans import base_coverage
 from service.executor.turn import Turn
 from service.promotions.model import Outcome
 from service.store.tables import EventRow, EvidenceRow, ReleaseRow, RunRow
@@ -56,7 +57,10 @@ def rollbacks(turn: Turn, releases: Iterable[str]) -> Backs:
 
 
 def evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
-    rows = turn.session.exec(select(EvidenceRow).where(EvidenceRow.release == release.id))
+    asked = select(EvidenceRow).where(EvidenceRow.release == release.id)
+    rows = turn.session.exec(asked).all()
+    measured = any(each.coverage is not None for each in rows)
+    base = base_coverage(turn, release) if measured else {}
     return tuple(
         Evidence(
             kind=each.kind,
@@ -71,9 +75,17 @@ def evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
             soft_failed=each.soft_failed,
             name=each.name,
             source=OURSELVES,
+            coverage=each.coverage,
+            coverage_base=base.get(each.name) if each.coverage is not None else None,
+            findings=_tally(each.findings),
+            new_findings=_tally(each.new_findings),
         )
         for each in rows
     )
+
+
+def _tally(counts: dict[str, int] | None) -> tuple[tuple[str, int], ...] | None:
+    return None if counts is None else tuple(counts.items())
 
 
 def _newest(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:

@@ -22,6 +22,7 @@ from policies.release import (
 )
 from service.executor.earlier import OURSELVES, Back, earlier, evidence, rollbacks
 from service.executor.said import approvals, overrides
+from service.executor.scans import findings_of
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
@@ -82,6 +83,7 @@ def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Ar
         built_at=release.built_at,
         builder=OURSELVES,
         sbom=sbom_of(stored.text if stored else None),
+        findings=findings_of(session, release),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from policies.pipeline import Deploy, Pipeline, Stage, Step
 from policies.rego.port import Rego
-from policies.release import Evidence, Sbom
+from policies.release import Evidence, Sbom, Vulnerability
 from service.promotions.notices import Letter
 
 #: How long a deployment to one target may take where the pipeline names no deadline.
@@ -52,6 +52,8 @@ class Artifact:
     path: str
     size: int
     sbom: Sbom | None
+    findings: tuple[Vulnerability, ...] | None = None
+    """What scanners found in it; None where no step scanned it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,11 @@ class EvidenceView:
     executed: int | None
     failed: int | None
     ended_at: datetime
+    retries: int = 0
+    coverage: float | None = None
+    """Share of lines that the tests executed."""
+    findings: dict[str, int] | None = None
+    """Of a scan: findings that nobody accepted, by severity."""
 
 
 @dataclass(frozen=True, slots=True)

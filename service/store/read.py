@@ -339,7 +339,16 @@ def _evidence(session: Session, release: str) -> tuple[EvidenceView, ...]:
     asked = select(EvidenceRow).where(EvidenceRow.release == release)
     return tuple(
         EvidenceView(
-            row.kind, row.name, row.stage, row.result, row.executed, row.failed, row.ended_at
+            row.kind,
+            row.name,
+            row.stage,
+            row.result,
+            row.executed,
+            row.failed,
+            row.ended_at,
+            row.retries,
+            row.coverage,
+            row.findings,
         )
         for row in session.exec(asked.order_by(col(EvidenceRow.id)))
     )

@@ -30,7 +30,10 @@ def instant(*, index: bool = False, null: bool = False) -> Any:
     return Field(sa_column=sa.Column(Instant(), index=index, nullable=null))
 
 
-def _json() -> Any:
+def _json(*, null: bool = False) -> Any:
+    if null:
+        # None is no value here, and not the word null of JSON.
+        return Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True), nullable=True))
     return Field(sa_column=sa.Column(sa.JSON(), nullable=False))
 
 
@@ -77,6 +80,8 @@ class ReleaseRow(SQLModel, table=True):
     definition: str = Field(foreign_key="blobs.digest")
     digest: str = Field(default="", index=True)
     sbom: str | None = Field(default=None, foreign_key="blobs.digest")
+    findings: str | None = Field(default=None, foreign_key="blobs.digest")
+    """What scanners found in the artifact; None where nobody scanned it."""
     base: str = ""
     changes: list[dict[str, Any]] = _json()
     created_at: datetime = instant()
@@ -174,6 +179,11 @@ class EvidenceRow(SQLModel, table=True):
     retries: int = 0
     soft_failed: bool = False
     ended_at: datetime = instant()
+    coverage: float | None = None
+    """Share of lines that the tests executed."""
+    findings: dict[str, int] | None = _json(null=True)
+    """Of a scan: findings that nobody accepted, by severity."""
+    new_findings: dict[str, int] | None = _json(null=True)
 
 
 class CountRow(SQLModel, table=True):

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from policies.durations import format_duration
 from policies.phrases import clock, percent, progress, short
 from policies.rules import rule
+from service.promotions.seen import seen
 from service.promotions.views import RunView
 from service.promotions.wording import (
     detail,
@@ -126,6 +127,7 @@ def _environment() -> Environment:
         "number": number,
         "only": _only,
         "percent": percent,
+        "seen": seen,
         "plain": _plain,
         "share": _share,
         "short": short,

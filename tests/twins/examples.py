@@ -218,6 +218,10 @@ RELEASE: Final = ReleaseView(
     ),
     evidence=(
         EvidenceView("unit", "unit", "build", "pass", 1204, 0, ago(hours=25, minutes=20)),
+        EvidenceView(
+            "coverage", "unit", "build", "pass", None, None, ago(hours=25), 1, coverage=0.8125
+        ),
+        EvidenceView("sast", "scan", "build", "pass", None, None, ago(hours=25), findings={}),
         EvidenceView("integration", "api", "beta", "fail", 318, 2, ago(hours=25)),
         EvidenceView("load", "load", "gamma", "unknown", None, None, ago(hours=24)),
     ),

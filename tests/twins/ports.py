@@ -1,10 +1,12 @@
 """Working in-memory twins of the executor's ports, with the effects they did written down."""
 
 import threading
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from policies.release import Component, Evidence, Sbom
+from policies.release import Component, Evidence, Sbom, Vulnerability
 from service.promotions.notices import Letter
 from service.promotions.ports import (
     Artifact,
@@ -47,6 +49,10 @@ class MemoryBuilder:
 
     failing: set[str] = field(default_factory=set)
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    covered: dict[str, float] = field(default_factory=dict)
+    """The share of lines that the unit tests of a commit cover, where they measure it."""
+    found: dict[str, tuple[Vulnerability, ...]] = field(default_factory=dict)
+    """What a scanner finds in the artifact of a commit, where one looks."""
     done: dict[str, BuildResult] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
 
@@ -75,10 +81,20 @@ class MemoryBuilder:
             )
         purls = self.packages.get(order.commit, ("pkg:pypi/tiny-rates@1.2.0",))
         sbom = Sbom("cyclonedx", tuple(Component(each) for each in purls))
-        artifact = Artifact(digest_of(order.commit), "", 1, sbom)
+        found = self.found.get(order.commit)
+        artifact = Artifact(digest_of(order.commit), "", 1, sbom, found)
+        kept = (evidence, *self._measured(order, evidence))
         return BuildResult(
-            ok=True, message="12 unit tests", artifact=artifact, evidence=(evidence,), log=""
+            ok=True, message="12 unit tests", artifact=artifact, evidence=kept, log=""
         )
+
+    def _measured(self, order: BuildOrder, unit: Evidence) -> Iterator[Evidence]:
+        share = self.covered.get(order.commit)
+        if share is not None:
+            yield replace(unit, kind="coverage", executed=None, failed=None, coverage=share)
+        if order.commit in self.found:
+            tally = Counter(each.severity.value for each in self.found[order.commit])
+            yield replace(unit, kind="sca", name="scan", findings=tuple(sorted(tally.items())))
 
 
 def digest_of(commit: str) -> str:

@@ -1,6 +1,7 @@
 """LocalBuilder: real clones, real steps, evidence, packages and digests."""
 
 import hashlib
+import json
 import subprocess
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 import pytest
 
 from policies.formats import read_pipelines
-from policies.release import Component, Evidence, Sbom
+from policies.release import Component, Danger, Evidence, Sbom, Vulnerability
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.builder import LocalBuilder
 from service.adapters.git import GitRepository
@@ -191,6 +192,74 @@ def test_packages_are_read_from_the_list_of_a_step(source: Path, builder: LocalB
     built = builder.build(order_of(source, steps))
     assert built.artifact is not None, built.message
     assert built.artifact.sbom == Sbom("cyclonedx", (Component("pkg:pypi/a@1"),))
+
+
+def test_every_report_of_a_step_is_evidence_of_its_kind(
+    source: Path, builder: LocalBuilder
+) -> None:
+    lcov, sarif = "SF:a\nDA:1,1\nDA:2,0", '{"runs":[]}'
+    run = f"printf \"{lcov}\" > c; echo '{sarif}' > s; cp passing.xml j"
+    reports = "{junit: j, coverage: c, sarif: s}"
+    steps = f"{{name: u, kind: unit, run: {json.dumps(run)}, reports: {reports}}}"
+    built = builder.build(order_of(source, steps))
+    assert built.ok, built.message
+    assert [(each.kind, each.name, each.result) for each in built.evidence] == [
+        ("unit", "u", "pass"),
+        ("coverage", "u", "pass"),
+    ]
+    unit, coverage = built.evidence
+    assert (unit.executed, unit.findings, unit.coverage) == (1, (), None)
+    assert (coverage.executed, coverage.findings, coverage.coverage) == (None, None, 0.5)
+
+
+def test_findings_of_a_step_that_is_no_test_are_static_analysis(
+    source: Path, builder: LocalBuilder
+) -> None:
+    found = {"ruleId": "CVE-1", "properties": {"purls": ["pkg:pypi/a@1"], "security-severity": 9.9}}
+    run = {"tool": {"driver": {}}, "results": [found]}
+    told = f"echo '{json.dumps({'runs': [run]})}' > s"
+    steps = f"{{name: p, kind: build, run: {json.dumps(told)}, reports: {{sarif: s}}}}"
+    built = builder.build(order_of(source, steps))
+    assert built.artifact is not None, built.message
+    assert built.artifact.findings == (Vulnerability("CVE-1", Danger.CRITICAL, "pkg:pypi/a@1"),)
+    assert [(each.kind, each.findings) for each in built.evidence] == [
+        ("sast", (("critical", 1),)),
+    ]
+
+
+def test_findings_come_from_the_list_of_packages_too(source: Path, builder: LocalBuilder) -> None:
+    affects = '"affects":[{"ref":"pkg:pypi/a@1"}]'
+    document = f'{{"bomFormat":"CycloneDX","vulnerabilities":[{{"id":"CVE-1",{affects}}}]}}'
+    steps = f"{{name: p, kind: build, run: {_quoted(document)}, reports: {{sbom: s.json}}}}"
+    built = builder.build(order_of(source, steps))
+    assert built.artifact is not None, built.message
+    assert built.artifact.findings == (Vulnerability("CVE-1", Danger.MEDIUM, "pkg:pypi/a@1"),)
+
+
+@pytest.mark.parametrize(
+    ("reports", "problem"),
+    [
+        ("{junit: data}", "data is no readable XML: syntax error: line 1, column 0"),
+        ("{coverage: data}", "data is no readable XML: syntax error: line 1, column 0"),
+        ("{sarif: data}", "data is no JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("{sbom: data}", "data is no JSON: Expecting value: line 1 column 1 (char 0)"),
+    ],
+)
+def test_a_report_in_no_form_fails_its_step(
+    source: Path, builder: LocalBuilder, reports: str, problem: str
+) -> None:
+    steps = f"{{name: u, kind: unit, run: echo none > data, reports: {reports}}}"
+    assert builder.build(order_of(source, steps)).message == f"step u failed: {problem}"
+
+
+def test_a_build_that_prints_without_end_is_cut_and_says_so(
+    source: Path, builder: LocalBuilder
+) -> None:
+    built = builder.build(order_of(source, "{name: loud, kind: build, run: 'yes loud'}"))
+    told = "step loud failed: it was ended because it printed more than 10 MB; it last printed: "
+    assert built.message.startswith(told)
+    assert len(built.message) < 5_000
+    assert 10_000_000 < Path(built.log).stat().st_size < 10_001_000
 
 
 def _quoted(document: str) -> str:
