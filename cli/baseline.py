@@ -12,7 +12,7 @@ from cli.exits import Exit
 from cli.files import BASELINE, repository, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
-from cli.lint import Beside, Judge, judge_files
+from cli.lint_files import Beside, Judge, judge_files
 from cli.practice import practice
 from cli.problems import Unusable
 from policies.baseline import baseline_text
@@ -72,7 +72,7 @@ def baseline_command(
         moment, lasts = instant(at).replace(microsecond=0), _length(ttl)
         file = _free(repository(paths[0]) / BASELINE)
         judge = Judge(practice(paths, ruleset, org, moment), moment)
-        found = _found(judge_files(paths, Beside(None, None), judge), judge, lasts)
+        found = _found(judge_files(paths, Beside(), judge, jobs=1), judge, lasts)
         text = baseline_text(found.known, moment, moment + lasts)
         with file.open("x", encoding="utf-8") as out:
             out.write(text)

@@ -1,55 +1,26 @@
 """``bakegate lint``: pipeline files against the organization's ruleset."""
 
-import re
+import gc
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, assert_never
+from typing import Annotated, Final, assert_never
 
 import typer
 
-from cli.budget import limited
 from cli.exits import Exit
-from cli.files import BASELINE, found_upwards, pipeline_files, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
-from cli.owners import with_owners
-from cli.practice import DEFAULT, Practice, practice
+from cli.lint_files import Beside, Judge, judge_files, known_findings
+from cli.practice import DEFAULT, practice
 from cli.problems import Unusable
-from cli.reading import overlay_of, read_file
-from policies.baseline import read_baseline
-from policies.canonical import digest
 from policies.documents import DocumentError
-from policies.engine.beside import with_histories, with_writers
-from policies.engine.lint import FileReport, lint
-from policies.engine.names import shared_names
-from policies.engine.parts import told_once, with_parts_listed
-from policies.engine.report import Report
-from policies.exceptions import Baseline, Exceptions
-from policies.findings import Finding
-from policies.formats import Read
-from policies.frozen import dataclass
-from policies.history_files import read_histories
+from policies.engine.lint import FileReport
 from policies.output import RENDERERS
-from policies.pipeline import Pipeline
-from policies.ruleset import Resolved
-
-if TYPE_CHECKING:
-    from policies.rego.port import Rego
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-#: From so many files on, a person is told how far the work is.
-_MANY: Final = 200
-
-#: What a pipeline file has in it, even when it cannot be read as YAML.
-_MARKS: Final = re.compile(
-    rb"^(?:jobs:|stages:|steps:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
-    rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\"",
-    re.MULTILINE,
-)
+#: So many new objects, some 20 MB, before circles among them are looked for.
+_OBJECTS: Final = 200_000
 
 _EPILOG: Final = """\b
 Examples:
@@ -81,6 +52,16 @@ Alone = Annotated[
 ]
 
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        help="How many processes share the files. Default: by the processors and the files.",
+    ),
+]
+
+
 @app.command("lint", epilog=_EPILOG)
 def lint_command(
     paths: Annotated[
@@ -106,6 +87,7 @@ def lint_command(
     history: Past = None,
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
     each: Alone = False,
+    jobs: Jobs = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,11 +97,13 @@ def lint_command(
     ] = None,
 ) -> None:
     """Judge pipeline files before merge: what fails, where, and how to mend it."""
+    # What is judged has hardly any circles, so looking for them often is a tenth of all work.
+    gc.set_threshold(_OBJECTS)
     try:
         moment = instant(at)
         outputs = [_output(name, format) for name in output or ()]
-        judge = Judge(practice(paths, ruleset, org, moment), moment, _baseline(paths[0]))
-        report = judge_files(paths, Beside(overlay, history), judge)
+        judge = Judge(practice(paths, ruleset, org, moment), moment, known_findings(paths[0]))
+        report = judge_files(paths, Beside(overlay, history), judge, jobs)
         for name, file in outputs:
             file.write_text(RENDERERS[name](report, each_alone=each), encoding="utf-8")
     except (Unusable, DocumentError, OSError) as error:
@@ -129,107 +113,6 @@ def lint_command(
         color = format is Format.TEXT and sys.stdout.isatty()
         sys.stdout.write(RENDERERS[format](report, color=color, each_alone=each))
     raise typer.Exit(_exit(report.files))
-
-
-class Judge:
-    """Asks for the ruleset of each pipeline and remembers which ones were applied."""
-
-    def __init__(self, asked: Practice, at: datetime, baseline: Baseline | None = None) -> None:
-        self.at = at
-        self._asked = asked
-        self._baseline = baseline
-        self._applied: dict[str, Resolved] = {}
-
-    def __call__(self, pipeline: Pipeline) -> Resolved:
-        resolved = self._asked.of(pipeline)
-        self._applied.setdefault(resolved.organization, resolved)
-        return resolved
-
-    def exceptions(self, pipeline: Pipeline) -> Exceptions:
-        return replace(self._asked.exceptions(pipeline), baseline=self._baseline)
-
-    @property
-    def rulesets(self) -> list[Resolved]:
-        """What was applied; where no file had a pipeline, what would have been."""
-        return list(self._applied.values()) or [self._asked.default]
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Files that say what pipeline files cannot: the overlay and the past."""
-
-    overlay: Path | None
-    history: Path | None
-
-    def place(self, reads: list[Read]) -> list[Read]:
-        """The files with what stands beside them: other pipelines, and what was before."""
-        found = with_writers(reads)
-        if self.history is None:
-            return found
-        past = read_histories(self.history.read_bytes(), shown(self.history))
-        return with_histories(found, past)
-
-
-def _baseline(path: Path) -> Baseline | None:
-    """The known findings of the repository that the first path lies in."""
-    found = found_upwards(path, BASELINE)
-    return read_baseline(found.read_bytes(), shown(found)) if found else None
-
-
-def judge_files(paths: list[Path], beside: Beside, judge: Judge) -> Report:
-    """Every pipeline file under ``paths``, judged; raises Unusable, DocumentError and OSError."""
-    missing = [str(each) for each in paths if not each.exists()]
-    if missing:
-        told = f"no such file or folder: {', '.join(missing)}"
-        raise Unusable(told)
-    reads = beside.place(list(with_parts_listed(_reads(paths, beside.overlay))))
-    if not reads:
-        told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
-        raise Unusable(told)
-    shared: dict[str, list[Finding]] = {}
-    for finding in shared_names(reads):
-        shared.setdefault(finding.span.path, []).append(finding)
-    judged = (_judged(each, judge, shared.get(each.path, [])) for each in reads)
-    files = tuple(told_once(judged))
-    names = sorted({each.name for each in judge.rulesets})
-    digests = sorted(each.digest for each in judge.rulesets)
-    one = digests[0] if len(digests) == 1 else digest(digests)
-    return Report(judge.at, ", ".join(names), one, files)
-
-
-def _judged(read: Read, judge: Judge, more: list[Finding]) -> FileReport:
-    report = lint(read, judge, judge.at, judge.exceptions, _rego, budget=limited)
-    found = sorted((*report.findings, *more), key=lambda each: each.span)
-    return replace(report, findings=tuple(found)) if more else report
-
-
-def _rego() -> "Rego":
-    """What evaluates custom rules, loaded for the first file that has some."""
-    from cli.rego_engine import chosen_rego
-
-    return chosen_rego()
-
-
-def _reads(paths: list[Path], overlay: Path | None) -> Iterator[Read]:
-    """Every pipeline file; what only happens to lie in a folder and is none is passed over.
-
-    A file of a folder that is no YAML counts when it has the marks of a pipeline.
-    """
-    telling = sys.stderr.isatty()
-    files = list(pipeline_files(paths))
-    for number, (path, named) in enumerate(files, start=1):
-        if telling and len(files) >= _MANY and number % _MANY == 0:
-            typer.echo(f"read {number} of {len(files)} files", err=True)
-        read = with_owners(read_file(path, overlay_of(path, overlay)), path)
-        if named or read.format or (read.source is None and _is_marked(path)):
-            yield read
-
-
-def _is_marked(path: Path) -> bool:
-    try:
-        return bool(_MARKS.search(path.read_bytes()))
-    except OSError:  # nobody may read it, so nobody can say that it is no pipeline
-        return True
 
 
 def _told(error: Unusable | DocumentError | OSError) -> str:

@@ -6,22 +6,28 @@ from functools import cache
 from pathlib import Path
 
 from cli.files import OVERLAY, beside, files_around, found_upwards, repository, shown
+from policies.engine.budget import READ_SECONDS, Budget, OverBudget, unlimited
 from policies.findings import Span
 from policies.formats import Read, Unreadable, read_pipelines
 from policies.overlay import Overlay, read_overlay
 
 
-def read_file(path: Path, overlay: Overlay | None) -> Read:
-    """Read one pipeline file; what cannot be read is in the answer, located."""
+def read_file(path: Path, overlay: Overlay | None, budget: Budget = unlimited) -> Read:
+    """Read one pipeline file; what cannot be read, or not in time, is in the answer, located."""
     name = shown(path)
     try:
         text = path.read_bytes()
     except OSError as error:
         problem = Unreadable(Span(name, 1, 1, 1, 1), f"the file cannot be opened: {error.strerror}")
         return Read(name, "", (), None, (problem,))
-    return read_pipelines(
-        text, name, overlay, calendars=beside(path.parent), files=files_around(path)
-    )
+    try:
+        with budget(READ_SECONDS):
+            return read_pipelines(
+                text, name, overlay, calendars=beside(path.parent), files=files_around(path)
+            )
+    except OverBudget:
+        message = f"reading the file took more than {READ_SECONDS:g} s and was stopped"
+        return Read(name, "", (), None, (Unreadable(Span(name, 1, 1, 1, 1), message, slow=True),))
 
 
 def overlay_of(path: Path, given: Path | None) -> Overlay | None:

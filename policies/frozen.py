@@ -67,9 +67,21 @@ def _functions(cls: type[Any]) -> dict[str, Any]:
         "__repr__": _repr,
         "__setattr__": _refuse,
         "__delattr__": _refuse,
-        "__getstate__": _state,
-        "__setstate__": _restore,
+        **_copied(tuple(each.name for each in all_fields)),
     }
+
+
+def _copied(names: tuple[str, ...]) -> dict[str, Any]:
+    """How values go to other processes: findings do, by the thousand."""
+
+    def state(self: object) -> list[object]:
+        return [getattr(self, name) for name in names]
+
+    def restore(self: object, state: list[object]) -> None:
+        for name, value in zip(names, state, strict=True):
+            object.__setattr__(self, name, value)
+
+    return {"__getstate__": state, "__setstate__": restore}
 
 
 def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
@@ -114,12 +126,3 @@ def _shown(self: Any) -> list["dataclasses.Field[Any]"]:
 def _refuse(self: object, name: str, *value: object) -> NoReturn:  # noqa: ARG001 - two signatures
     told = f"cannot change field {name!r}"
     raise dataclasses.FrozenInstanceError(told)
-
-
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, each.name) for each in dataclasses.fields(self)]
-
-
-def _restore(self: Any, state: list[Any]) -> None:
-    for each, value in zip(dataclasses.fields(self), state, strict=True):
-        object.__setattr__(self, each.name, value)

@@ -1,7 +1,6 @@
 """What one file cannot say of its pipelines: the others of the same run, and what was before."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,71 +11,66 @@ from policies.neighbours import Writer
 from policies.pipeline import Pipeline, Stage
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """What a stage writes, as far as two files can be compared: where, and which thing."""
 
     environment: str
     thing: str
 
 
-def with_writers(reads: Iterable[Read]) -> list[Read]:
-    """The files with, for each pipeline, the others that write to its production environments.
+def written(read: Read) -> Iterator[tuple[Place, Writer]]:
+    """What the pipelines of a file write to their production environments.
 
     Two stages write the same place where the environment has the same name and what is deployed
     is the same: the repository of the artifact, or the very same command.
     """
-    known = list(reads)
-    writers: dict[_Place, list[Writer]] = defaultdict(list)
-    for read in known:
-        for pipeline in read.pipelines:
-            for stage in pipeline.prod:
-                if place := _place(stage):
-                    writer = Writer(pipeline.name, read.path, place.environment, stage.span)
-                    writers[place].append(writer)
-    return [_with(read, writers) for read in known]
+    for pipeline in read.pipelines:
+        for stage in pipeline.prod:
+            if place := _place(stage):
+                yield place, Writer(pipeline.name, read.path, place.environment, stage.span)
 
 
-def _place(stage: Stage) -> _Place | None:
+def _place(stage: Stage) -> Place | None:
     """None where the file does not say enough to compare."""
     if not stage.environment or stage.deploy is None:
         return None
     artifact = stage.deploy.artifact.or_else(None)
     if artifact and artifact.repository:
-        return _Place(stage.environment, artifact.repository)
+        return Place(stage.environment, artifact.repository)
     commands = [
         step.run.or_else(None) or step.uses.or_else(None)
         for step in stage.steps
         if step.name.span == stage.deploy.span
     ]
     thing = next((each for each in commands if each), None)
-    return _Place(stage.environment, " ".join(thing.split())) if thing else None
+    return Place(stage.environment, " ".join(thing.split())) if thing else None
 
 
-def _with(read: Read, writers: Mapping[_Place, list[Writer]]) -> Read:
+def with_writers(read: Read, writers: Mapping[Place, list[Writer]]) -> Read:
+    """The file with, for each pipeline, the others that write to its production environments."""
     return replace(
         read,
         pipelines=tuple(_surrounded(read.path, each, writers) for each in read.pipelines),
     )
 
 
-def _surrounded(path: str, pipeline: Pipeline, writers: Mapping[_Place, list[Writer]]) -> Pipeline:
+def _surrounded(path: str, pipeline: Pipeline, writers: Mapping[Place, list[Writer]]) -> Pipeline:
     others = {
         (each.path, each.pipeline, each.environment): each
         for stage in pipeline.prod
         if (place := _place(stage))
-        for each in writers[place]
+        for each in writers.get(place, ())
         if (each.path, each.pipeline) != (path, pipeline.name)
     }
     found = tuple(others[key] for key in sorted(others))
     return replace(pipeline, writers=Fact(found, pipeline.span, Provenance.INFERRED))
 
 
-def with_histories(reads: Iterable[Read], histories: Mapping[str, History]) -> list[Read]:
-    """The files with what is known of the past of each pipeline, by its name."""
-    return [
-        replace(read, pipelines=tuple(_remembered(each, histories) for each in read.pipelines))
-        for read in reads
-    ]
+def with_histories(read: Read, histories: Mapping[str, History]) -> Read:
+    """The file with what is known of the past of each pipeline, by its name."""
+    if not histories:
+        return read
+    return replace(read, pipelines=tuple(_remembered(each, histories) for each in read.pipelines))
 
 
 def _remembered(pipeline: Pipeline, histories: Mapping[str, History]) -> Pipeline:

@@ -14,6 +14,9 @@ LINT_BUDGET: Final = "lint-budget"
 #: Seconds of processor time; a rule takes under a millisecond for a file of the usual size, and
 #: under two seconds for a pipeline of ten thousand jobs. Ours, there is no source for them.
 RULE_SECONDS: Final = 5.0
+#: The same for reading a file with all that it brings in, which takes a few milliseconds, and
+#: seconds for ten thousand jobs.
+READ_SECONDS: Final = 20.0
 
 
 class OverBudget(BaseException):

@@ -18,7 +18,7 @@ from policies.engine.budget import LINT_BUDGET, RULE_SECONDS, Budget, OverBudget
 from policies.engine.tiers import at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
-from policies.formats import Read
+from policies.formats import Read, Unreadable
 from policies.frozen import dataclass
 from policies.ignores import Ignores, read_ignores
 from policies.pipeline import Pipeline
@@ -96,9 +96,7 @@ def lint(
     each of them is told to be unevaluated. ``budget`` limits how long one rule may take.
     """
     ignores = read_ignores(read.source, *read.parts)
-    findings = [
-        _unreadable(each.span, each.message, templated=each.templated) for each in read.problems
-    ]
+    findings = [_unreadable(each) for each in read.problems]
     reports = []
     forbidden: frozenset[str] = frozenset()
     known: set[str] = set()
@@ -340,23 +338,26 @@ def _level(problem: Problem, effective: Effective) -> Enforcement:
     return effective.enforcement
 
 
-def _unreadable(span: Span, message: str, *, templated: bool) -> Finding:
-    fix = (
-        "Render the template and lint what comes out of it."
-        if templated
-        else "Correct the file, or leave it out of the paths to lint."
-    )
+def _unreadable(problem: Unreadable) -> Finding:
+    rule, level = READABLE, Enforcement.BLOCK
+    fix = "Correct the file, or leave it out of the paths to lint."
+    if problem.templated:
+        level = Enforcement.WARN
+        fix = "Render the template and lint what comes out of it."
+    elif problem.slow:
+        rule, level = LINT_BUDGET, Enforcement.WARN
+        fix = "Please report this with the file; until then, leave it out of the paths to lint."
     return Finding(
-        rule=READABLE,
+        rule=rule,
         pipeline="",
-        result=Result.FAIL,
-        enforcement=Enforcement.WARN if templated else Enforcement.BLOCK,
+        result=Result.FAIL if rule == READABLE else Result.UNKNOWN,
+        enforcement=level,
         severity=Severity.HIGH,
-        message=message,
-        span=span,
-        fingerprint=fingerprint(READABLE, "", span.path, 0),
+        message=problem.message,
+        span=problem.span,
+        fingerprint=fingerprint(rule, "", problem.span.path, 0),
         fix=fix,
-        docs=_docs(READABLE),
+        docs=_docs(rule),
     )
 
 

@@ -19,6 +19,8 @@ class Unreadable:
     span: Span
     message: str
     templated: bool = False
+    slow: bool = False
+    """True where reading was stopped because it took too long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _summary(report: Report, paint: Paint) -> Iterator[str]:
 
 def _printable(text: str) -> str:
     """Text of a file cannot steer the terminal: control characters become visible."""
-    return "".join(_visible(each) for each in text)
+    return text if text.isprintable() else "".join(_visible(each) for each in text)
 
 
 def _visible(character: str) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from policies.documents import DocumentError
-from policies.engine.beside import with_writers
 from policies.engine.lint import FileReport, lint
+from policies.engine.together import Together, said
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Result
 from policies.formats import Read, read_pipelines
@@ -34,7 +34,7 @@ def linted(
 
     known: Callable[[Pipeline], Exceptions] = except_ if excepted else lambda _: NO_EXCEPTIONS
     # A registration is one file, as a lint of that file alone.
-    (read,) = with_writers([read])
+    read = Together({0: said(read)}).placed(0, read)
     try:
         source = (lambda: rego) if rego else None
         return lint(read, lambda each: practice.resolved(node_of(each), now), now, known, source)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from cli.budget import limited
+from cli.budget import budgets
+from cli.reading import read_file
 from policies.engine.budget import OverBudget
 from policies.engine.lint import lint
 from policies.findings import Enforcement, Problem
@@ -43,12 +45,13 @@ def test_a_rule_that_never_ends_is_a_finding_and_the_others_go_on(
     rules["canary-first"] = replace(
         rules["canary-first"], rule=replace(rules["canary-first"].rule, lint=endless)
     )
-    found = lint(
-        read_pipelines(PIPELINE.encode(), "shop.yaml"),
-        lambda _: replace(resolved, rules=rules),
-        AT,
-        budget=lambda _: limited(0.05),
-    )
+    with budgets() as budget:
+        found = lint(
+            read_pipelines(PIPELINE.encode(), "shop.yaml"),
+            lambda _: replace(resolved, rules=rules),
+            AT,
+            budget=lambda _: budget(0.05),
+        )
     (slow,) = [each for each in found.findings if each.rule == "lint-budget"]
     assert slow.message == "rule 'canary-first' took more than 5 s and was stopped; the others ran"
     assert slow.enforcement is Enforcement.WARN
@@ -56,12 +59,28 @@ def test_a_rule_that_never_ends_is_a_finding_and_the_others_go_on(
     assert not found.crashed
 
 
+def test_reading_that_takes_too_long_is_a_finding(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yml"
+    jobs = "".join(f"  job-{each}: {{}}\n" for each in range(5000))
+    file.write_text(f"on: push\njobs:\n{jobs}", encoding="utf-8")
+    with budgets() as budget:
+        read = read_file(file, None, lambda _: budget(0.02))
+    assert not read.pipelines
+    (slow,) = lint(read, lambda _: resolve([("", builtin("strict"))], AT), AT).findings
+    assert (slow.rule, slow.enforcement) == ("lint-budget", Enforcement.WARN)
+    assert slow.message == "reading the file took more than 20 s and was stopped"
+
+
 def test_work_within_its_budget_is_left_alone() -> None:
-    with limited(5):
-        total = sum(range(1000))
+    with budgets() as budget:
+        with budget(5):
+            total = sum(range(1000))
+        with budget(0.02):
+            pass
+        all(number < 3_000_000 for number in range(3_000_000))
     assert total == 499_500
 
 
 def test_work_beyond_its_budget_is_stopped() -> None:
-    with pytest.raises(OverBudget), limited(0.02):
+    with budgets() as budget, pytest.raises(OverBudget), budget(0.02):
         all(number >= 0 for number in iter(int, 1))

@@ -38,6 +38,8 @@ Options:
   --format <text|json>    How to answer.  [default: text]
   --each                  Show each finding by itself, and what each rule cannot
                           tell.
+  --jobs NUMBER           How many processes share the files. Default: by the
+                          processors and the files.  [x>=1]
   --output [FORMAT=]FILE  Write the answer to FILE instead of printing it; may
                           be given several times.
   --help                  Show this message and exit.

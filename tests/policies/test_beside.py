@@ -3,7 +3,8 @@
 import pytest
 
 from policies.documents import DocumentError
-from policies.engine.beside import with_histories, with_writers
+from policies.engine.beside import with_histories
+from policies.engine.together import Together, said
 from policies.facts import Provenance
 from policies.formats import Read, read_pipelines
 from policies.history_files import read_histories
@@ -27,10 +28,15 @@ def file(name: str, environment: str = "production", run: str = APPLY) -> Read:
     return read_pipelines(text.encode(), f".github/workflows/{name}.yml")
 
 
+def placed(*reads: Read) -> list[Read]:
+    together = Together(dict(enumerate(map(said, reads))))
+    return [together.placed(position, each) for position, each in enumerate(reads)]
+
+
 def writers(*reads: Read) -> list[list[str]]:
     return [
         [each.pipeline for each in read.pipelines[0].writers.or_else(()) or ()]
-        for read in with_writers(reads)
+        for read in placed(*reads)
     ]
 
 
@@ -50,7 +56,7 @@ def test_another_environment_or_another_service_is_none() -> None:
 
 
 def test_a_file_alone_has_been_looked_at() -> None:
-    (read,) = with_writers([file("deploy")])
+    (read,) = placed(file("deploy"))
     assert read.pipelines[0].writers.value == ()
 
 
@@ -63,7 +69,7 @@ pipelines:
 
 def test_a_history_belongs_to_the_pipeline_of_its_name() -> None:
     past = read_histories(HISTORY, "history.yaml")
-    deploy, hotfix = with_histories([file("deploy"), file("hotfix")], past)
+    deploy, hotfix = (with_histories(file(name), past) for name in ("deploy", "hotfix"))
     found = deploy.pipelines[0].history
     assert found.provenance is Provenance.OBSERVED
     assert found.value == past["deploy"]

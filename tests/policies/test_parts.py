@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from policies.engine.lint import FileReport, lint
-from policies.engine.parts import told_once, with_parts_listed
+from policies.engine.parts import told_once
+from policies.engine.together import Together, said
 from policies.formats import Read, read_pipelines
 from policies.ruleset import builtin, resolve
 from tests.twins.tree import tree
@@ -13,6 +14,11 @@ from tests.twins.tree import tree
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 CALLED = "on: workflow_call\njobs: {unit: {steps: [{run: pytest || true}]}}\n"
 CALLER = "on: push\njobs: {test: {uses: ./.github/workflows/called.yml}}\n"
+
+
+def placed(found: list[Read]) -> list[Read]:
+    together = Together(dict(enumerate(map(said, found))))
+    return [together.placed(position, each) for position, each in enumerate(found)]
 
 
 def reads(texts: dict[str, str]) -> list[Read]:
@@ -39,17 +45,17 @@ def judged(read: Read) -> FileReport:
 def test_a_part_is_listed_and_judged_where_it_is_used(
     whole: str, part: str, texts: tuple[str, str]
 ) -> None:
-    found = list(with_parts_listed(reads({whole: texts[0], part: texts[1]})))
+    found = placed(reads({whole: texts[0], part: texts[1]}))
     assert [(each.path, len(each.pipelines)) for each in found] == [(whole, 1), (part, 0)]
     alone = read_pipelines(texts[1].encode(), part)
-    (listed,) = with_parts_listed([alone])
+    (listed,) = placed([alone])
     assert len(listed.pipelines) == 1
 
 
 def test_a_workflow_that_is_also_started_is_judged_by_itself_too() -> None:
     both = CALLED.replace("on: workflow_call", "on: [push, workflow_call]")
     texts = {".github/workflows/a.yml": CALLER, ".github/workflows/called.yml": both}
-    assert [len(each.pipelines) for each in with_parts_listed(reads(texts))] == [1, 1]
+    assert [len(each.pipelines) for each in placed(reads(texts))] == [1, 1]
 
 
 def test_a_finding_in_a_file_of_several_is_told_once() -> None:
@@ -58,7 +64,7 @@ def test_a_finding_in_a_file_of_several_is_told_once() -> None:
         ".github/workflows/b.yml": CALLER,
         ".github/workflows/called.yml": CALLED,
     }
-    files = list(told_once(judged(each) for each in with_parts_listed(reads(texts))))
+    files = list(told_once(judged(each) for each in placed(reads(texts))))
     places = [
         (file.path, each.span.path)
         for file in files

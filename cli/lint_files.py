@@ -1,0 +1,240 @@
+"""Judging the pipeline files of one run, in several processes where that is faster.
+
+What comes out is the same to the byte however many work on it. Where a process is lost, or a file
+beside the pipelines cannot be used, one process does it all again and tells.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from cli.budget import budgets
+from cli.files import BASELINE, found_upwards, pipeline_files, shown
+from cli.owners import with_owners
+from cli.practice import Practice
+from cli.problems import Unusable
+from cli.reading import overlay_of, read_file
+from cli.shares import Gather, Lost, dealt, in_shares, processors
+from policies.baseline import read_baseline
+from policies.canonical import digest
+from policies.documents import DocumentError
+from policies.engine.beside import with_histories
+from policies.engine.budget import Budget
+from policies.engine.lint import FileReport, lint
+from policies.engine.parts import told_once
+from policies.engine.report import Report
+from policies.engine.together import Said, Together, said
+from policies.exceptions import Baseline, Exceptions
+from policies.formats import Read
+from policies.frozen import dataclass
+from policies.history import History
+from policies.history_files import read_histories
+from policies.pipeline import Pipeline
+from policies.ruleset import Resolved
+
+if TYPE_CHECKING:
+    from policies.rego.port import Rego
+
+#: From so many files on, a person is told how far the work is.
+_MANY: Final = 200
+
+#: A process more takes about as long to start, and to send what it found, as so many bytes of
+#: pipeline files take to judge (20 ms, measured on the files of ``make bench``).
+_WORTH: Final = 60_000
+#: More processes than this take memory and are idle most of the time: starting takes over.
+_MOST: Final = 6
+#: Judging the smallest file takes about as long as so many bytes of a large one.
+_LEAST: Final = 1_000
+
+#: What a pipeline file has in it, even when it cannot be read as YAML.
+_MARKS: Final = re.compile(
+    rb"^(?:jobs:|stages:|steps:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
+    rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\"",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A ruleset that was asked, as a report names it."""
+
+    organization: str
+    name: str
+    digest: str
+
+
+class Judge:
+    """Asks for the ruleset of each pipeline and remembers which ones were applied."""
+
+    def __init__(self, asked: Practice, at: datetime, baseline: Baseline | None = None) -> None:
+        self.at = at
+        self._asked = asked
+        self._baseline = baseline
+        self._applied: dict[str, Resolved] = {}
+
+    def __call__(self, pipeline: Pipeline) -> Resolved:
+        resolved = self._asked.of(pipeline)
+        self._applied.setdefault(resolved.organization, resolved)
+        return resolved
+
+    def exceptions(self, pipeline: Pipeline) -> Exceptions:
+        return replace(self._asked.exceptions(pipeline), baseline=self._baseline)
+
+    @property
+    def applied(self) -> frozenset[Applied]:
+        return frozenset(_applied(each) for each in self._applied.values())
+
+    @property
+    def default(self) -> Applied:
+        """What would be applied to a pipeline that names no organization."""
+        return _applied(self._asked.default)
+
+    @property
+    def rulesets(self) -> list[Resolved]:
+        """What was applied; where no file had a pipeline, what would have been."""
+        return list(self._applied.values()) or [self._asked.default]
+
+
+def _applied(resolved: Resolved) -> Applied:
+    return Applied(resolved.organization, resolved.name, resolved.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Files that say what pipeline files cannot: the overlay and the past."""
+
+    overlay: Path | None = None
+    history: Path | None = None
+
+
+def known_findings(path: Path) -> Baseline | None:
+    """The baseline of the repository that a path lies in."""
+    found = found_upwards(path, BASELINE)
+    return read_baseline(found.read_bytes(), shown(found)) if found else None
+
+
+def judge_files(paths: list[Path], beside: Beside, judge: Judge, jobs: int | None = None) -> Report:
+    """Every pipeline file under ``paths``, judged; raises Unusable, DocumentError and OSError.
+
+    ``jobs`` is how many processes share the work; None leaves it to the number of processors and
+    to what there is to do. ``judge`` remembers what this process asked, so one that is asked
+    afterwards needs one process.
+    """
+    missing = [str(each) for each in paths if not each.exists()]
+    if missing:
+        told = f"no such file or folder: {', '.join(missing)}"
+        raise Unusable(told)
+    answers = _answers(_Work(list(pipeline_files(paths)), beside, judge), jobs)
+    files = {position: file for each in answers for position, file in each.files.items()}
+    if not files:
+        told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
+        raise Unusable(told)
+    applied = frozenset[Applied]().union(*(each.applied for each in answers)) or {judge.default}
+    names = sorted({each.name for each in applied})
+    digests = sorted(each.digest for each in applied)
+    one = digests[0] if len(digests) == 1 else digest(digests)
+    return Report(
+        judge.at, ", ".join(names), one, tuple(told_once(files[each] for each in sorted(files)))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of a share: the reports by the positions of their files, and what was asked."""
+
+    files: dict[int, FileReport]
+    applied: frozenset[Applied]
+
+
+def _not_shared() -> "Rego":
+    """Custom rules are asked of one engine, by one process."""
+    raise Lost
+
+
+def _rego() -> "Rego":
+    """What evaluates custom rules, loaded for the first file that has some."""
+    from cli.rego_engine import chosen_rego
+
+    return chosen_rego()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The files of a run, each with whether the user named it himself, and what they need."""
+
+    files: list[tuple[Path, bool]]
+    beside: Beside
+    judge: Judge
+    rego: "Callable[[], Rego]" = _rego
+
+    def __call__(self, share: list[int], gather: Gather) -> _Answer:
+        """Judge the files at these positions; ``gather`` tells what the others say."""
+        with budgets() as budget:
+            reads = dict(self._reads(share, budget))
+            told: dict[int, Said] = {}
+            for each in gather({position: said(read) for position, read in reads.items()}):
+                told |= each
+            together, past = Together(told), self._past()
+            files = {}
+            for position, read in reads.items():
+                found = with_histories(together.placed(position, read), past)
+                files[position] = self._judged(position, found, together, budget)
+        return _Answer(files, self.judge.applied)
+
+    def _reads(self, share: list[int], budget: Budget) -> Iterator[tuple[int, Read]]:
+        """Every pipeline file; what only happens to lie in a folder and is none is passed over.
+
+        A file of a folder that is no YAML counts when it has the marks of a pipeline.
+        """
+        telling = sys.stderr.isatty() and len(self.files) >= _MANY
+        for number, position in enumerate(share, start=1):
+            # The first share is the one of the process that speaks to the user.
+            if telling and 0 in share and number % _MANY == 0:
+                typer.echo(f"read {position} of {len(self.files)} files", err=True)
+            path, named = self.files[position]
+            overlay = overlay_of(path, self.beside.overlay)
+            read = with_owners(read_file(path, overlay, budget), path)
+            if named or read.format or (read.source is None and _is_marked(path)):
+                yield position, read
+
+    def _past(self) -> Mapping[str, History]:
+        file = self.beside.history
+        return read_histories(file.read_bytes(), shown(file)) if file else {}
+
+    def _judged(self, position: int, read: Read, together: Together, budget: Budget) -> FileReport:
+        judge = self.judge
+        report = lint(read, judge, judge.at, judge.exceptions, self.rego, budget=budget)
+        more = list(together.named_twice(position, read))
+        found = sorted((*report.findings, *more), key=lambda each: each.span)
+        return replace(report, findings=tuple(found)) if more else report
+
+
+def _answers(work: _Work, jobs: int | None) -> list[_Answer]:
+    weights = [_LEAST + _size(path) for path, _ in work.files]
+    worth = min(processors(), _MOST, sum(weights) // _WORTH) if jobs is None else jobs
+    shares = dealt(weights, max(1, min(worth, len(weights))))
+    if len(shares) > 1:
+        with suppress(Lost, Unusable, DocumentError, OSError):
+            return in_shares(shares, replace(work, rego=_not_shared))
+    return in_shares([list(range(len(weights)))], work)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # what cannot be opened is told where it is read
+        return 0
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        return bool(_MARKS.search(path.read_bytes()))
+    except OSError:  # nobody may read it, so nobody can say that it is no pipeline
+        return True
