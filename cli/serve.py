@@ -19,7 +19,7 @@ Examples:
   BAKEGATE_DATABASE_URL=postgresql+psycopg:///bakegate bakegate serve
 
 Settings may also be given as BAKEGATE_HOST, BAKEGATE_PORT, BAKEGATE_DATA_FOLDER and
-BAKEGATE_DATABASE_URL."""
+BAKEGATE_DATABASE_URL. BAKEGATE_ARTIFACTS=s3://bucket/prefix keeps artifacts there too."""
 
 
 @app.command(epilog=_EPILOG)

@@ -12,6 +12,7 @@ from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
 from service.adapters.mail import Mail, MailError
+from service.adapters.object_store import AddressError, ObjectStore
 from service.adapters.tester import CommandTester
 from service.adapters.webhook import Webhook
 from service.adapters.webhook_deployer import WebhookDeployer
@@ -45,7 +46,7 @@ def open_parts(settings: Settings) -> Parts:
     engines = open_engines(settings.database)
     upgrade(engines.write)
     folder = settings.data_folder.absolute()
-    artifacts = ArtifactStore(folder / "artifacts")
+    artifacts = ArtifactStore(folder / "artifacts", _shared(settings.artifacts))
     deployer = LocalDeployer(folder / "hosts", artifacts)
     commanded = CommandDeployer(folder / "commanded", artifacts)
     hooked = WebhookDeployer(folder / "hooked")
@@ -67,6 +68,14 @@ def open_parts(settings: Settings) -> Parts:
         calendars=HttpCalendars(),
     )
     return Parts(engines, Executor(engines, ports), deployer, deployers, rego)
+
+
+def _shared(address: str) -> ObjectStore | None:
+    """The store that workers share, where there is one; raises Conflict where it cannot be used."""
+    try:
+        return ObjectStore(address) if address else None
+    except AddressError as error:
+        raise Conflict(str(error)) from error
 
 
 def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:

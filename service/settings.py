@@ -18,6 +18,11 @@ class Settings(BaseSettings):
         default=Path("bakegate-data"),
         description="Checkouts, artifacts, hosts and, by default, SQLite.",
     )
+    artifacts: str = Field(
+        default="",
+        description="Where workers share artifacts, such as s3://bucket/prefix; default: the data "
+        "folder alone.",
+    )
     host: str = Field(default="127.0.0.1", description="Where the service listens; loopback only.")
     port: int = Field(default=8440, ge=0, le=65535, description="0 takes a free one.")
 

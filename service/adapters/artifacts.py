@@ -1,11 +1,15 @@
-"""Artifacts on disk, named by the digest of their bytes."""
+"""Artifacts by the digest of their bytes: on disk, and besides in a store that workers share."""
 
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from service.adapters.object_store import ObjectStore
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -15,48 +19,86 @@ class ArtifactError(Exception):
 
 
 class ArtifactStore:
-    """A folder of files ``<hex>.bin``; a file in it is never changed."""
+    """A folder of files ``<hex>.bin``; a file in it is never changed.
 
-    def __init__(self, folder: Path) -> None:
+    With a ``shared`` store the folder holds copies: every artifact is kept there first, and read
+    from there where the folder does not have it, or not as it was.
+    """
+
+    def __init__(self, folder: Path, shared: ObjectStore | None = None) -> None:
         self._folder = folder
+        self._shared = shared
         self._verified: set[str] = set()
 
     def put(self, path: Path) -> str:
-        """Keep a copy of ``path``; returns ``sha256:<hex>``. The same bytes are kept once."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, copy = tempfile.mkstemp(dir=self._folder, prefix="incoming-")
-        try:
+        """Keep a copy of ``path``; returns ``sha256:<hex>``. The same bytes are kept once.
+
+        Raises UnreachableError where a shared store does not take it.
+        """
+        with self._incoming() as copy:
             # The copy is digested, not the original, which may change while it is read.
-            with os.fdopen(descriptor, "r+b") as target, path.open("rb") as source:
+            with copy.open("wb") as target, path.open("rb") as source:
                 shutil.copyfileobj(source, target)
                 target.flush()
                 os.fsync(target.fileno())
-                target.seek(0)
-                digest = hashlib.file_digest(target, "sha256").hexdigest()
-            Path(copy).rename(self._folder / f"{digest}.bin")
-        except BaseException:
-            Path(copy).unlink(missing_ok=True)
-            raise
-        return f"sha256:{digest}"
+            found = _hex(copy)
+            if self._shared:
+                self._shared.put(copy, f"{found}.bin")
+            copy.rename(self._folder / f"{found}.bin")
+        return f"sha256:{found}"
 
     def path(self, digest: str) -> Path:
         """Where the bytes of ``digest`` are; they are digested again once per process.
 
-        Raises ArtifactError when the digest is malformed, or its file is absent or damaged.
+        Raises ArtifactError when the digest is malformed, or its file is absent or damaged, and
+        UnreachableError where it must be fetched and cannot.
         """
         match = _DIGEST.fullmatch(digest)
         if match is None:
             raise ArtifactError(f"{digest!r} is no digest; one reads sha256:<64 hex digits>")
         path = self._folder / f"{match[1]}.bin"
-        if not path.is_file():
-            raise ArtifactError(f"there is no artifact {digest} in {self._folder}; build it again")
-        if digest not in self._verified:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != match[1]:
-                raise ArtifactError(
-                    f"the artifact {digest} is damaged: its bytes are sha256:{found}; "
-                    f"remove {path} and build it again"
-                )
-            self._verified.add(digest)
+        if digest in self._verified and path.is_file():
+            return path
+        found = _hex(path) if path.is_file() else ""
+        if found != match[1]:
+            self._fetch(digest, path, found)
+        self._verified.add(digest)
         return path
+
+    def _fetch(self, digest: str, path: Path, found: str) -> None:
+        """Take from the shared store what the folder does not have, or has only damaged."""
+        if self._shared is None:
+            if not found:
+                told = f"there is no artifact {digest} in {self._folder}; build it again"
+                raise ArtifactError(told)
+            raise _damaged(digest, found, str(path))
+        with self._incoming() as copy:
+            if not self._shared.fetch(path.name, copy):
+                told = f"there is no artifact {digest} at {self._shared.address}; build it again"
+                raise ArtifactError(told)
+            if (fetched := _hex(copy)) != path.stem:
+                raise _damaged(digest, fetched, f"{self._shared.address}/{path.name}")
+            copy.rename(path)
+
+    @contextmanager
+    def _incoming(self) -> Iterator[Path]:
+        """A file to write to, which is gone afterwards unless it got its name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix="incoming-")
+        os.close(descriptor)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def _damaged(digest: str, found: str, place: str) -> ArtifactError:
+    return ArtifactError(
+        f"the artifact {digest} is damaged: its bytes are sha256:{found}; "
+        f"remove {place} and build it again"
+    )
+
+
+def _hex(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

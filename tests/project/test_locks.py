@@ -21,6 +21,7 @@ PERMISSIVE = {
     "BSD-3-Clause",
     "ISC",
     "MIT",
+    "MIT-0",
     "PSF-2.0",
 }
 # What packages wrote before there were licence expressions, and what they meant.

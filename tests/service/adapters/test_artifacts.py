@@ -1,14 +1,79 @@
-"""Artifacts on disk, named by the digest of their bytes."""
+"""One contract for every place of artifacts: this folder, S3, another folder, and a twin."""
 
 import hashlib
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
+import boto3  # type: ignore[import-untyped]  # the package has no type hints
+import fsspec  # type: ignore[import-untyped]  # the package has no type hints
 import pytest
+from moto.server import ThreadedMotoServer
 
 from service.adapters.artifacts import ArtifactError, ArtifactStore
+from service.adapters.object_store import AddressError, ObjectStore, UnreachableError
 
-BYTES = b"the bytes of a build"
-HEX = hashlib.sha256(BYTES).hexdigest()
+BYTES: Final = b"the bytes of a build"
+HEX: Final = hashlib.sha256(BYTES).hexdigest()
+DIGEST: Final = f"sha256:{HEX}"
+OTHER: Final = f"sha256:{hashlib.sha256(b'damaged').hexdigest()}"
+
+
+class Place:
+    """Where artifacts are kept; each ``store`` of it is one process on one machine."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.address = address
+
+    def store(self, machine: str = "one") -> ArtifactStore:
+        """Machines share nothing but the address; without one there is only one machine."""
+        if not self.address:
+            return ArtifactStore(self.folder / "artifacts")
+        return ArtifactStore(self.folder / machine, ObjectStore(self.address))
+
+    @property
+    def name(self) -> str:
+        return self.address or str(self.folder / "artifacts")
+
+    def damage(self) -> None:
+        """Other bytes under the name of the artifact, as a bad disk or a careless hand leaves."""
+        with fsspec.open(f"{self.name}/{HEX}.bin", "wb") as file:
+            file.write(b"damaged")
+
+    def names(self) -> list[str]:
+        files, root = fsspec.core.url_to_fs(self.name)
+        files.invalidate_cache()
+        return [each.rpartition("/")[2] for each in files.ls(root, detail=False)]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A server that speaks S3, with an empty bucket."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patched.setenv("AWS_ACCESS_KEY_ID", "test")
+        patched.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket="artifacts")
+        yield "s3://artifacts"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3", "file", "twin"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    fresh = uuid.uuid4().hex
+    addresses: dict[str, Callable[[], str]] = {
+        "folder": lambda: "",
+        "s3": lambda: f"{request.getfixturevalue('s3')}/{fresh}",
+        "file": lambda: f"file://{tmp_path}/shared",
+        "twin": lambda: f"memory://{fresh}",
+    }
+    return Place(tmp_path, addresses[request.param]())
 
 
 @pytest.fixture
@@ -18,53 +83,81 @@ def built(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "artifacts"
+def test_kept_under_the_digest_of_its_bytes(place: Place, built: Path) -> None:
+    store = place.store()
+    assert [store.put(built), store.put(built)] == [DIGEST, DIGEST]
+    assert place.names() == [f"{HEX}.bin"]
+    assert store.path(DIGEST).read_bytes() == BYTES
 
 
-def test_kept_under_the_digest_of_its_bytes(folder: Path, built: Path) -> None:
-    store = ArtifactStore(folder)
-    assert store.put(built) == f"sha256:{HEX}"
-    assert store.put(built) == f"sha256:{HEX}"
-    assert [path.name for path in folder.iterdir()] == [f"{HEX}.bin"]
-    assert store.path(f"sha256:{HEX}").read_bytes() == BYTES
+def test_every_machine_reads_it(place: Place, built: Path) -> None:
+    place.store("one").put(built)
+    assert place.store("two").path(DIGEST).read_bytes() == BYTES
 
 
-def test_the_original_may_change_afterwards(folder: Path, built: Path) -> None:
-    store = ArtifactStore(folder)
-    digest = store.put(built)
+def test_the_original_may_change_afterwards(place: Place, built: Path) -> None:
+    store = place.store()
+    store.put(built)
     built.write_bytes(b"other")
-    assert store.path(digest).read_bytes() == BYTES
+    assert store.path(DIGEST).read_bytes() == BYTES
 
 
-def test_damaged_bytes_are_found(folder: Path, built: Path) -> None:
-    digest = ArtifactStore(folder).put(built)
-    (folder / f"{HEX}.bin").write_bytes(b"damaged")
-    found = hashlib.sha256(b"damaged").hexdigest()
+def test_damaged_bytes_are_found(place: Place, built: Path) -> None:
+    place.store("one").put(built)
+    place.damage()
     with pytest.raises(ArtifactError) as error:
-        ArtifactStore(folder).path(digest)
+        place.store("two").path(DIGEST)
     assert str(error.value) == (
-        f"the artifact {digest} is damaged: its bytes are sha256:{found}; "
-        f"remove {folder / HEX}.bin and build it again"
+        f"the artifact {DIGEST} is damaged: its bytes are {OTHER}; "
+        f"remove {place.name}/{HEX}.bin and build it again"
     )
 
 
-def test_what_was_never_put(folder: Path) -> None:
+def test_what_was_never_put(place: Place) -> None:
     digest = "sha256:" + "0" * 64
     with pytest.raises(ArtifactError) as error:
-        ArtifactStore(folder).path(digest)
-    assert str(error.value) == f"there is no artifact {digest} in {folder}; build it again"
+        place.store().path(digest)
+    where = f"at {place.address}" if place.address else f"in {place.name}"
+    assert str(error.value) == f"there is no artifact {digest} {where}; build it again"
 
 
 @pytest.mark.parametrize("digest", ["", HEX, "sha256:../../etc/passwd", f"sha256:{HEX.upper()}"])
-def test_no_digest(folder: Path, digest: str) -> None:
+def test_no_digest(place: Place, digest: str) -> None:
     with pytest.raises(ArtifactError) as error:
-        ArtifactStore(folder).path(digest)
+        place.store().path(digest)
     assert str(error.value) == f"{digest!r} is no digest; one reads sha256:<64 hex digits>"
 
 
-def test_a_failed_put_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+def test_a_failed_put_leaves_nothing(place: Place, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        ArtifactStore(folder).put(tmp_path / "absent")
-    assert list(folder.iterdir()) == []
+        place.store().put(tmp_path / "absent")
+    assert list((tmp_path / ("one" if place.address else "artifacts")).iterdir()) == []
+
+
+def test_a_damaged_copy_is_fetched_again(tmp_path: Path, built: Path) -> None:
+    place = Place(tmp_path, f"file://{tmp_path}/shared")
+    place.store().put(built)
+    copy = tmp_path / "one" / f"{HEX}.bin"
+    copy.write_bytes(b"damaged")
+    assert place.store().path(DIGEST).read_bytes() == BYTES
+    assert [each.name for each in copy.parent.iterdir()] == [f"{HEX}.bin"]
+
+
+def test_a_store_that_is_away_is_no_missing_artifact(s3: str, built: Path, tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "one", ObjectStore(f"{s3}-of-others"))
+    with pytest.raises(UnreachableError, match=r"^s3://artifacts-of-others does not answer as it"):
+        store.put(built)
+    assert list((tmp_path / "one").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("adl://lake/x", "need more than is installed: pip install 'a package that gives fsspec"),
+        ("ss3://bucket", "artifacts cannot be kept at ss3://bucket: Protocol not known: ss3"),
+    ],
+)
+def test_an_address_that_cannot_be_used(address: str, told: str) -> None:
+    with pytest.raises(AddressError) as error:
+        ObjectStore(address)
+    assert told in str(error.value)
