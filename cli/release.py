@@ -39,14 +39,18 @@ Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 def submit(
     pipeline: Annotated[str, typer.Argument(help="Whose.")],
     commit: Annotated[str, typer.Argument(help="The whole hash of a commit of its repository.")],
-    kind: Annotated[Kind, typer.Option(help="An emergency needs a reason.")] = Kind.NORMAL,
+    kind: Annotated[
+        Kind, typer.Option(help="An emergency needs --reason and --incident.")
+    ] = Kind.NORMAL,
     reason: Annotated[str, typer.Option("--reason", help="Why it is an emergency.")] = "",
+    incident: Annotated[str, typer.Option(help="What the emergency mends, such as INC-31.")] = "",
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
     """Make a release of a commit; it starts to build as soon as the first stage is free."""
     with said("release"):
         body = {"pipeline": pipeline, "commit": commit, "kind": kind.value, "reason": reason}
+        body["incident"] = incident
         made = post(url, "/v1/releases", body)
         show(made, format, made["id"])
 

@@ -12,6 +12,10 @@ from policies.source import Mapping, Node, Scalar, Sequence, core_value
 from policies.windows import zone as zone_data
 
 DEFAULT_ZONE: Final = "UTC"
+#: Roles that everybody has who is named for them elsewhere: no group may take such a name.
+LEADER: Final = "leader"
+OWNER: Final = "owner"
+ONCALL: Final = "oncall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,8 @@ class Organization:
     """One node; ``zone`` and the paths of files are None where this node names none.
 
     ``leaders`` are the people who answer for the node and what lies below it, by the subject of
-    their token: they approve exceptions.
+    their token: they approve exceptions. ``groups`` are teams, rotas and others with their members,
+    whom approvals name as roles.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Organization:
     span: Span
     exceptions: str | None = None
     leaders: tuple[str, ...] = ()
+    groups: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def path_to(self, path: str) -> "tuple[Organization, ...]":
         """The nodes from this root to ``retail/commerce/orders``; empty where there is none."""
@@ -61,6 +67,10 @@ class Organization:
         reached = {Reach.NODE: nodes, Reach.PARENT: above, Reach.ROOT: nodes[:1]}[reach]
         return frozenset(name for each in reached for name in each.leaders)
 
+    def groups_at(self, path: str) -> dict[str, frozenset[str]]:
+        """Each group that a node knows, with its members; the nearest of equal names counts."""
+        return {name: members for each in self.path_to(path) for name, members in each.groups}
+
     def walk(self, above: str = "") -> "Iterator[tuple[str, Organization]]":
         """Every node with its path, a parent before its children."""
         path = f"{above}/{self.name}" if above else self.name
@@ -91,6 +101,9 @@ def _node(node: Node, issues: list[Issue]) -> Organization:
             zone_data(zone.text)
         except ValueError as error:
             issues.append(Issue(zone.span, str(error)))
+    groups = mapping.get("groups")
+    named = groups if isinstance(groups, Mapping) else Mapping(node.span, {})
+    _refuse_roles(named, issues)
     children = tuple(_node(each, issues) for each in _items(mapping, "children"))
     _refuse_twins(children, issues)
     return Organization(
@@ -100,8 +113,20 @@ def _node(node: Node, issues: list[Issue]) -> Organization:
         children=children,
         span=name.span if name else node.span,
         exceptions=exceptions.text if exceptions else None,
-        leaders=tuple(each.text for each in _items(mapping, "leaders") if isinstance(each, Scalar)),
+        leaders=_words(mapping, "leaders"),
+        groups=tuple((name, frozenset(_words(named, name))) for name in named.entries),
     )
+
+
+def _words(mapping: Mapping, key: str) -> tuple[str, ...]:
+    return tuple(each.text for each in _items(mapping, key) if isinstance(each, Scalar))
+
+
+def _refuse_roles(groups: Mapping, issues: list[Issue]) -> None:
+    for role in (LEADER, OWNER, ONCALL):
+        if role in groups.entries:
+            told = f"{role!r} is a role that every pipeline has; give the group another name"
+            issues.append(Issue(groups.entries[role].key.span, told))
 
 
 def _items(mapping: Mapping, key: str) -> tuple[Node, ...]:

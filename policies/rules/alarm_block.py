@@ -14,7 +14,8 @@ Where the release is the repair, an override lets it through.
 ## Not reported
 Rollbacks. Alarms of low severity and of unrelated targets, and those that are known to be noisy
 until a date that has not come. Alarms without data in stages in which nothing runs yet. Incidents
-of other services. Synthetics that nobody reports: `synthetics-every-minute` asks for them.
+of other services, and the one that an emergency mends. Synthetics that nobody reports:
+`synthetics-every-minute` asks for them.
 
 ## Sources
 Blocking a deployment while alarms fire, with an override for the fix: practices that Amazon's
@@ -32,7 +33,7 @@ from policies.frozen import dataclass
 from policies.observations import observed, seen_used, together, too_old
 from policies.phrases import clock, progress
 from policies.plain import instant_text
-from policies.release import AlarmState
+from policies.release import AlarmState, ReleaseKind
 from policies.rule import (
     Case,
     Family,
@@ -116,6 +117,9 @@ def _incidents(case: Case, params: AlarmBlock) -> Iterator[Outcome]:
     mine = {case.pipeline.name, *(case.pipeline.dependencies.or_else(None) or ())}
     for each in incidents or ():
         if each.sev > params.incident_sev_max or (each.services and mine.isdisjoint(each.services)):
+            continue
+        if case.release.kind is ReleaseKind.EMERGENCY and each.id == case.release.incident:
+            # It is what the release mends.
             continue
         value = {"sev": each.sev, "services": list(each.services)}
         used = seen_used(f"context.incidents.{each.id}", value, each, case.release.context)

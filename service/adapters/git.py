@@ -13,7 +13,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Seconds for one command; a clone of a big repository is the longest.
 _TIMEOUT: Final = 300
 #: Full hash, author, subject and the committer's date, each ended by a NUL byte (``-z``).
-_FORMAT: Final = "--format=tformat:%H%x00%aN%x00%s%x00%cI"
+_FORMAT: Final = "--format=tformat:%H%x00%aN%x00%s%x00%cI%x00%aE"
 
 
 class RepositoryError(Unreadable):
@@ -50,8 +50,8 @@ class GitRepository:
         # Names and subjects may be in any encoding; what is no UTF-8 is shown with a mark.
         fields = iter(out.decode(errors="replace").split("\0")[:-1])
         return tuple(
-            Commit(found, author, subject, datetime.fromisoformat(at).astimezone(UTC))
-            for found, author, subject, at in zip(fields, fields, fields, fields, strict=True)
+            Commit(found, author, subject, datetime.fromisoformat(at).astimezone(UTC), email)
+            for found, author, subject, at, email in zip(*[fields] * 5, strict=True)
         )
 
     def file(self, repository: str, commit: str, path: str) -> bytes:

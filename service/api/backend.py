@@ -22,7 +22,14 @@ class Backend(Protocol):
     """Every method is one transaction of its own and raises errors of ``service.errors`` only."""
 
     def submit(
-        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+        self,
+        pipeline: str,
+        commit: str,
+        actor: str,
+        *,
+        kind: str = "normal",
+        reason: str = "",
+        incident: str = "",
     ) -> str:
         """Make a release of a commit; gives its id."""
         ...

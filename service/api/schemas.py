@@ -70,12 +70,13 @@ class GateRequest(Incoming):
 
 
 class NewRelease(Incoming):
-    """An emergency needs a reason; a ``config`` release changes configuration only."""
+    """An emergency needs a reason and an incident; ``config`` changes configuration only."""
 
     pipeline: Annotated[Name, Field(examples=["payments-api"])]
     commit: Commit
     kind: Literal["normal", "emergency", "config"] = "normal"
     reason: Annotated[str, Field(max_length=2000)] = ""
+    incident: Annotated[str, Field(max_length=200, examples=["INC-31"])] = ""
 
 
 class Created(Outgoing):
@@ -320,6 +321,7 @@ class Release(Outgoing):
     checklist: list[Step]
     problems: list["Problem"]
     reason: str
+    incident: str
 
 
 class Compliance(Outgoing):

@@ -43,7 +43,8 @@ def submit(
     new: NewRelease, response: Response, backend: GivenBackend, actor: GivenActor
 ) -> Created:
     """Make a release of a commit; it starts to build as soon as the first stage is free."""
-    name = backend.submit(new.pipeline, new.commit, actor, kind=new.kind, reason=new.reason)
+    said = {"kind": new.kind, "reason": new.reason, "incident": new.incident}
+    name = backend.submit(new.pipeline, new.commit, actor, **said)
     response.headers["Location"] = f"/v1/releases/{name}"
     return Created(id=name)
 

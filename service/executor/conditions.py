@@ -5,27 +5,34 @@ from collections.abc import Iterator
 from policies.decision import Condition
 from policies.findings import Verdict
 from policies.phrases import listed
-from policies.pipeline import Stage
-from policies.release import Approval, Release
+from policies.pipeline import Pipeline, Stage
+from policies.release import Approval, Release, ReleaseKind
 from service.executor.said import open_problems, open_steps
 from service.executor.turn import Turn
 from service.store.people_tables import PauseRow
-from service.store.tables import RunRow
+from service.store.tables import ReleaseRow, RunRow
 
 
 def conditions(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
-    entered = turn.registered().stage(stage)
+    entered = _definition(turn, release).stage(stage)
     words = _words(release, stage)
     yield from _busy(turn, release, stage)
     yield from _manual(turn, stage, words)
     if entered:
         yield from _steps(turn, release, entered)
-        yield from _approvals(entered, words)
+        yield from _approvals(entered, words, late=release.kind is ReleaseKind.EMERGENCY)
     for problem in open_problems(turn, release.id):
         told = f"{problem.by} reported a problem: {problem.text}; a person clears it or rolls back"
         yield Condition("manual-transition", Verdict.HOLD, told)
     for each in turn.pauses(stage):
         yield _paused(each)
+
+
+def _definition(turn: Turn, release: Release) -> Pipeline:
+    """What the release started with; of a record that was handed in, what is registered now."""
+    row = turn.session.get(ReleaseRow, release.id)
+    ours = row is not None and row.pipeline == turn.pipeline.name
+    return turn.definition(row) if row and ours else turn.registered()
 
 
 def _words(release: Release, stage: str) -> tuple[Approval, ...]:
@@ -61,7 +68,8 @@ def _steps(turn: Turn, release: Release, stage: Stage) -> Iterator[Condition]:
         yield Condition("manual-transition", Verdict.HOLD, told)
 
 
-def _approvals(stage: Stage, words: tuple[Approval, ...]) -> Iterator[Condition]:
+def _approvals(stage: Stage, words: tuple[Approval, ...], *, late: bool) -> Iterator[Condition]:
+    """What approvals lack. An emergency may have them ``late``; a no stops it all the same."""
     refused = [each for each in words if each.decision == "rejected"]
     if refused:
         told = f"{refused[0].by} rejected this artifact: {refused[0].reason}"
@@ -70,7 +78,9 @@ def _approvals(stage: Stage, words: tuple[Approval, ...]) -> Iterator[Condition]
     given = {each.by for each in words if each.decision == "approved"}
     if asked and len(given) < asked.count:
         told = f"{len(given)} of {asked.count} approvals of this artifact were given"
-        yield Condition("approval", Verdict.HOLD, told)
+        told += f"; {' or '.join(asked.roles)} may give them" if asked.roles else ""
+        told += "; those of an emergency may follow" if late else ""
+        yield Condition("approval", Verdict.WARN if late else Verdict.HOLD, told)
 
 
 def _paused(pause: PauseRow) -> Condition:

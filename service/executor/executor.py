@@ -97,9 +97,17 @@ class Executor:
         return exception_views.one(self.ground, name)
 
     def submit(
-        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+        self,
+        pipeline: str,
+        commit: str,
+        actor: str,
+        *,
+        kind: str = "normal",
+        reason: str = "",
+        incident: str = "",
     ) -> str:
-        return intake.submit(self.ground, pipeline, commit, actor, kind=kind, reason=reason)
+        said = {"kind": kind, "reason": reason, "incident": incident}
+        return intake.submit(self.ground, pipeline, commit, actor, **said)
 
     def carry_out(self, command: Command, actor: str) -> str:
         return carry_out(self.ground, command, actor)

@@ -1,5 +1,6 @@
 """What a gate sees of one of our own releases: the tables as a release record."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
@@ -8,11 +9,13 @@ from policies.pipeline import Alarm
 from policies.plain import parse_instant
 from policies.release import (
     AlarmState,
+    Approval,
     Artifact,
     Change,
     Component,
     Context,
     DataPoints,
+    Incident,
     InFlight,
     Release,
     ReleaseKind,
@@ -26,6 +29,7 @@ from service.executor.scans import findings_of
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
 from service.promotions.alarms import AlarmLevel
+from service.promotions.authors import wrote
 from service.promotions.model import Moving, Outcome, State
 from service.store.blocklist import ancestors
 from service.store.tables import (
@@ -43,6 +47,7 @@ _REACH: Final = {"complete": True, "incomplete": False}
 
 def record(turn: Turn, release: ReleaseRow) -> Release:
     """Everything that is known of the release at this instant."""
+    said = approvals(turn, release)
     return Release(
         id=release.id,
         pipeline=release.pipeline,
@@ -51,10 +56,11 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         created_by=release.created_by,
         artifact=artifact(turn.session, turn.pipeline, release),
         base=release.base,
-        changes=tuple(_change(each) for each in release.changes),
+        changes=tuple(_change(each, said) for each in release.changes),
         evidence=evidence(turn, release),
         stages=_stages(turn, release),
-        approvals=approvals(turn, release),
+        approvals=said,
+        incident=release.incident,
         overrides=overrides(turn, release),
         context=_context(turn, release),
     )
@@ -87,10 +93,12 @@ def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Ar
     )
 
 
-def _change(data: dict[str, Any]) -> Change:
+def _change(data: dict[str, Any], said: Iterable[Approval]) -> Change:
+    """A change; an author who approved is named as the one who did, for rules to see it."""
+    own = (each.by for each in said if wrote(data, each.by))
     return Change(
         commit=data["commit"],
-        author=data["author"],
+        author=next(own, data["author"]),
         subject=data["subject"],
         authored_at=parse_instant(data["at"]),
         merged_at=parse_instant(data["at"]),
@@ -159,10 +167,20 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         ),
         captured_at=turn.now,
         source=OURSELVES,
-        # This installation is told of no incidents, so none is open that it knows.
-        incidents=(),
+        incidents=_incidents(release),
         earlier=earlier(turn, release),
     )
+
+
+def _incidents(release: ReleaseRow) -> tuple[Incident, ...]:
+    """This installation is told of no incidents but the one that an emergency names.
+
+    Whoever names it says that it is open; how bad it is nobody asked, so it counts as the worst.
+    """
+    if not release.incident:
+        return ()
+    told = release.created_at
+    return (Incident(release.incident, 1, since=told, source=release.created_by),)
 
 
 def _later(release: ReleaseRow, running: Running, number: int) -> bool:

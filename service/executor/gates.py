@@ -97,11 +97,22 @@ def store(turn: Turn, decision: Decision) -> Asked:
     return _asked(row)
 
 
-def _said(message: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What makes two decisions equal: results and verdicts, not the clock in their sentences."""
-    rules = [(each["rule"], each["result"], each["verdict"]) for each in message["results"]]
+def _said(message: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What makes two decisions equal: results and verdicts, not the clock in their sentences.
+
+    Of what holds, the facts count too: another approval is news, though it does not suffice.
+    """
+    rules = [
+        (each["rule"], each["result"], each["verdict"], *_held_by(each))
+        for each in message["results"]
+    ]
     held = [(each["condition"], each["verdict"], each["message"]) for each in message["conditions"]]
-    return rules + held
+    return [*rules, *held]
+
+
+def _held_by(result: dict[str, Any]) -> list[str]:
+    holds = result["verdict"] in {"hold", "block"}
+    return [each["path"] for each in result["facts"]] if holds else []
 
 
 def _reasons(message: dict[str, Any]) -> list[str]:

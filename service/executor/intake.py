@@ -35,15 +35,19 @@ def submit(
     *,
     kind: str = "normal",
     reason: str = "",
+    incident: str = "",
 ) -> str:
     """Start a release from a commit of the pipeline's repository; gives its id.
 
-    An emergency needs a reason. A normal release without an earlier one is the first.
+    An emergency needs a reason and the incident that it mends. A normal release without an earlier
+    one is the first.
     """
     if kind not in SUBMITTED:
         raise Conflict(f"a release is submitted as {listed(SUBMITTED)}, not {kind!r}")
     if kind == ReleaseKind.EMERGENCY:
         require_reason(reason, "submit")
+        if not incident.strip():
+            raise Conflict("name the incident that the emergency mends")
     with ground.engines.reading() as session:
         row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
         repository, base = row.repository, _last_good(session, pipeline)
@@ -57,6 +61,7 @@ def submit(
             number=number,
             kind="first" if kind == ReleaseKind.NORMAL and not base else kind,
             reason=reason.strip(),
+            incident=incident.strip(),
             commit=commit,
             definition=turn.pipeline.definition,
             base=base or "",
@@ -67,7 +72,8 @@ def submit(
         turn.session.add(release)
         turn.session.flush()
         told = {"commit": commit, "changes": len(changes), "reason": release.reason}
-        turn.log("release.created", release.id, None, release_kind=release.kind, **told)
+        named = {"incident": release.incident} if release.incident else {}
+        turn.log("release.created", release.id, None, release_kind=release.kind, **told, **named)
         create_runs(turn, release)
     for name in learn(ground):
         decide_again(ground, name, actor)
@@ -164,6 +170,7 @@ def _change(commit: Commit) -> dict[str, str]:
     return {
         "commit": commit.commit,
         "author": commit.author,
+        "email": commit.email,
         "subject": commit.subject,
         "at": instant_text(commit.at),
     }

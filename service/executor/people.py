@@ -8,14 +8,17 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from policies.exception_limits import override_over_limit
-from policies.granted import Reach
+from policies.phrases import listed
 from policies.pipeline import Approvals, Stage
 from policies.plain import instant_text, nearest
+from policies.release import ReleaseKind
 from policies.ruleset.settings import no_rule
 from service.errors import Conflict
+from service.executor.roles import people_in, roles_of
 from service.executor.said import as_fact
 from service.executor.transition import enter
 from service.executor.turn import Turn
+from service.promotions.authors import wrote
 from service.promotions.commands import (
     APPROVED_FOR,
     LONGEST_OVERRIDE_H,
@@ -32,7 +35,7 @@ from service.store.tables import ReleaseRow
 
 def approve(turn: Turn, said: Approve) -> str:
     """Keep a person's word; a newer one of the same person takes the place of the older."""
-    release, stage = _waiting(turn, said.release, said.stage)
+    release, stage = _approvable(turn, said)
     reason = said.reason.strip()
     if said.word is Word.REJECTED:
         reason = require_reason(said.reason, "reject")
@@ -49,6 +52,7 @@ def approve(turn: Turn, said: Approve) -> str:
         by=turn.actor,
         at=turn.now,
         until=turn.now + APPROVED_FOR,
+        roles=list(roles_of(turn, turn.actor)),
     )
     turn.session.add(row)
     turn.session.flush()
@@ -116,20 +120,26 @@ def override(turn: Turn, given: Override) -> str:
     return row.name
 
 
-def leaders(turn: Turn) -> frozenset[str]:
-    """Who has the role ``leader``: those whom the organization names from its root to the node."""
-    root = turn.tree().root
-    return root.leaders_over(turn.pipeline.organization, Reach.NODE) or frozenset()
-
-
 def _require_may(turn: Turn, release: ReleaseRow, asked: Approvals) -> None:
-    authors = {each["author"] for each in release.changes} | {release.created_by}
-    if asked.forbid_author and turn.actor in authors:
+    wrote_it = any(wrote(each, turn.actor) for each in release.changes)
+    if asked.forbid_author and (wrote_it or turn.actor == release.created_by):
         told = f"{turn.actor} made a change of {release.id}, or the release itself"
         raise Conflict(f"{told}; somebody else approves it")
-    if asked.roles and not ("leader" in asked.roles and turn.actor in leaders(turn)):
+    if asked.roles and not set(asked.roles) & set(roles_of(turn, turn.actor)):
         told = f"only {' or '.join(asked.roles)} may approve, and {turn.actor} is not known as one"
-        raise Conflict(f"{told}; the organization names its leaders")
+        nobody = [role for role in asked.roles if not people_in(turn, role)]
+        more = f"; it names nobody as {listed(nobody)}" if nobody else ""
+        raise Conflict(f"{told}; the organization names its leaders and groups{more}")
+
+
+def _approvable(turn: Turn, said: Approve) -> tuple[ReleaseRow, Stage]:
+    """A release that waits before the stage; an emergency is approved after the fact as well."""
+    row = turn.release(said.release)
+    run = next((each for each in turn.all_runs(row.id) if each.stage == said.stage), None)
+    late = run is not None and run.started_at is not None and said.word is Word.APPROVED
+    if late and row.kind == ReleaseKind.EMERGENCY:
+        return row, turn.planned(row, said.stage)
+    return _waiting(turn, said.release, said.stage)
 
 
 def _waiting(turn: Turn, release: str, stage: str) -> tuple[ReleaseRow, Stage]:

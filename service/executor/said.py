@@ -5,21 +5,33 @@ from sqlmodel import col, select
 from policies.exceptions import Subject
 from policies.pipeline import Stage
 from policies.release import Approval, Override
+from policies.rules import prod_approval
 from service.executor.turn import Turn
 from service.store.people_tables import ApprovalRow, OverrideRow, ProblemRow, TickRow
 from service.store.tables import ReleaseRow
 
 
 def approvals(turn: Turn, release: ReleaseRow) -> tuple[Approval, ...]:
-    """Those that count now, oldest first."""
+    """Those that count now, oldest first, each with the role that the ruleset asks for, if any."""
     asked = select(ApprovalRow).where(
         ApprovalRow.release == release.id,
         ApprovalRow.voided == "",
         ApprovalRow.digest == release.digest,
         col(ApprovalRow.until) > turn.now,
     )
+    rule = turn.tree().resolved(turn.pipeline.organization, turn.now).rules[prod_approval.RULE.id]
+    assert isinstance(rule.params, prod_approval.ProdApproval)  # noqa: S101 - the catalogue pairs them
+    wanted = rule.params.roles
     return tuple(
-        Approval(each.stage, each.digest, each.by, each.at, decision=each.word, reason=each.reason)
+        Approval(
+            each.stage,
+            each.digest,
+            each.by,
+            each.at,
+            role=next((role for role in each.roles if role in wanted), "".join(each.roles[:1])),
+            decision=each.word,
+            reason=each.reason,
+        )
         for each in turn.session.exec(asked.order_by(col(ApprovalRow.id)))
     )
 

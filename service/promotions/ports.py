@@ -164,6 +164,7 @@ class Commit:
     author: str
     subject: str
     at: datetime
+    email: str = ""
 
 
 class Repository(Protocol):

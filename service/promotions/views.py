@@ -231,6 +231,8 @@ class ReleaseView:
     problems: tuple[ProblemView, ...] = ()
     reason: str = ""
     """Why it is an emergency."""
+    incident: str = ""
+    """What the emergency mends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Final
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from service.store.tables import instant
@@ -40,6 +41,8 @@ class ApprovalRow(Said, table=True):
     until: datetime = instant()
     voided: str = ""
     """Why it is void."""
+    roles: list[str] = Field(sa_column=sa.Column(sa.JSON(), nullable=False))
+    """Which roles the person had who said it."""
 
 
 class TickRow(SQLModel, table=True):

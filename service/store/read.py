@@ -118,6 +118,7 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         checklist=said.checklist(session, name, pipeline, shown),
         problems=said.problems(session, name),
         reason=row.reason,
+        incident=row.incident,
     )
 
 

@@ -76,6 +76,8 @@ class ReleaseRow(SQLModel, table=True):
     kind: str
     reason: str = ""
     """Why it is an emergency."""
+    incident: str = ""
+    """What the emergency mends."""
     commit: str = Field(index=True)
     definition: str = Field(foreign_key="blobs.digest")
     digest: str = Field(default="", index=True)

@@ -128,9 +128,12 @@ def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field
     aborted = bakegate("release", "abort", "shop:1", "--reason", "by mistake")
     assert aborted.stdout == "shop:1 is aborted\n"
     urgent = ("submit", "shop", "b" * 40, "--kind", "emergency", "--reason", "orders are lost")
-    assert bakegate("release", *urgent).stdout == "shop:2\n"
+    assert bakegate("release", *urgent).exit_code == 2
+    named = bakegate("release", *urgent, "--incident", "INC-31")
+    assert named.stdout == "shop:2\n"
     shown = json.loads(bakegate("release", "show", "shop:2", "--format", "json").stdout)
-    assert (shown["kind"], shown["reason"]) == ("emergency", "orders are lost")
+    said = (shown["kind"], shown["reason"], shown["incident"])
+    assert said == ("emergency", "orders are lost", "INC-31")
 
 
 def test_what_cannot_be_done_is_one_sentence(bakegate: Bakegate, field: Field) -> None:

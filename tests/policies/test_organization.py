@@ -35,6 +35,33 @@ def test_a_zone_is_inherited_and_utc_without_one() -> None:
     assert root.zone_of("retail/stores") == "UTC"
 
 
+GROUPS = """\
+schema: bakegate/organization/v1
+name: retail
+groups: {sre: [ada, kim], orders: [ada]}
+children:
+  - {name: orders, groups: {orders: [lee]}}
+"""
+
+
+def test_the_nearest_group_of_a_name_counts() -> None:
+    root = read_organization(GROUPS, "org.yaml")
+    assert root.groups_at("retail/orders") == {
+        "sre": frozenset({"ada", "kim"}),
+        "orders": frozenset({"lee"}),
+    }
+    assert root.groups_at("retail")["orders"] == frozenset({"ada"})
+    assert root.groups_at("retail/other") == {}
+
+
+def test_a_group_may_not_be_named_like_a_role_of_every_pipeline() -> None:
+    with pytest.raises(DocumentError) as refused:
+        read_organization(GROUPS.replace("sre:", "owner:"), "org.yaml")
+    (issue,) = refused.value.issues
+    told = "'owner' is a role that every pipeline has; give the group another name"
+    assert (issue.message, issue.span.line, issue.span.column) == (told, 3, 10)
+
+
 def test_every_node_is_walked_a_parent_first() -> None:
     root = read_organization(TREE, "org.yaml")
     assert [path for path, _ in root.walk()] == [

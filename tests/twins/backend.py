@@ -75,9 +75,16 @@ class MemoryBackend:
         raise NotFound("decision", name)
 
     def submit(
-        self, pipeline: str, commit: str, actor: str, *, kind: str = "normal", reason: str = ""
+        self,
+        pipeline: str,
+        commit: str,
+        actor: str,
+        *,
+        kind: str = "normal",
+        reason: str = "",
+        incident: str = "",
     ) -> str:
-        self.written.append(("submit", pipeline, commit, actor, kind, reason))
+        self.written.append(("submit", pipeline, commit, actor, kind, reason, incident))
         view = self.pipeline(pipeline)
         number = 1 + max((each.number for each in view.in_flight), default=0)
         name = f"{pipeline}:{number}"

@@ -64,8 +64,8 @@ def test_changes_are_those_after_the_base_newest_first(folder: Path) -> None:
     third = commit(folder, "Three", "3")
     at = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
     assert GitRepository().changes(str(folder), first, third) == (
-        Commit(third, "Ada", "Three", at),
-        Commit(second, "Ada", "Two, with ümlaut", at),
+        Commit(third, "Ada", "Three", at, "ada@localhost"),
+        Commit(second, "Ada", "Two, with ümlaut", at, "ada@localhost"),
     )
 
 

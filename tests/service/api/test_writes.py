@@ -47,7 +47,7 @@ def test_a_commit_becomes_a_release(client: Client, backend: MemoryBackend) -> N
     assert (answer.status_code, answer.json()) == (201, {"id": "mailer:1"})
     assert answer.headers["location"] == "/v1/releases/mailer:1"
     assert client.get("/v1/releases/mailer:1").json()["created_by"] == "ada"
-    assert backend.written == [("submit", "mailer", COMMIT, "ada", "normal", "")]
+    assert backend.written == [("submit", "mailer", COMMIT, "ada", "normal", "", "")]
 
 
 def test_data_points_are_counted(client: Client, backend: MemoryBackend) -> None:

@@ -159,10 +159,17 @@ def test_an_emergency_says_why_and_config_keeps_its_kind(field: Field) -> None:
     with pytest.raises(Conflict, match="normal, emergency and config, not 'rollback'"):
         executor.submit("shop", "a" * 40, "lee", kind="rollback")
     why = "orders are lost"
-    urgent = executor.submit("shop", "a" * 40, "lee", kind="emergency", reason=why)
+    with pytest.raises(Conflict, match="name the incident that the emergency mends"):
+        executor.submit("shop", "a" * 40, "lee", kind="emergency", reason=why)
+    said = {"reason": why, "incident": "INC-31"}
+    urgent = executor.submit("shop", "a" * 40, "lee", kind="emergency", **said)
     field.settle()
     view = field.release(urgent)
-    assert (view.kind, view.reason) == ("emergency", why)
+    assert (view.kind, view.reason, view.incident) == ("emergency", why, "INC-31")
+    results = {each["rule"]: each for each in view.decisions[-1].message["results"]}
+    assert results["emergency-backfill"]["message"].startswith("it mends INC-31")
+    # The incident that it mends is no reason to keep it out.
+    assert results["alarm-block"]["result"] == "pass"
     config = executor.submit("shop", "b" * 40, "lee", kind="config")
     field.settle()
     assert field.release(config).kind == "config"

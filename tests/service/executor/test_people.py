@@ -129,6 +129,86 @@ def test_leaders_are_known_by_the_organization(field: Field) -> None:
     assert field.state(release, "one-box") == "baking"
 
 
+GROUPED = ORGANIZATION | {
+    "organization.yaml": ORGANIZATION["organization.yaml"]
+    + "groups: {orders: [lee, kim], on-call: [kim], sre: [ada, engineer], orders-2: [ben]}\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("roles", "may"),
+    [("[owner]", "lee"), ("[oncall]", "kim"), ("[sre]", "ada"), ("[leader, orders-2]", "ben")],
+)
+def test_roles_are_those_of_the_organization(field: Field, roles: str, may: str) -> None:
+    """The owner's team and rota are groups, and so is any other name."""
+    field.executor.register_organization(GROUPED, "tester")
+    asked = f"    exposure: 1%\n    approvals: {{roles: {roles}, forbid_author: true}}\n"
+    asking = PIPELINE.replace("    exposure: 1%\n", asked).replace(
+        "oncall: orders", "oncall: on-call"
+    )
+    field.executor.register_pipeline(asking, "pipeline.yaml", ".", "tester")
+    release = field.submit("a")
+    told = " or ".join(roles.strip("[]").split(", "))
+    assert held(field, release) == [
+        ("approval", f"0 of 1 approvals of this artifact were given; {told} may give them")
+    ]
+    for other in {"lee", "ada", "ben"} - {may}:
+        with pytest.raises(Conflict, match=f"only {told} may approve, and {other} is not known"):
+            approve(field, release, other)
+    with pytest.raises(Conflict, match="engineer made a change of"):
+        approve(field, release, "engineer")
+    approve(field, release, may)
+    assert field.state(release, "one-box") == "baking"
+
+
+def test_a_role_that_nobody_has_is_told(field: Field) -> None:
+    asking = PIPELINE.replace(
+        "    exposure: 1%\n", "    exposure: 1%\n    approvals: {roles: [sre]}\n"
+    )
+    field.executor.register_pipeline(asking, "pipeline.yaml", ".", "tester")
+    release = field.submit("a")
+    with pytest.raises(Conflict, match="groups; it names nobody as sre"):
+        approve(field, release, "lee")
+
+
+def test_the_ruleset_asks_for_roles_too(field: Field) -> None:
+    """The rule sees which of its roles an approver has, and who wrote a change under a name."""
+    rules = (
+        "  no-manual-prod-gate: off\n"
+        "  prod-approval: {enforcement: block, parameters: {roles: [sre]}}\n"
+    )
+    grouped = GROUPED | {"rules.yaml": ORGANIZATION["rules.yaml"] + rules}
+    field.executor.register_organization(grouped, "tester")
+    release = field.submit("a")
+    approve(field, release, "engineer")
+    approve(field, release, "kim")
+    assert field.state(release, "one-box") == "waiting"
+    decision = field.release(release).decisions[-1].message
+    (why,) = [each for each in decision["results"] if each["verdict"] == "hold"]
+    assert why["message"].endswith("engineer wrote part of it; kim has the role on-call")
+    approve(field, release, "ada")
+    assert field.state(release, "one-box") == "baking"
+
+
+def test_an_emergency_is_approved_after_the_fact(field: Field) -> None:
+    field.executor.register_pipeline(
+        PIPELINE.replace("    exposure: 1%\n", "    exposure: 1%\n    approvals: {count: 1}\n"),
+        "pipeline.yaml",
+        ".",
+        "tester",
+    )
+    why = {"reason": "orders are lost", "incident": "INC-31"}
+    urgent = field.executor.submit("shop", "a" * 40, "tester", kind="emergency", **why)
+    field.settle()
+    assert field.state(urgent, "one-box") == "baking"
+    told = "0 of 1 approvals of this artifact were given; those of an emergency may follow"
+    assert held(field, urgent) == [("approval", told)]
+    approve(field, urgent, "lee")
+    assert [each.by for each in field.release(urgent).approvals] == ["lee"]
+    with pytest.raises(Conflict, match="is baking at one-box; it no longer waits"):
+        field.executor.carry_out(Approve(urgent, "one-box", Word.REJECTED, "late"), "kim")
+
+
 def test_an_approval_lets_one_release_through_a_manual_transition(field: Field) -> None:
     field.executor.switch_transition("shop", "one-box", "manual", "watch it", "tester")
     release = field.submit("a")
@@ -263,6 +343,16 @@ def test_a_pause_ends_by_itself_and_is_said_by_the_gate(field: Field) -> None:
     field.settle()
     assert field.state(release, "one-box") == "baking"
     assert field.executor.pipeline("shop").pauses == ()
+
+
+def test_a_release_keeps_what_its_own_definition_asks(field: Field) -> None:
+    release = field.submit("a")
+    waiting = field.submit("b")
+    field.executor.register_pipeline(ASKING, "pipeline.yaml", ".", "tester")
+    assert [name for name, _ in held(field, waiting)] == ["stage-busy"]
+    field.passing(70)
+    assert field.state(waiting, "one-box") == "baking"
+    assert field.state(release, "one-box") == "succeeded"
 
 
 def test_a_pause_that_fits_to_nothing(field: Field) -> None:
