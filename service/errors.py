@@ -19,6 +19,10 @@ class Conflict(DomainError):
     """The request does not fit to what is so now."""
 
 
+class Unavailable(DomainError):
+    """The database cannot be used now; the message says why. The same may be asked again later."""
+
+
 class Invalid(DomainError):
     """A document that cannot be read; ``issues`` are all located."""
 

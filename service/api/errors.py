@@ -16,7 +16,7 @@ from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.output.json_v1 import to_v1
-from service.errors import Conflict, DomainError, Invalid, NotFound, Refused
+from service.errors import Conflict, DomainError, Invalid, NotFound, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -27,6 +27,7 @@ STATUSES: Final[dict[type[DomainError], HTTPStatus]] = {
     Conflict: HTTPStatus.CONFLICT,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -5,15 +5,19 @@ and finds what it works with through ``_works``. Its tables share our database, 
 effect and writing the state that waits for it commit together.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlmodel import Session
 
 from service.promotions.model import Effect
-from service.store.engines import Engines
+from service.promotions.ports import Fenced
+from service.store.engines import Engines, Interrupted, is_away
 from service.store.tables import RunRow
 
 #: Pinned for good: an unpinned version is a hash of the sources, and rows of another one are
@@ -26,6 +30,7 @@ _KEPT: Final = timedelta(days=7)
 _BATCH: Final = 1000
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class Works(Protocol):
@@ -42,9 +47,13 @@ class Works(Protocol):
 
 @dataclass(slots=True)
 class _Registry:
-    """The executor of this process; DBOS has one registry a process, and so have we."""
+    """The executor of this process; DBOS has one registry a process, and so have we.
+
+    ``running`` are the workflows that run here, each with when it began on the monotonic clock.
+    """
 
     works: Works | None = None
+    running: set[tuple[str, float]] = field(default_factory=set)
 
     def get(self) -> Works:
         if self.works is None:
@@ -55,11 +64,48 @@ class _Registry:
 _registry = _Registry()
 
 
+@contextmanager
+def _here() -> Iterator[None]:
+    """Keep in mind that a workflow runs in this process, for as long as it does.
+
+    Where the engine cannot write down what was done, the workflow stays unfinished, for
+    ``Durable.care`` to find: the engine would call it failed, and no step of it was.
+    """
+    mine = (DBOS.workflow_id or "", time.monotonic())
+    _registry.running.add(mine)
+    try:
+        yield
+    except Exception as error:
+        if is_away(error):
+            raise Interrupted from error
+        raise
+    finally:
+        _registry.running.discard(mine)
+
+
+def _tried(act: Callable[[], T]) -> T | Json:
+    """One attempt of a step. What the last one raised is its result, journaled as such.
+
+    What the engine itself raises is thereby never taken for a failure of the effect: that another
+    process owns it by now, for one.
+    """
+    try:
+        return act()
+    except Fenced as fenced:
+        # Whoever has the higher epoch does it, or did something else since.
+        raise Interrupted from fenced
+    except Exception as error:
+        status = DBOS.step_status
+        if status and (status.current_attempt or 0) + 1 < (status.max_attempts or 1):
+            raise
+        return {"errored": f"{type(error).__name__}: {error}"}
+
+
 @DBOS.step(
     name="perform", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
 )
 def _perform(op: str, run_id: int, kind: str) -> Json | None:
-    return _registry.get().perform(op, run_id, Effect(kind))
+    return _tried(lambda: _registry.get().perform(op, run_id, Effect(kind)))
 
 
 @DBOS.step(
@@ -72,18 +118,16 @@ def _report(op: str, run_id: int, kind: str, result: Json) -> str:
 @DBOS.workflow(name="act", max_recovery_attempts=None)
 def _act(op: str, run_id: int, kind: str) -> str:
     """One effect. What still fails after its retries is reported as errored, never lost."""
-    try:
+    with _here():
         result = _perform(op, run_id, kind)
-    except Exception as error:  # noqa: BLE001 - whatever a port raised was retried and is technical
-        result = {"errored": f"{type(error).__name__}: {error}"}
-    return "stale" if result is None else _report(op, run_id, kind, result)
+        return "stale" if result is None else _report(op, run_id, kind, result)
 
 
 @DBOS.step(
     name="deliver", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
 )
-def _deliver(notice: str) -> str | None:
-    return _registry.get().deliver(notice)
+def _deliver(notice: str) -> str | Json | None:
+    return _tried(lambda: _registry.get().deliver(notice))
 
 
 @DBOS.step(
@@ -96,13 +140,11 @@ def _record(notice: str, error: str) -> None:
 @DBOS.workflow(name="tell", max_recovery_attempts=None)
 def _tell(notice: str) -> str:
     """One message to one team. What still fails after its retries is recorded, never lost."""
-    try:
-        _deliver(notice)
-    except Exception as error:  # noqa: BLE001 - whatever a way of telling raised was retried
-        _record(notice, f"{type(error).__name__}: {error}")
-        return "failed"
-    _record(notice, "")
-    return "sent"
+    with _here():
+        told = _deliver(notice)
+        error = told["errored"] if isinstance(told, dict) else ""
+        _record(notice, error)
+        return "failed" if error else "sent"
 
 
 class Durable:
@@ -115,7 +157,10 @@ class Durable:
             system_database_engine=engines.durable,
             serializer=DBOSPortableJSONSerializer(),
             lazy=True,
+            # It would wait with pauses of up to 90 s, and hold up time for that long.
+            retry_connection_errors=False,
         )
+        self._idle: set[str] = set()
 
     def launch(self, works: Works) -> None:
         """Recover what this executor left unfinished and start taking orders."""
@@ -133,6 +178,9 @@ class Durable:
                 "notification_listener_polling_interval_sec": 0.1,
             }
         )
+        # A later version brings new kinds of work on queues of their own, and leaves them to
+        # processes that know them: whoever claims a workflow that it does not know keeps it.
+        DBOS.listen_queues([QUEUE])
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,
@@ -154,6 +202,24 @@ class Durable:
         if owners:
             # Not public, but guarded by the owners' names in the database and so safe to repeat.
             DBOS._recover_pending_workflows(owners)  # noqa: SLF001 - the open package has no other way
+
+    def care(self) -> list[str]:
+        """Put back on the queue what this process holds and does not do; gives what it put back.
+
+        So it is with what the engine could not write down, on a full disk for one. What was claimed
+        a moment ago is not running yet, so only what is found twice counts.
+        """
+        held = self.client.list_workflows(
+            status="PENDING",
+            executor_id=self.executor_id,
+            load_input=False,
+            load_output=False,
+        )
+        idle = {each.workflow_id for each in held} - {name for name, _ in _registry.running}
+        again, self._idle = sorted(idle & self._idle), idle
+        for name in again:
+            self.client.resume_workflow(name, queue_name=QUEUE)
+        return again
 
     def collect(self) -> None:
         """Delete finished effects that nobody needs: the history is in our own tables."""
@@ -201,15 +267,31 @@ class Durable:
             notice,
         )
 
-    def watchdog(self, session: Session, run: RunRow) -> None:
-        """Look after an effect that did not report in time: resume it, or order it again."""
-        known = self.client.list_workflows(
+    def watchdog(self, session: Session, run: RunRow, patience: timedelta = timedelta.max) -> None:
+        """Look after an effect that did not report in time: resume it, or order it again.
+
+        What has run here for less than ``patience`` is in time: the clock of the rows has jumped.
+        """
+        listed = self.client.list_workflows(
             workflow_id_prefix=run.op, load_input=False, load_output=False
         )
-        newest = max(known, key=lambda each: each.created_at or 0, default=None)
+        known = {_attempt(run.op, each.workflow_id): each for each in listed}
+        last = max((each for each in known if each is not None), default=None)
+        newest = known[last] if last is not None else None
         if newest and newest.status == "PENDING":
-            name = newest.workflow_id
+            name, since = newest.workflow_id, time.monotonic() - patience.total_seconds()
+            if any(each == name and began > since for each, began in _registry.running):
+                return
             after = session.info.setdefault("after_commit", [])
             after.append(lambda: self.client.resume_workflow(name, queue_name=QUEUE))
         elif newest is None or newest.status not in {"ENQUEUED", "DELAYED"}:
-            self.order(session, run, Effect(run.op.rsplit(":", 2)[1]), len(known) or 1)
+            self.order(session, run, Effect(run.op.rsplit(":", 2)[1]), (last or 0) + 1)
+
+
+def _attempt(op: str, workflow: str) -> int | None:
+    """Which attempt of an effect a workflow is, from zero; None where it is of another effect.
+
+    The number tells, as its time does not: clocks go back.
+    """
+    name, _, number = workflow.partition("#")
+    return int(number or 0) if name == op else None

@@ -16,7 +16,7 @@ from service.executor import (
     reading,
     registration,
 )
-from service.executor.acts import claim, perform, report
+from service.executor.acts import Claim, claim, perform, report
 from service.executor.calendars import Keeper
 from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
@@ -148,21 +148,29 @@ class Executor:
 
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
         """One attempt of an effect; None when the run no longer waits for it."""
-        with self.ground.turn(_pipeline_of(op)) as turn:
-            taken = claim(turn, run_id, op, kind)
+        taken = self.ground.engines.patiently(lambda: self._claim(op, run_id, kind))
         return perform(self.ground.ports, taken, kind) if taken else None
+
+    def _claim(self, op: str, run_id: int, kind: Effect) -> Claim | None:
+        with self.ground.turn(_pipeline_of(op)) as turn:
+            return claim(turn, run_id, op, kind)
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
         """Decide on the result of an effect; ``stale`` when the run no longer waits for it."""
-        with self.ground.turn(_pipeline_of(op)) as turn:
-            return report(turn, run_id, op, kind, result)
+
+        def reported() -> str:
+            with self.ground.turn(_pipeline_of(op)) as turn:
+                return report(turn, run_id, op, kind, result)
+
+        # What was done must be told, however long that takes.
+        return self.ground.engines.patiently(reported)
 
     def deliver(self, notice: str) -> str | None:
         """One attempt to tell a team something; None where it was told before."""
         return notices.deliver(self.ground, notice)
 
     def record(self, notice: str, error: str) -> None:
-        notices.record(self.ground, notice, error)
+        self.ground.engines.patiently(lambda: notices.record(self.ground, notice, error))
 
     def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
         """What holds for a node of the organization at an instant, else now."""
@@ -206,6 +214,8 @@ class Executor:
 
     def ready(self) -> str:
         """Why the service cannot work now; empty when it can."""
+        if self.ground.engines.trouble:
+            return self.ground.engines.trouble
         swept = self.sweep.swept_at
         if swept is None:
             return "the sweep has not run yet"

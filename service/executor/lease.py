@@ -12,12 +12,13 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select, update
 
 from service.errors import Conflict
@@ -93,12 +94,15 @@ class BeatLease:
         self.name = f"w-{os.getpid()}-{uuid4().hex[:8]}"
         self._engine = engines.write
         self._pace = pace
-        # After an outage everybody looks dead. Who has beaten well for as long as others may be
+        # After an outage everybody looks dead. Who has beaten in time for as long as others may be
         # silent has given them that time to come back, and only then judges them.
         self._needed = pace.dead_after // pace.beat + 1
         self._good = 0
+        self._last: datetime | None = None
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._judged = threading.Event()
+        self._found: set[str] = set()
+        self._threads: list[threading.Thread] = []
 
     def take(self) -> None:
         """Beat once before any work is taken, so that no work is ever without a beat."""
@@ -107,30 +111,38 @@ class BeatLease:
             session.commit()
 
     def keep(self, take_over: TakeOver) -> None:
-        self._thread = threading.Thread(
-            target=self._beat, args=(take_over,), name="beat", daemon=True
-        )
-        self._thread.start()
+        """Beat in a thread of its own, because taking over may take long."""
+        self._threads = [
+            threading.Thread(target=self._beat, name="beat", daemon=True),
+            threading.Thread(target=self._take, args=(take_over,), name="take", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def release(self) -> None:
         """Step down at once, so that others need not wait for the silence."""
         self._stop.set()
-        if self._thread:
-            self._thread.join()
-        with Session(self._engine) as session:
-            session.exec(
-                update(BeatRow).where(col(BeatRow.executor) == self.name).values(dead=True)
-            )
-            session.commit()
+        self._judged.set()
+        for thread in self._threads:
+            # The engine's calls wait for a database that is away; nobody needs their end.
+            thread.join(self._pace.dead_after.total_seconds())
+        try:
+            with Session(self._engine) as session:
+                mine = update(BeatRow).where(col(BeatRow.executor) == self.name)
+                session.exec(mine.values(dead=True))
+                session.commit()
+        except SQLAlchemyError as error:
+            _log.warning("could not step down, others find out by the silence: %s", error)
 
-    def _beat(self, take_over: TakeOver) -> None:
+    def _beat(self) -> None:
         while not self._stop.wait(self._pace.beat.total_seconds()):
             try:
                 alive = self._once()
                 if alive and self._good >= self._needed:
-                    take_over(self._dead())
-            except Exception:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
-                _log.warning("the heartbeat failed", exc_info=True)
+                    self._found = self._dead()
+                    self._judged.set()
+            except Exception as error:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
+                _log.warning("the heartbeat failed: %s", error)
                 self._good = 0
                 continue
             if not alive:
@@ -138,20 +150,44 @@ class BeatLease:
                 # Nothing may run on here: the successor has begun.
                 os._exit(DECLARED_DEAD)
 
+    def _take(self, take_over: TakeOver) -> None:
+        while self._judged.wait() and not self._stop.is_set():
+            self._judged.clear()
+            try:
+                take_over(self._found)
+            except Exception as error:  # noqa: BLE001 - the same; the next beat asks for it again
+                _log.warning("could not take over from the dead: %s", error)
+
     def _once(self) -> bool:
         """Beat; False when somebody has declared this process dead."""
         with Session(self._engine) as session:
             mine = update(BeatRow).where(col(BeatRow.executor) == self.name, ~col(BeatRow.dead))
-            beaten = session.exec(mine.values(at=sa.func.clock_timestamp())).rowcount
+            beating = mine.values(at=sa.func.clock_timestamp()).returning(col(BeatRow.at))
+            at = session.exec(beating).scalar_one_or_none()
             session.commit()
-        self._good += 1
-        return beaten == 1
+        if at is None:
+            return False
+        # A late beat succeeds as well: the database stood still, or its clock was set. Then the
+        # others have had no more chance to beat than this process.
+        silent = abs(at - self._last) if self._last else timedelta()
+        self._good = self._good + 1 if silent < self._pace.dead_after / 2 else 0
+        self._last = at
+        return True
 
     def _dead(self) -> set[str]:
-        """Declare the silent dead, and name all who are."""
+        """Declare the silent dead, and name all who are.
+
+        A beat from the future is as old: the database's clock was set back since.
+        """
         with Session(self._engine) as session:
-            limit = database_now(session) - self._pace.dead_after
-            silent = select(BeatRow).where(~col(BeatRow.dead), col(BeatRow.at) < limit)
+            now = database_now(session)
+            if self._last is None or now - self._last > self._pace.dead_after / 2:
+                # The database stood still since our own beat.
+                self._good = 0
+                return set()
+            before, after = now - self._pace.dead_after, now + self._pace.dead_after
+            at = col(BeatRow.at)
+            silent = select(BeatRow).where(~col(BeatRow.dead), (at < before) | (at > after))
             for each in session.exec(silent.with_for_update(skip_locked=True)):
                 each.dead = True
             session.commit()

@@ -193,10 +193,12 @@ def _any_stuck(ground: Ground) -> bool:
 
 
 def _stuck(session: Session, now: datetime) -> list[NoticeRow]:
-    """Messages that could not be delivered and have waited long enough."""
+    """Messages that could not be delivered, or got lost, and have waited long enough.
+
+    One that is only late is not sent twice: it is looked at again before it is sent.
+    """
     asked = select(NoticeRow).where(
         col(NoticeRow.sent_at).is_(None),
-        NoticeRow.error != "",
         col(NoticeRow.ordered_at) <= now - _AGAIN,
     )
     return list(session.exec(asked))

@@ -7,18 +7,20 @@ reaches it through the transaction of the event itself.
 import logging
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select, update
 
+from service.errors import Unavailable
+from service.executor.clock_back import ClockBack
 from service.executor.ground import Ground
 from service.executor.notices import announce
 from service.executor.schedules import activate, adopt, ripen
 from service.executor.transition import enter, look, patience
 from service.executor.turn import Turn
 from service.promotions.model import Effect, State
-from service.store.tables import RunRow
+from service.store.tables import BeatRow, Blob, RunRow
 
 _log: Final = logging.getLogger(__name__)
 
@@ -31,6 +33,14 @@ _MOST: Final = 100
 _PAUSE_S: Final = 0.003
 #: How often finished effects are collected, in seconds of this process.
 _COLLECT_S: Final = 3600.0
+#: How long it is remembered that a process died.
+_REMEMBERED: Final = timedelta(days=7)
+#: How often it is looked whether this process does what it holds, in seconds.
+_CARE_S: Final = 10.0
+#: When a row that could not be decided is looked at again.
+_POSTPONED: Final = timedelta(minutes=1)
+#: What is written to see whether the database takes anything, in characters.
+_TRIED: Final = 65_536
 #: How often scheduled rules are looked at: whether enough pipelines are ready for a step, and
 #: which team is to be told; in seconds of this process.
 _CAMPAIGN_S: Final = 60.0
@@ -44,6 +54,9 @@ class Sweep:
         self.swept_at: datetime | None = None
         self._collect_at = time.monotonic() + _COLLECT_S
         self._campaign_at = time.monotonic() + _CAMPAIGN_S
+        self._care_at = time.monotonic() + _CARE_S
+        self._clock = ClockBack(ground)
+        self._told = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="sweep", daemon=True)
 
@@ -59,6 +72,7 @@ class Sweep:
         activate(self.ground)
         with self.ground.engines.reading() as session:
             now = self.ground.ports.clock.within(session)
+            self._clock.look(session, now)
             asked = (
                 select(RunRow.id, RunRow.pipeline)
                 .where(col(RunRow.due) <= now)
@@ -67,20 +81,33 @@ class Sweep:
             )
             due = list(session.exec(asked))
         for run, pipeline in due:
-            with self.ground.turn(pipeline) as turn:
-                self._wake(turn, run)
+            self._one(run, pipeline, now)
             if self.ground.engines.sqlite:
                 self._stop.wait(_PAUSE_S)
         self.swept_at = self.ground.ports.clock.now()
         return len(due)
+
+    def _one(self, run: int | None, pipeline: str, now: datetime) -> None:
+        """Decide one row. One that cannot be decided must not keep the others from being so."""
+        try:
+            with self.ground.turn(pipeline) as turn:
+                self._wake(turn, run)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one row is logged and concerns no other
+            _log.exception("run %s of %s could not be decided", run, pipeline)
+            with self.ground.engines.transaction() as session:
+                mine = update(RunRow).where(col(RunRow.id) == run, col(RunRow.due) <= now)
+                session.exec(mine.values(due=now + _POSTPONED))
 
     def _wake(self, turn: Turn, name: int | None) -> None:
         run = turn.session.get(RunRow, name)
         if run is None or run.due is None or run.due > turn.now:
             return
         if run.op:
-            run.due = turn.now + patience(turn, run, Effect(run.op.rsplit(":", 2)[1]))
-            self.ground.durable.watchdog(turn.session, run)
+            within = patience(turn, run, Effect(run.op.rsplit(":", 2)[1]))
+            run.due = turn.now + within
+            self.ground.durable.watchdog(turn.session, run, within)
         elif run.state == State.WAITING:
             enter(turn, run.stage)
         else:
@@ -90,6 +117,24 @@ class Sweep:
         if time.monotonic() >= self._collect_at:
             self._collect_at = time.monotonic() + _COLLECT_S
             self.ground.durable.collect()
+            with self.ground.engines.transaction() as session:
+                long_ago = self.ground.ports.clock.within(session) - _REMEMBERED
+                forgotten = delete(BeatRow).where(col(BeatRow.dead), col(BeatRow.at) < long_ago)
+                session.exec(forgotten)
+
+    def _care(self) -> None:
+        if time.monotonic() >= self._care_at:
+            self._care_at = time.monotonic() + _CARE_S
+            for name in self.ground.durable.care():
+                _log.warning("%s was left lying and is taken up again", name)
+
+    def _try_to_write(self) -> None:
+        """After trouble, see whether the database takes something again; raises Unavailable."""
+        with self.ground.engines.transaction() as session:
+            tried = Blob(digest="tried", text="." * _TRIED)
+            session.add(tried)
+            session.flush()
+            session.delete(tried)
 
     def _campaign(self) -> None:
         if time.monotonic() >= self._campaign_at:
@@ -101,11 +146,26 @@ class Sweep:
     def _drive(self) -> None:
         while not self._stop.is_set():
             try:
+                if self.ground.engines.trouble:
+                    self._try_to_write()
                 full = self.once() == _MOST
                 self._collect()
+                self._care()
                 self._campaign()
+                self._tell("")
+            except Unavailable as error:
+                self._tell(str(error))
+                full = False
             except Exception:  # noqa: BLE001 - a failing sweep is logged and tried again: time must go on
                 _log.exception("the sweep failed")
                 full = False
             if not full:
                 self._stop.wait(EVERY_S)
+
+    def _tell(self, trouble: str) -> None:
+        """Log what keeps the sweep from working once, however often it is tried."""
+        if trouble and not self._told:
+            _log.error("nothing is promoted: %s", trouble)
+        elif self._told and not trouble:
+            _log.warning("the database can be used again; promotions go on")
+        self._told = trouble

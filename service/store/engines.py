@@ -6,16 +6,24 @@ so it is never blocked under WAL. The durable engine has its own, small one: it 
 connection while we write, and many writers on one file starve each other.
 """
 
+import logging
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import Session
+
+from service.errors import Unavailable
+
+_log: Final = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: How long SQLite waits for its lock, in milliseconds, before it says "database is locked".
 BUSY_MS: Final = 30_000
@@ -25,38 +33,118 @@ _PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
 )
+#: What SQLite raises while its file cannot be written or read, and what helps.
+_AWAY: Final = {
+    "SQLITE_FULL": "its disk is full; make room on it",
+    "SQLITE_BUSY": f"another process has locked it for {BUSY_MS // 1000} s; end that process",
+    "SQLITE_LOCKED": "another process has locked it; end that process",
+    "SQLITE_IOERR": "its disk cannot be read or written; look at the disk",
+    "SQLITE_CANTOPEN": "its file cannot be opened; look at the folder and its rights",
+    "SQLITE_READONLY": "its file cannot be written; look at the rights of file and folder",
+}
+#: The pauses of who waits for the database, in seconds: the first, and the longest.
+_PAUSES: Final = (0.5, 5.0)
+
+
+class Interrupted(BaseException):
+    """Work ends here unfinished, and may not be taken for work that failed."""
 
 
 @dataclass(slots=True)
 class Engines:
-    """``write`` and ``read`` are ours, ``durable`` belongs to the durable engine."""
+    """``write`` and ``read`` are ours, ``durable`` belongs to the durable engine.
+
+    ``trouble`` says why the database could not be used last, until a write succeeds again.
+    """
 
     write: sa.Engine
     read: sa.Engine
     durable: sa.Engine
     sqlite: bool
     lock: Any = field(default_factory=threading.Lock)
+    trouble: str = ""
+    closing: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One write transaction; on SQLite writers of this process queue, not busy-wait."""
+        """One write transaction; on SQLite writers of this process queue, not busy-wait.
+
+        Raises Unavailable where the database cannot be used now.
+        """
         with self.lock if self.sqlite else nullcontext():
-            with Session(self.write, expire_on_commit=False) as session:
+            with self._noticing(), Session(self.write, expire_on_commit=False) as session:
                 yield session
                 session.commit()
             after = session.info.pop("after_commit", [])
+        self.trouble = ""
         # Calls of the durable engine that write on their own connection would wait for ours.
         for call in after:
             call()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with Session(self.read) as session:
+        """Raises Unavailable where the database cannot be used now."""
+        with self._noticing(), Session(self.read) as session:
             yield session
 
+    def patiently(self, act: Callable[[], T]) -> T:
+        """What ``act`` gives, however long the database cannot be used.
+
+        Raises Interrupted when the process ends meanwhile.
+        """
+        pause, longest = _PAUSES
+        while True:
+            try:
+                return act()
+            except Unavailable as error:
+                _log.warning("waiting: %s", error)
+                if self.closing.wait(pause):
+                    raise Interrupted from error
+                pause = min(pause * 2, longest)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            if not is_away(error):
+                raise
+            self.trouble = f"the database cannot be used now: {_words(error)}"
+            raise Unavailable(self.trouble) from error
+
     def dispose(self) -> None:
+        self.closing.set()
         for engine in {self.write, self.read, self.durable}:
             engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database is away, locked or full: it can be waited for."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return True
+    if not isinstance(error, sa.exc.DBAPIError):
+        return False
+    origin = error.orig
+    if isinstance(origin, sqlite3.Error):
+        return _sqlite_name(origin) in _AWAY
+    # OperationalError has shutdowns, lost connections, full disks and deadlocks; the other is how
+    # the server tells that it ended a session which a stopped process had left in a transaction.
+    ended = psycopg.errors.IdleInTransactionSessionTimeout
+    return error.connection_invalidated or isinstance(origin, psycopg.OperationalError | ended)
+
+
+def _sqlite_name(error: sqlite3.Error) -> str:
+    """The name of the primary code; ``SQLITE_IOERR_WRITE`` is a kind of ``SQLITE_IOERR``."""
+    return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+
+
+def _words(error: sa.exc.SQLAlchemyError) -> str:
+    if isinstance(error, sa.exc.TimeoutError):
+        return "all connections are in use"
+    origin = error.orig if isinstance(error, sa.exc.DBAPIError) else None
+    if isinstance(origin, sqlite3.Error):
+        return _AWAY[_sqlite_name(origin)]
+    return str(origin or error).strip().partition("\n")[0]
 
 
 def open_engines(url: str) -> Engines:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from service.errors import Conflict, DomainError, NotFound
+from service.errors import Conflict, DomainError, NotFound, Unavailable
 from service.web.pages import page
 
 
@@ -19,6 +19,8 @@ def _domain(request: Request, error: Exception) -> Response:
             return _error(request, HTTPStatus.NOT_FOUND, str(error))
         case Conflict():
             return _error(request, HTTPStatus.CONFLICT, str(error))
+        case Unavailable():
+            return _error(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         case _:
             return _error(request, HTTPStatus.BAD_REQUEST, str(error))
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from dbos import DBOS, DBOSClient
 
-from service.executor.durable import Durable
+from service.executor.durable import VERSION, Durable, _tried
 from service.promotions.model import Effect
-from service.store.engines import Engines, open_engines
+from service.promotions.ports import Fenced
+from service.store.engines import Engines, Interrupted, open_engines
 from service.store.schema import upgrade
 from service.store.tables import RunRow
 
@@ -30,6 +32,10 @@ class Recorder:
     takes_s: float = 0.0
     failing: int = 0
     """So many reports raise before one is taken."""
+    raising: list[BaseException] = field(default_factory=list)
+    """What the next attempts raise."""
+    held: list[threading.Event] = field(default_factory=list)
+    """What the next attempts wait for, each for its own."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
@@ -37,9 +43,15 @@ class Recorder:
             self.performed.append(op)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+            held = self.held.pop(0) if self.held else None
+            raised = self.raising.pop(0) if self.raising else None
         time.sleep(self.takes_s)
+        if held and not held.wait(30):
+            raise TimeoutError(op)
         with self.lock:
             self.at_once -= 1
+        if raised:
+            raise raised
         return {"did": op, "run": run_id, "kind": str(kind)}
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
@@ -201,3 +213,108 @@ def test_finished_work_is_collected_and_unfinished_is_kept(bench: Bench) -> None
     assert (bench.status("done"), bench.status("waits")) == ("gone", "ENQUEUED")
     bench.durable.launch(bench.works)
     bench.until(lambda: len(bench.works.reported) == 2)
+
+
+def test_who_lost_the_ownership_reports_nothing(bench: Bench) -> None:
+    """A process that was stopped goes on when another one has begun the same effect."""
+    first, second = bench.works.held = [threading.Event(), threading.Event()]
+    bench.order("kept")
+    bench.until(lambda: len(bench.works.performed) == 1)
+    bench.durable.take_over({"w-1"})
+    bench.until(lambda: len(bench.works.performed) == 2)
+    first.set()
+    time.sleep(0.5)
+    assert bench.works.reported == []
+    second.set()
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.reported == [("kept", {"did": "kept", "run": 7, "kind": "deploy"})]
+    bench.until(lambda: bench.status("kept") == "SUCCESS")
+
+
+@pytest.mark.parametrize("ended_by", [Interrupted(), Fenced("a newer attempt")])
+def test_what_is_left_unfinished_is_taken_up_again(bench: Bench, ended_by: BaseException) -> None:
+    bench.works.raising = [ended_by]
+    bench.order("left")
+    bench.until(lambda: bool(bench.works.performed) and not bench.works.at_once)
+    bench.until(lambda: bench.durable.care() == ["left"])
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["left", "left"]
+    assert bench.works.reported == [("left", {"did": "left", "run": 7, "kind": "deploy"})]
+
+
+def test_what_runs_is_not_taken_up_again(bench: Bench) -> None:
+    held = threading.Event()
+    bench.works.held = [held]
+    bench.order("runs")
+    bench.until(lambda: bool(bench.works.performed))
+    assert [bench.durable.care() for _ in range(3)] == [[], [], []]
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, waiting_for("runs", "beta"))
+    held.set()
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["runs"]
+
+
+@DBOS.step(name="twice", retries_allowed=True, max_attempts=2, interval_seconds=0.01)
+def _twice(op: str) -> Any:
+    return _tried(lambda: _attempts(op))
+
+
+def _attempts(op: str) -> Any:
+    _TRIED.append(op)
+    raise ValueError(f"no {len(_TRIED)}")
+
+
+@DBOS.workflow(name="tested")
+def _tested(op: str) -> Any:
+    return _twice(op)
+
+
+_TRIED: list[str] = []
+
+
+def test_what_the_last_attempt_raises_is_a_result(bench: Bench) -> None:  # noqa: ARG001 - it launches
+    _TRIED.clear()
+    assert _tested("kept") == {"errored": "ValueError: no 2"}
+    assert _TRIED == ["kept", "kept"]
+
+
+def later(client: DBOSClient) -> None:
+    """A newer version of Bakegate orders a kind of work that only it knows."""
+    client.enqueue(
+        {
+            "queue_name": "act-2",
+            "workflow_name": "act-2",
+            "workflow_id": "later",
+            "app_version": VERSION,
+            "queue_partition_key": "shop/beta",
+        }
+    )
+
+
+def test_work_of_a_later_version_is_left_to_it(bench: Bench) -> None:
+    DBOS.register_queue("act-2", partition_concurrency=1, polling_interval_sec=0.05)
+    later(bench.durable.client)
+    # New queues are looked for once a second.
+    time.sleep(2)
+    assert bench.status("later") == "ENQUEUED"
+
+
+def test_the_newest_attempt_is_the_one_with_the_highest_number(bench: Bench) -> None:
+    """Also where the clock has gone back between two of them."""
+    bench.durable.stop(10)
+    run = waiting_for("op:deploy:1", "beta")
+    with bench.engines.transaction() as session:
+        bench.durable.order(session, run, Effect.DEPLOY)
+        bench.durable.order(session, run, Effect.DEPLOY, 1)
+    bench.set("op:deploy:1", status="ERROR")
+    bench.set("op:deploy:1#1", created_at=1)
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, run)
+    assert bench.status("op:deploy:1#2") == "gone"
+    bench.set("op:deploy:1#1", status="ERROR")
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, run)
+    assert bench.status("op:deploy:1#2") == "ENQUEUED"
+    bench.durable.launch(bench.works)
+    bench.until(lambda: bool(bench.works.reported))

@@ -128,6 +128,51 @@ def test_after_an_outage_no_live_process_is_declared_dead(
         assert (one.poll(), two.poll()) == (None, None)
 
 
+@pytest.mark.postgres
+@pytest.mark.recovery
+def test_after_the_database_stood_still_no_live_process_is_declared_dead(
+    postgres_server: PostgresServer, postgres_url: Callable[[], str]
+) -> None:
+    """No call fails: all beats are only late, as when a machine with its database was asleep."""
+    url = postgres_url()
+    engines = open_engines(url)
+    upgrade(engines.write)
+    engines.dispose()
+    with started(BEATER, url) as one, started(BEATER, url) as two, started(BEATER, url) as third:
+        _until(url, lambda beats: len(beats) == 3)
+        # Long enough that everybody judges the others.
+        time.sleep(3)
+        _standstill(postgres_server, str(make_url(url).database), 3)
+        back = datetime.now(UTC)
+        _until(url, lambda beats: all(at > back + timedelta(seconds=3) for at, _ in beats.values()))
+        assert [each.poll() for each in (one, two, third)] == [None] * 3
+        assert [dead for _, dead in _beats(url).values()] == [False] * 3
+
+
+def _standstill(server: PostgresServer, database: str, seconds: float) -> None:
+    """Nobody is thrown out, and nobody gets an answer."""
+    with psycopg.connect(server.connection(database)) as holder:
+        holder.execute("LOCK TABLE beats IN ACCESS EXCLUSIVE MODE")
+        time.sleep(seconds)
+
+
+@pytest.mark.postgres
+@pytest.mark.recovery
+def test_who_died_before_the_clock_was_set_back_is_found_dead(
+    postgres_url: Callable[[], str],
+) -> None:
+    url = postgres_url()
+    engines = open_engines(url)
+    upgrade(engines.write)
+    with Session(engines.write) as session:
+        session.add(BeatRow(executor="w-gone", at=datetime.now(UTC) + timedelta(hours=1)))
+        session.commit()
+    engines.dispose()
+    with started(BEATER, url) as one:
+        _until(url, lambda beats: beats["w-gone"][1])
+        assert one.poll() is None
+
+
 class FastClock(SystemClock):
     """The clock of a process that is an hour ahead."""
 
