@@ -263,6 +263,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for run in found["runs"]:
         word = (run["outcome"] or run["state"]).replace("_", " ")
         lines.append(f"{run['stage']:<16} {word:<12} {brief(run['message'])}".rstrip())
+    lines += _ahead(found["forecast"]) if found["forecast"] else []
     for each in found["approvals"]:
         void = f" (void: {each['voided']})" if each["voided"] else ""
         lines.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")
@@ -277,3 +278,19 @@ def _lines(found: dict[str, Any]) -> list[str]:
         done = f"done by {each['by']}" if each["by"] else "open"
         lines.append(f"{each['stage']}: {each['item']}: {done}")
     return lines
+
+
+def _ahead(found: dict[str, Any]) -> list[str]:
+    """When each stage that it has not entered is expected, and what all customers wait for."""
+    lines = [
+        f"{each['stage']:<16} {'expected':<12} {each['entered'] or 'not told'}"
+        f", earliest {each['earliest'] or 'not told'}"
+        for each in found["arrivals"]
+        if each["entered"] or not each["reached"]
+    ]
+    bound = f", earliest {found['earliest']}" if found["earliest"] else ""
+    if found["superseded_by"]:
+        end = f"superseded by {found['superseded_by']} at about {found['superseded_at']}"
+    else:
+        end = found["all_customers"] or f"not told: {found['unknown']}"
+    return [*lines, f"all customers: {end}{bound}"]

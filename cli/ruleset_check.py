@@ -17,10 +17,11 @@ from cli.problems import Unusable
 from cli.ruleset_feasibility import read_one
 from cli.ruleset_options import AtOption, FormatOption, OrgOption, RulesetOption, refusing
 from policies.durations import format_duration
-from policies.feasibility import Assumed, NeverOpen, Simulation, model
+from policies.feasibility import Assumed, Simulation, model
 from policies.pipeline import Pipeline
 from policies.ruleset import Asked, Chain, Resolved
 from policies.ruleset.checks import Complaint, complaints
+from policies.windows import NeverOpen
 
 EPILOG: Final = """\b
 Examples:

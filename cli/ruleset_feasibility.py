@@ -15,10 +15,11 @@ from cli.problems import Unusable
 from cli.reading import overlay_of, read_file
 from cli.ruleset_options import AtOption, FormatOption, OrgOption, RulesetOption, refusing
 from policies.durations import format_duration, parse_duration
-from policies.feasibility import Assumed, Forecast, NeverOpen, Simulation
+from policies.feasibility import Assumed, Forecast, Simulation
 from policies.formats import Read
 from policies.pipeline import Pipeline
 from policies.plain import instant_text, nearest
+from policies.windows import NeverOpen
 from policies.windows import zone as zone_of
 
 EPILOG: Final = """\b

@@ -6,10 +6,9 @@ test and a deployment take. What depends on customers or people (data points, ap
 time here, so the answer is the fastest that the rules allow, not a promise.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,12 +20,9 @@ from policies.rule import Params
 from policies.rules import bake_time, time_window
 from policies.ruleset import Resolved
 from policies.ruleset.impact import with_impact
-from policies.windows import Interval, WindowSet, for_release, open_intervals, without_soft
+from policies.windows import OpenTime, WindowSet, for_release, without_soft
 
 _NO_TIME: Final = timedelta()
-#: Open time is searched for in pieces of this length, and no further than so many of them: a year.
-_PIECE: Final = timedelta(days=30)
-_PIECES: Final = 13
 #: Waves of the pipeline that a ruleset is tried on where no rule asks for more.
 _WAVES: Final = 4
 _MODEL: Final = """\
@@ -38,10 +34,6 @@ build: {steps: [{name: package, kind: build, run: ./package app.tar.gz}], artifa
 deployers: {hosts: {type: local, hosts: 3}}
 """
 _STAGE: Final = "  - {{name: {name}, kind: prod, wave: {wave}, {more}deploy: hosts}}\n"
-
-
-class NeverOpen(Exception):
-    """A stage that no time is ever open for; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +126,7 @@ class Simulation:
         self.pipeline = with_impact(pipeline, resolved)
         self.resolved = resolved
         self.assumed = assumed
-        self._times: dict[str, _OpenTime] = {}
+        self._times: dict[str, OpenTime] = {}
 
     def forecast(self, check_in: datetime) -> Forecast:
         """Let one release go; raises NeverOpen."""
@@ -194,10 +186,10 @@ class Simulation:
         effective = self.resolved.rules.get(rule)
         return effective.params if effective and effective.enforcement >= Enforcement.WARN else None
 
-    def _open(self, stage: Stage) -> "_OpenTime":
+    def _open(self, stage: Stage) -> OpenTime:
         if stage.name not in self._times:
             sets = self._sets(stage)
-            self._times[stage.name] = _OpenTime(
+            self._times[stage.name] = OpenTime(
                 stage.name,
                 without_soft(for_release(sets, "normal", self.pipeline.tier.or_else(None))),
             )
@@ -228,45 +220,3 @@ class Simulation:
                 done.add(stage.name)
                 yield stage
             rest = [stage for stage in rest if stage.name not in done]
-
-
-@dataclass(slots=True)
-class _OpenTime:
-    """The open time of one stage, found piece by piece as it is asked for."""
-
-    stage: str
-    sets: tuple[WindowSet, ...]
-    start: datetime | None = None
-    intervals: list[Interval] = field(default_factory=list)
-    end: datetime | None = None
-
-    def opening(self, at: datetime) -> tuple[datetime, str]:
-        """The first open instant from ``at`` on, and what opens it; raises NeverOpen."""
-        if not any(each.windows for each in self.sets):
-            return at, ""
-        while True:
-            place = bisect_right(self.intervals, at, key=lambda each: each.end)
-            if self.start and self.start <= at and place < len(self.intervals):
-                found = self.intervals[place]
-                return (at, "") if found.start <= at else (found.start, found.opened_by)
-            self._grow(at)
-
-    def after(self, at: datetime, length: timedelta) -> datetime:
-        """The instant by which so much open time has passed; raises NeverOpen."""
-        if not any(each.windows for each in self.sets):
-            return at + length
-        while True:
-            start, _ = self.opening(at)
-            end = self.intervals[bisect_right(self.intervals, start, key=lambda each: each.end)].end
-            if end - start >= length:
-                return start + length
-            at, length = end, length - (end - start)
-
-    def _grow(self, at: datetime) -> None:
-        if self.start is None or self.end is None or at < self.start or at > self.end:
-            self.start, self.end, self.intervals = at, at, []
-        if self.end - at > _PIECE * _PIECES:
-            raise NeverOpen(f"no time is open for {self.stage} within a year of {at:%Y-%m-%d}")
-        until = self.end + _PIECE
-        self.intervals += open_intervals(self.sets, self.end, until)
-        self.end = until

@@ -10,6 +10,7 @@ from policies.windows.freezes import (
     FreezeState,
     freeze_state,
     long_freezes,
+    only_freezes,
     without_freezes,
 )
 from policies.windows.model import (
@@ -22,6 +23,7 @@ from policies.windows.model import (
     WindowSet,
     WindowState,
 )
+from policies.windows.openings import NeverOpen, OpenTime
 from policies.windows.parsing import is_address, parse_windows
 from policies.windows.spelling import parse_moment
 from policies.windows.state import (
@@ -42,6 +44,8 @@ __all__ = [
     "Freeze",
     "FreezeState",
     "Interval",
+    "NeverOpen",
+    "OpenTime",
     "Strength",
     "WhenClosing",
     "Window",
@@ -53,6 +57,7 @@ __all__ = [
     "is_address",
     "long_freezes",
     "next_change",
+    "only_freezes",
     "open_intervals",
     "parse_moment",
     "parse_windows",

@@ -50,7 +50,7 @@ def without_freezes(sets: Sequence[WindowSet]) -> tuple[WindowSet, ...]:
 def freeze_state(sets: Sequence[WindowSet], at: datetime) -> FreezeState:
     """The freezes among the windows of rulesets, as they bind one release."""
     at = at.astimezone(UTC)
-    frozen = _only_freezes(sets)
+    frozen = only_freezes(sets)
     if not frozen:
         return FreezeState(configured=False)
     hard = without_soft(frozen)
@@ -77,7 +77,7 @@ def long_freezes(sets: Sequence[WindowSet], at: datetime, tier: int | None) -> t
     at = at.astimezone(UTC)
     found = [
         _freeze(one, window, begin, stop)
-        for one in _only_freezes(for_release(sets, "normal", tier))
+        for one in only_freezes(for_release(sets, "normal", tier))
         for window in one.windows
         if not isinstance(window.recurrence, Weekly)
         for begin, stop in expand(window, at - _RANGE, at + _RANGE)
@@ -86,7 +86,8 @@ def long_freezes(sets: Sequence[WindowSet], at: datetime, tier: int | None) -> t
     return tuple(sorted(found, key=lambda each: (each.start, each.name)))
 
 
-def _only_freezes(sets: Sequence[WindowSet]) -> tuple[WindowSet, ...]:
+def only_freezes(sets: Sequence[WindowSet]) -> tuple[WindowSet, ...]:
+    """The freezes of rulesets alone: the ``deny`` windows among their windows."""
     denies = (
         WindowSet(one.place, tuple(each for each in one.windows if each.effect is Effect.DENY))
         for one in sets

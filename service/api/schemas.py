@@ -197,6 +197,37 @@ class Stage(Outgoing):
     targets: list[Target]
 
 
+class Arrival(Outgoing):
+    """A stage that a release has still to go through.
+
+    `earliest` is when it can be deployed there at the soonest, by bakes, windows and holds alone;
+    `entered` and `reached` are when it is expected to enter and to be fully deployed.
+    """
+
+    stage: str
+    earliest: Instant | None
+    entered: Instant | None
+    reached: Instant | None
+
+
+class Forecast(Outgoing):
+    """When a release is expected where, if nothing else happens.
+
+    Stages take as long as they took their last releases at the median. `unknown` says why
+    `all_customers` cannot be told. `people` names the stages that somebody has to let it into,
+    and when.
+    """
+
+    release: str
+    arrivals: list[Arrival]
+    earliest: Instant | None
+    all_customers: Instant | None
+    people: list[tuple[str, Instant]]
+    unknown: str
+    superseded_by: str
+    superseded_at: Instant | None
+
+
 class Pipeline(Outgoing):
     name: str
     organization: str
@@ -209,6 +240,7 @@ class Pipeline(Outgoing):
     in_flight: list[Run]
     events: list[Event]
     pauses: list["Pause"]
+    forecasts: list[Forecast]
 
 
 class Summary(Outgoing):
@@ -322,6 +354,7 @@ class Release(Outgoing):
     problems: list["Problem"]
     reason: str
     incident: str
+    forecast: Forecast | None
 
 
 class Compliance(Outgoing):

@@ -11,6 +11,7 @@ from policies.ruleset.account import account
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
 from service.executor.excepted import judged, waived, waivers
+from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
 from service.executor.turn import Turn
 from service.executor.watch import bake
@@ -31,7 +32,8 @@ from service.store.tables import ReleaseRow, RunRow
 
 def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
     def told(name: str) -> tuple[PipelineView, str, str]:
-        view = pipeline(ground, name)
+        with ground.engines.reading() as session:
+            view = _view(session, _turn(ground, session, name))
         said = answer(view)
         return view, str(said.kind), said.sentence
 
@@ -40,28 +42,35 @@ def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
 
 
 def pipeline(ground: Ground, name: str) -> PipelineView:
+    """One pipeline with what is to be expected of its releases in flight."""
     with ground.engines.reading() as session:
-        row = read.pipeline_row(session, name)
-        kept = definition(session, row.definition, row.path, row.name)
         looking = _turn(ground, session, name)
-        known = waivers(session, looking.tree(), row, looking.now)
-        return read.pipeline_view(
-            session,
-            name,
-            kept,
-            looking.now,
-            bake=lambda run: _bake(looking, run),
-            waived=lambda found: waived(known, found),
-        )
+        return with_forecasts(looking, _view(session, looking))
+
+
+def _view(session: Session, looking: Turn) -> PipelineView:
+    row = looking.pipeline
+    known = waivers(session, looking.tree(), row, looking.now)
+    return read.pipeline_view(
+        session,
+        row.name,
+        looking.registered(),
+        looking.now,
+        bake=lambda run: _bake(looking, run),
+        waived=lambda found: waived(known, found),
+    )
 
 
 def release(ground: Ground, name: str) -> ReleaseView:
     with ground.engines.reading() as session:
         row = read.release_row(session, name)
-        path = read.pipeline_row(session, row.pipeline).path
-        kept = definition(session, row.definition, path, row.pipeline)
         looking = _turn(ground, session, row.pipeline)
-        return read.release_view(session, name, kept, lambda run: _bake(looking, run))
+        kept = looking.definition(row)
+        view = read.release_view(session, name, kept, lambda run: _bake(looking, run))
+        if view.outcome:
+            return view
+        runs = read.in_flight(session, row.pipeline, lambda run: _bake(looking, run))
+        return replace(view, forecast=forecast_of(looking, name, runs))
 
 
 def releases(ground: Ground, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:

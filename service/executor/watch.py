@@ -109,7 +109,7 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
     since = run.deployed_at
     whole = [each for each in counts if since and each.start >= since]
     return Bake(
-        needed=_time(pipeline, stage, release, resolved),
+        needed=bake_needed(pipeline, stage, release, resolved),
         time=observed(whole, targets(stage), period, since, turn.now) if since else timedelta(),
         positive=sum(each.positive for each in whole),
         positive_needed=_positive(pipeline, stage, release, resolved),
@@ -164,7 +164,10 @@ def _guards(pipeline: Pipeline, stage: Stage) -> bool:
     return stage.is_prod and any(stage.name in each.needs for each in pipeline.prod)
 
 
-def _time(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved) -> timedelta:
+def bake_needed(
+    pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved
+) -> timedelta:
+    """The shortest bake: what the stage declares, and more where its ruleset asks for it."""
     own = stage.bake.time.or_else(None) if stage.bake else None
     params = resolved.rules[bake_time.RULE.id].params
     if _blocks(resolved, bake_time.RULE.id) and _guards(pipeline, stage):

@@ -187,6 +187,49 @@ class PauseView:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivalView:
+    """A stage that a release has still to go through.
+
+    ``earliest`` is when it can be deployed there at the soonest: bakes, windows and holds alone.
+    ``entered`` and ``reached`` are when it is expected to enter and to be fully deployed.
+    """
+
+    stage: str
+    earliest: datetime | None
+    entered: datetime | None
+    reached: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StretchView:
+    """What a release is expected to do for a while: ``work``, ``bake``, or the cause of a wait."""
+
+    kind: str
+    stage: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastView:
+    """When a release is expected where, if nothing else happens.
+
+    ``people`` names the stages that somebody has to let it into, each with when that is expected.
+    ``unknown`` says why ``all_customers`` cannot be told; ``earliest`` may still be known.
+    """
+
+    release: str
+    arrivals: tuple[ArrivalView, ...]
+    earliest: datetime | None
+    all_customers: datetime | None
+    people: tuple[tuple[str, datetime], ...]
+    unknown: str
+    superseded_by: str
+    superseded_at: datetime | None
+    stretches: tuple[StretchView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseLine:
     """A row of a list of releases; ``stages`` holds each stage that it reached, with its state."""
 
@@ -233,6 +276,8 @@ class ReleaseView:
     """Why it is an emergency."""
     incident: str = ""
     """What the emergency mends."""
+    forecast: ForecastView | None = None
+    """None once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +305,12 @@ class PipelineView:
     findings: tuple[FindingView, ...]
     path: str
     pauses: tuple[PauseView, ...] = ()
+    forecasts: tuple[ForecastView, ...] = ()
+    """One for each release in flight, in their order."""
+    closed: tuple[tuple[datetime, datetime], ...] = ()
+    """When the time of production is closed, as far as the forecasts reach."""
+    usual: tuple[tuple[str, timedelta], ...] = ()
+    """How long stages took their last releases, at the median."""
 
 
 @dataclass(frozen=True, slots=True)

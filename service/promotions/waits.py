@@ -78,12 +78,22 @@ def waits(run: RunView, decisions: Iterable[DecisionView], end: datetime) -> tup
     return tuple(_joined(parts))
 
 
+def cause_of(stage: str, sources: Iterable[str]) -> Cause:
+    """What a wait before a stage is charged to, by the rules and conditions that hold.
+
+    Before a build there is no gate: what waits there waits for a machine.
+    """
+    found = [_CAUSES.get(source, Cause.RULE) for source in sources]
+    nothing = Cause.RUNNER if stage == "build" else Cause.UNKNOWN
+    return min(found, key=_ORDER.index, default=nothing)
+
+
 def _charged(run: RunView, decision: DecisionView | None) -> tuple[Cause, tuple[str, ...]]:
     if decision is None:
-        return (Cause.RUNNER if run.stage == "build" else Cause.UNKNOWN), ()
-    found = [(_CAUSES.get(hold.source, Cause.RULE), hold.source) for hold in holds(decision)]
-    cause = min((each for each, _ in found), key=_ORDER.index, default=Cause.UNKNOWN)
-    return cause, tuple(source for each, source in found if each == cause)
+        return cause_of(run.stage, ()), ()
+    sources = [hold.source for hold in holds(decision)]
+    cause = cause_of("", sources)
+    return cause, tuple(each for each in sources if cause_of("", [each]) == cause)
 
 
 def _joined(parts: Iterable[Waited]) -> Iterator[Waited]:

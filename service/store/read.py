@@ -129,6 +129,21 @@ def release_row(session: Session, name: str) -> ReleaseRow:
     return row
 
 
+def in_flight(session: Session, pipeline: str, bake: BakeOf) -> tuple[RunView, ...]:
+    """Every run of a pipeline that has not ended, the newest first."""
+    open_ = RunRow.pipeline == pipeline, RunRow.outcome == ""
+    asked = select(RunRow).where(*open_).order_by(col(RunRow.id).desc())
+    return tuple(
+        _run(
+            run,
+            int(run.release.rpartition(":")[2]),
+            _decisions(session, run.release),
+            bake,
+        )
+        for run in session.exec(asked)
+    )
+
+
 def pipeline_row(session: Session, name: str) -> PipelineRow:
     row = session.get(PipelineRow, name)
     if row is None:

@@ -82,6 +82,9 @@ def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Fiel
     assert "approved for one-box by kim" in shown
     assert "override of code-reviewed at one-box by lee" in shown
     assert "one-box: tell support: done by lee" in shown
+    told = "all customers: not told: no answers have come in one-box yet, earliest 2026-"
+    assert [line for line in shown if line.startswith(told)]
+    assert [line for line in shown if line.startswith("cell-1           expected     not told")]
     found = json.loads(bakegate("release", "show", "shop:1", "--format", "json").stdout)
     assert found["approvals"][0]["by"] == "kim"
 

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from policies.feasibility import Assumed, NeverOpen, Simulation, model
+from policies.feasibility import Assumed, Simulation, model
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
 from policies.ruleset import Resolved, builtin, read_ruleset, resolve
 from policies.tree import read_tree
+from policies.windows import NeverOpen
 
 MONDAY = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 THURSDAY = datetime(2026, 6, 4, 13, tzinfo=UTC)

@@ -12,6 +12,7 @@ from service.promotions.views import (
     PipelineView,
     ReleaseView,
 )
+from tests.twins.outlooks import OUTLOOKS
 from tests.twins.sights import (
     COMMIT,
     DIGEST,
@@ -199,6 +200,9 @@ PIPELINE: Final = PipelineView(
         FindingView("preprod-stage", "not_applicable", "", "", 0),
     ),
     path="pipeline.yaml",
+    forecasts=OUTLOOKS,
+    closed=((ahead(hours=6), ahead(hours=22, minutes=37)),),
+    usual=(("build", timedelta(minutes=6)), ("beta", timedelta(minutes=22))),
 )
 
 RELEASE: Final = ReleaseView(
@@ -258,6 +262,7 @@ RELEASE: Final = ReleaseView(
         event(44, "bake.started", ago(minutes=67), stage="wave-2"),
         event(60, "bake.stalled", ago(minutes=6), stage="wave-2"),
     ),
+    forecast=OUTLOOKS[-1],
 )
 
 
@@ -284,6 +289,7 @@ def troubled() -> PipelineView:
         in_flight=(returns,),
         events=(),
         findings=(),
+        forecasts=(),
     )
 
 
@@ -294,7 +300,15 @@ def fresh() -> PipelineView:
         for each in PIPELINE.stages
     )
     return replace(
-        PIPELINE, name="new-app", version=0, stages=stages, in_flight=(), events=(), findings=()
+        PIPELINE,
+        name="new-app",
+        version=0,
+        stages=stages,
+        in_flight=(),
+        events=(),
+        findings=(),
+        forecasts=(),
+        usual=(),
     )
 
 
@@ -304,7 +318,7 @@ def quiet() -> PipelineView:
         stage(each.name, each.kind, wave=each.wave, last=ended(3, each.name, "succeeded"))
         for each in PIPELINE.stages
     )
-    return replace(PIPELINE, name="mailer", version=30, stages=stages, in_flight=())
+    return replace(PIPELINE, name="mailer", version=30, stages=stages, in_flight=(), forecasts=())
 
 
 SUMMARIES: Final = (

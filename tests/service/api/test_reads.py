@@ -51,6 +51,32 @@ def test_a_bake_says_what_it_has_and_what_it_needs(client: Client) -> None:
     assert stages[5]["active"]["bake"]["still_since"] == "2026-11-24T10:17:04Z"
 
 
+def test_what_is_expected_of_a_release_is_told(client: Client) -> None:
+    ahead = client.get("/v1/releases/payments-api:1846").json()["forecast"]
+    assert ahead == {
+        "release": "payments-api:1846",
+        "arrivals": [
+            {
+                "stage": "wave-3",
+                "earliest": "2026-11-24T11:16:04Z",
+                "entered": "2026-11-24T11:16:04Z",
+                "reached": "2026-11-24T11:43:04Z",
+            }
+        ],
+        "earliest": "2026-11-24T11:16:04Z",
+        "all_customers": "2026-11-24T11:43:04Z",
+        "people": [["wave-3", "2026-11-24T11:16:04Z"]],
+        "unknown": "",
+        "superseded_by": "",
+        "superseded_at": None,
+    }
+    forecasts = client.get("/v1/pipelines/payments-api").json()["forecasts"]
+    told = {each["release"]: each for each in forecasts}
+    assert told["payments-api:1846"] == ahead
+    assert told["payments-api:1850"]["superseded_by"] == "payments-api:1851"
+    assert told["payments-api:1849"]["unknown"] == "no release has gone through gamma yet"
+
+
 def test_a_pipeline_without_releases_is_whole(client: Client) -> None:
     body = client.get("/v1/pipelines/new-app").json()
     assert {stage["active"] for stage in body["stages"]} == {None}
