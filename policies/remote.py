@@ -1,16 +1,38 @@
 """Where a deployer of Bakegate's own finds the other side, and how that side knows it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from policies.facts import Fact
+from policies.facts import UNSAID, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How the hosts of one target are reached, and which folder of theirs is for its releases.
+
+    ``known_hosts`` and ``identity`` are files of the machine on which Bakegate works; without an
+    identity it is the user's own. ``folder`` may begin with ``~/``, the home of ``user``.
+    """
+
+    target: str
+    hosts: Fact[tuple[str, ...] | None]
+    folder: Fact[str | None]
+    known_hosts: Fact[str | None]
+    identity: Fact[str | None]
+    user: Fact[str | None]
+    port: Fact[int | None]
+    connect_timeout: Fact[timedelta | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """``url`` takes signed orders; ``secret`` names the variable that holds the key to sign with.
+    """What deployers need that change something elsewhere.
 
-    Never the key itself: a pipeline file is read by everybody.
+    A web service takes signed orders at ``url``; ``secret`` names the variable that holds the key
+    to sign with, never the key itself: a pipeline file is read by everybody. ``ssh`` has one entry
+    for each target of the stage.
     """
 
-    url: Fact[str | None]
-    secret: Fact[str | None]
+    url: Fact[str | None] = UNSAID
+    secret: Fact[str | None] = UNSAID
+    ssh: tuple[Ssh, ...] = ()

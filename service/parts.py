@@ -13,6 +13,7 @@ from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
 from service.adapters.mail import Mail, MailError
 from service.adapters.object_store import AddressError, ObjectStore
+from service.adapters.ssh_deployer import SshDeployer
 from service.adapters.tester import CommandTester
 from service.adapters.webhook import Webhook
 from service.adapters.webhook_deployer import WebhookDeployer
@@ -50,7 +51,10 @@ def open_parts(settings: Settings) -> Parts:
     deployer = LocalDeployer(folder / "hosts", artifacts)
     commanded = CommandDeployer(folder / "commanded", artifacts)
     hooked = WebhookDeployer(folder / "hooked")
-    deployers = Deployers({"local": deployer, "command": commanded, "webhook": hooked})
+    reached = SshDeployer(folder / "reached", artifacts)
+    deployers = Deployers(
+        {"local": deployer, "command": commanded, "ssh": reached, "webhook": hooked}
+    )
     repository, clock, rego = GitRepository(), SystemClock(), ChosenRego(settings.rego)
 
     def source(pipeline: str) -> str:

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from policies.documents import Issue, locate, nearest
 from policies.fields import Fields, texts
+from policies.formats.bakegate_ssh import ssh_issues
 from policies.source import Mapping, Node, Scalar, Sequence
 
 
@@ -26,6 +27,7 @@ def issues(root: Node) -> list[Issue]:
         *_deployers(top, stages),
         *_sizes(top),
         *_remotes(top),
+        *ssh_issues(top, stages),
         *_alarms(top, stages),
         *_waves(stages),
     ]

@@ -8,6 +8,7 @@ from policies.durations import parse_share
 from policies.facts import Fact, Provenance
 from policies.fields import Calendars, Fields, texts, windows_of
 from policies.findings import Span
+from policies.formats.bakegate_ssh import reached
 from policies.formats.softeners import softener
 from policies.guards import Mutex, Queue
 from policies.pipeline import (
@@ -95,18 +96,19 @@ class Stages:
         node = fields.node.get("deploy")
         match node:
             case Scalar(text=name, span=span):
-                return self._deployer(name, span)
+                return self._deployer(name, span, fields)
             case Mapping():
                 inner = Fields(node, fields.place("deploy"))
                 use = inner.required("use")
-                found = self._deployer(use.text, use.span)
+                found = self._deployer(use.text, use.span, fields)
                 return _resized(found, inner) if inner.scalar("hosts") else found
             case _:
                 return None
 
-    def _deployer(self, name: str, span: Span) -> Deploy:
+    def _deployer(self, name: str, span: Span, stage: Fields) -> Deploy:
         found = next(each for each in self.deployers if each.name == name)
-        return replace(found, span=span)
+        fields = next(each for each in self.top.named("deployers") if each.name == name)
+        return reached(replace(found, span=span), fields, stage)
 
 
 def _resized(deploy: Deploy, fields: Fields) -> Deploy:

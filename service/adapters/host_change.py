@@ -27,6 +27,10 @@ class DeploymentError(Exception):
     """A business failure: the deployment ends with this message."""
 
 
+class Unreached(Exception):
+    """The other side cannot answer now and may later; the message says why."""
+
+
 class TooLate(DeploymentError):
     """The deadline ended it; what failed by itself shortly before is no such case."""
 

@@ -1,11 +1,11 @@
 """A deployer whose hosts are processes of this machine and outlive the service."""
 
-import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from policies.durations import format_duration
 from service.adapters.artifacts import ArtifactError, ArtifactStore
+from service.adapters.batches import next_batch
 from service.adapters.host_change import Change, DeploymentError, TooLate, since_boot
 from service.adapters.host_fence import Fence
 from service.adapters.host_files import (
@@ -18,9 +18,6 @@ from service.adapters.host_files import (
     target_folder,
 )
 from service.promotions.ports import DEPLOY_WITHIN, DeployOrder, DeployProgress, Host
-
-_ROLLBACK_BATCH = 0.33
-"""The share of the hosts that a rollback replaces at once where the pipeline does not say."""
 
 
 class LocalDeployer:
@@ -143,34 +140,8 @@ class _Rollout:
         return sum(self._runs(path) for path in self._paths())
 
     def _chosen(self) -> list[Path]:
-        """The hosts of this batch; those out of service come first, as they cost nobody a host."""
         waiting = [path for path in self._paths() if not self._runs(path)]
-        serving = self._serving()
-        least = self.order.deploy.min_healthy.or_else(None) or 0
-        size = self.order.deploy.batch.or_else(None) or 1
-        if self.order.rollback:
-            size = self._rollback_size(size)
-            # A host that runs the bad version is not healthy, so its going costs no healthy one.
-            least = min(least, self.count - size)
-        spare = max(0, len(serving) - least)
-        idle = [path for path in waiting if path not in serving]
-        busy = [path for path in waiting if path in serving]
-        chosen = (idle + busy[:spare])[:size]
-        if waiting and not chosen:
-            raise DeploymentError(
-                f"{len(serving)} hosts are in service and {least} must stay, so none can be "
-                "replaced; lower min_healthy or raise hosts"
-            )
-        return chosen
-
-    def _rollback_size(self, batch: int) -> int:
-        """How many hosts a rollback replaces at once; one stays in service where there are more.
-
-        Where the pipeline does not say it is a third of them, and more than on the way forward.
-        """
-        said = self.order.deploy.rollback_batch.or_else(None)
-        size = math.ceil((said or _ROLLBACK_BATCH) * self.count)
-        return min(max(size, batch + (said is None)), max(1, self.count - 1))
+        return next_batch(self.order, self.count, waiting, self._serving())
 
     def _drop_surplus(self) -> None:
         """End the hosts that a smaller ``hosts`` no longer has room for."""

@@ -21,7 +21,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policies.durations import format_duration
-from service.adapters.host_change import DeploymentError, since_boot
+from service.adapters.host_change import DeploymentError, Unreached, since_boot
 from service.adapters.host_fence import Fence
 from service.adapters.host_files import TargetRecord, read_result, read_target, target_folder
 from service.promotions.ports import DEPLOY_WITHIN, DeployOrder, DeployProgress, Fenced, Host
@@ -48,10 +48,6 @@ class Answer(BaseModel):
     in_service: int = Field(default=0, ge=0)
     message: str = Field(default="", max_length=4_000)
     url: str = Field(default="", max_length=2_000)
-
-
-class Unreached(Exception):
-    """The other side cannot answer now; the message says why."""
 
 
 class WebhookDeployer:
