@@ -41,6 +41,11 @@ _METRICS: Final = re.compile(
     r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci gate"
     r"|(?<!no-)(?:check|verify|watch)-(?:telemetry|monitors?|alarms?|alerts?|metrics|slos?)"
 )
+#: Commands, settings and actions that give a new version a share of the traffic.
+_SHIFTS: Final = re.compile(
+    r"--routing-config|AdditionalVersionWeights|canary-weight|traffic-(?:shift|percent)"
+    r"|update-traffic\b.*=\d{1,2}\b"
+)
 Answer = dict[str, Any]
 
 
@@ -333,6 +338,9 @@ def _parts(goals: list[Stage]) -> Answer:
             return _yes(stage.deploy.strategy.span.line)
         if _named_slice(stage):
             return _yes(stage.span.line)
+        for step in stage.steps if stage.deploy else ():
+            if _SHIFTS.search(f"{step.run.or_else(None)} {step.uses.or_else(None)}"):
+                return _yes(step.name.span.line)
         if stage.deploy and _elsewhere(stage.deploy.exposures):
             hidden = _unknown(stage.deploy.exposures.span.line)
     waves = {stage.wave.value for stage in goals if stage.wave.known and stage.wave.value}

@@ -30,6 +30,9 @@ _WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 _TARGET: Final = re.compile(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
 _NOTHING: Final[frozenset[str]] = frozenset()
 _SLICES: Final = frozenset({"canary", "onebox"})
+#: Words that stand beside what is done, and not beside an environment's word.
+_FOLLOWING: Final = frozenset({"and", "build", "deploy", "publish", "release", "lint", "push"})
+_BESIDE: Final = frozenset({"and", "build", "lint", "continuous"})
 #: Endings of scripts whose own name may say what they do.
 _SCRIPTS: Final = (".sh", ".py", ".ps1", ".js", ".mjs", ".ts", ".rb")
 #: Kinds that a generic test runner may turn out to run, told by the step's name.
@@ -71,6 +74,7 @@ class Tables:
     preparing: re.Pattern[str]
     names: Mapping[tuple[str, ...], StepKind]
     environments: Mapping[str, StageKind]
+    done: frozenset[str]
     places: re.Pattern[str]
     joined: Mapping[str, frozenset[str]]
     asides: Mapping[StepKind, frozenset[str]]
@@ -100,6 +104,7 @@ def tables() -> Tables:
         environments={
             word: StageKind(kind) for kind, words in data["environments"].items() for word in words
         },
+        done=frozenset(data["done"]),
         places=re.compile(data["places"]),
         joined={word: frozenset(more) for word, more in data["joined"].items()},
         asides={StepKind(kind): frozenset(more) for kind, more in data["asides"].items()},
@@ -245,9 +250,21 @@ def environment(name: str) -> StageKind | None:
         # Of what is promoted from one environment to another, the other one is meant.
         after = found[len(found) - found[::-1].index("to") :]
         found = [*after, *found]
-    said = next((known[word] for word in found if word in known), None)
+    said = next(
+        (known[word] for at, word in enumerate(found) if word in known and not _done(found, at)),
+        None,
+    )
     # A slice of customers is production, unless the name says of what else it is one.
     return said or (StageKind.PROD if _SLICES & set(found) else None)
+
+
+def _done(found: list[str], at: int) -> bool:
+    """Whether a word says what is done rather than where: build-test-deploy, stage 2."""
+    after = found[at + 1] if at + 1 < len(found) else ""
+    if found[at] == "stage":
+        return after.isdecimal()
+    before = found[at - 1] if at else ""
+    return found[at] in tables().done and (after in _FOLLOWING or before in _BESIDE)
 
 
 def places(name: str) -> bool:

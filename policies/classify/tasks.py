@@ -69,6 +69,11 @@ def script_of(inputs: Mapping[str, str]) -> str:
     return f"{script} {arguments}".strip() if "\n" not in script else script
 
 
+def prepares(name: str) -> bool:
+    """Whether a task, named with or without its version, only prepares or keeps something."""
+    return name.partition("@")[0].lower() in _tables().preparing
+
+
 def task(name: str, title: str, inputs: Mapping[str, str]) -> tuple[StepKind, float]:
     """What a task is, and how sure that is, from its name without a version and its inputs."""
     known = _tables()

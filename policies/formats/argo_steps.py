@@ -10,15 +10,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from policies.facts import Fact, unknown
+from policies.classify import NAMED, named
+from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.argo_analysis import Templates
-from policies.formats.kubernetes import at, duration, group, listed, whole
+from policies.formats.kubernetes import at, duration, group, listed, whole, word
 from policies.guards import Analysis
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping, Scalar
 
 _WHOLE: Final = 100
+#: Steps from which on customers meet a new version.
+_SHOWING: Final = frozenset({"setWeight", "pause", "setCanaryScale", "setHeaderRoute"})
+#: Tests that ask what runs; an analysis can be one.
+_ASKING: Final = frozenset({StepKind.LOAD, StepKind.SMOKE, StepKind.INTEGRATION})
 
 
 @dataclass(slots=True)
@@ -57,14 +62,25 @@ class Canary:
     def _judged(self, run: Mapping, span: Span, templates: Templates) -> None:
         found = templates.analyses(run, span, background=False)
         self.analyses += found
-        self.steps += [judging(each) for each in found]
-        self.steps += templates.steps(run, span)
+        told = list(templates.steps(run, span))
+        title = "" if told else word(run, "name")
+        self.steps += [judging(each, title) for each in found]
+        self.steps += told
 
 
 def canary_of(canary: Mapping, name: str, span: Span, templates: Templates) -> Canary:
-    found = Canary([deploying(name, span)])
-    for node in listed(canary, "steps"):
-        found.read(node, templates)
+    found = Canary()
+    nodes = list(listed(canary, "steps"))
+    shown = next(
+        (index for index, node in enumerate(nodes) if _SHOWING & set(node.entries)), len(nodes)
+    )
+    # An experiment in front of the first weight tries a version that no customer meets.
+    tried = shown if any("experiment" in node.entries for node in nodes[:shown]) else 0
+    for index, node in enumerate((*nodes, None)):
+        if index == tried:
+            found.steps.append(deploying(name, span))
+        if node:
+            found.read(node, templates)
     return found
 
 
@@ -72,9 +88,19 @@ def deploying(name: str, span: Span) -> Step:
     return _step(name, Fact(StepKind.DEPLOY, span), "Rollout", Fact(None, span))
 
 
-def judging(analysis: Analysis) -> Step:
+def judging(analysis: Analysis, title: str = "") -> Step:
+    """The step that waits for an analysis whose template is not in sight may tell a test by name.
+
+    An experiment gives each of its analyses a ``title``.
+    """
     span = analysis.span
-    return _step(analysis.name, Fact(StepKind.OTHER, span), "analysis", Fact(None, span))
+    said = None if analysis.metrics_known else named(title) or named(analysis.name)
+    kind = (
+        Fact(said, span, Provenance.INFERRED, NAMED)
+        if said in _ASKING
+        else Fact(StepKind.OTHER, span)
+    )
+    return _step(analysis.name, kind, "analysis", Fact(None, span))
 
 
 def waiting(length: timedelta | None, span: Span) -> Step:

@@ -14,6 +14,7 @@ from policies.formats.across import limited, tested_after, turned_back, with_bak
 from policies.formats.azure_jobs import jobs_of
 from policies.formats.azure_stages import OVERLAY, after_failure, beside, stage_of
 from policies.formats.azure_templates import SECTIONS, Expander
+from policies.formats.azure_wrappers import each_environment
 from policies.formats.duplicates import written_twice
 from policies.formats.follower import Follower
 from policies.formats.model import Beside, Unreadable
@@ -120,7 +121,8 @@ def _with_call(root: MappingNode) -> MappingNode:
         for key, entry in (given.entries.items() if isinstance(given, MappingNode) else ())
         if key in SECTIONS[:3] and _holds(entry.value, _ITEMS[key])
     }
-    call = wrapped or {"template": extends.entries["template"]}
+    template = extends.entries["template"]
+    call = wrapped or each_environment(template, given) or {"template": template}
     return MappingNode(root.span, {**root.entries, **call})
 
 

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from policies.classify import GUESSED, named
 from policies.classify import environment as kind_of
+from policies.classify.tasks import prepares
 from policies.facts import SURE, Fact, Provenance, elsewhere, inferred, unknown
 from policies.findings import Span
 from policies.formats.artifacts import artifact_of
 from policies.formats.azure_jobs import Job
 from policies.formats.azure_steps import Hooks, failure_steps, hooks_of, steps_of
-from policies.formats.naming import unflattened
+from policies.formats.naming import of_file
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
 from policies.frozen import dataclass
 from policies.guards import Mutex, Queue
@@ -79,7 +80,7 @@ class _Environment:
 def stage_of(job: Job, lines: Mapping[str, list[str]]) -> Stage:
     steps = steps_of(job, lines)
     environment = _environment(job)
-    deploys = _deploys(job, steps)
+    deploys = _deploys(job, steps, environment)
     kind: Fact[StageKind | None] = Fact(_quiet_kind(steps), job.span, Provenance.INFERRED, 0.9)
     if deploys:
         kind = _kind(job, environment)
@@ -166,7 +167,7 @@ def job_text(job: Job, text: str) -> str:
     return re.sub(r"\$\((\w[\w.]*)\)", lambda found: job.variables.get(found[1], found[0]), text)
 
 
-def _deploys(job: Job, steps: tuple[Step, ...]) -> bool:
+def _deploys(job: Job, steps: tuple[Step, ...], environment: _Environment | None) -> bool:
     """Whether a job deploys: by a task or command, as a deployment job, else by its names.
 
     A deployment job without steps of its own only waits for the checks of its environment.
@@ -179,7 +180,9 @@ def _deploys(job: Job, steps: tuple[Step, ...]) -> bool:
     if sure & _OTHERWISE:
         return False
     texts = (job.name.rpartition("/")[2], job.text("displayName"), job.stage_name, job.title)
-    said = next((found for text in texts if (found := named(text))), None)
+    # A stage named as its environment is, such as Test, says where and not what.
+    where = environment.name if environment else ""
+    said = next((found for text in texts if text != where and (found := named(text))), None)
     if "deployment" in job.body.entries:
         return bool(steps) and said in (None, StepKind.DEPLOY)
     unclear = any(not step.kind.known or step.kind.confidence < SURE for step in steps)
@@ -219,8 +222,7 @@ def _hints(job: Job) -> Iterator[tuple[str, float]]:
     for name, value in job.variables.items():
         if _NAMING.search(name):
             yield value, 0.6
-    path = unflattened(job.span.path)
-    yield path.rpartition("/")[2].rpartition(".")[0], 0.6
+    yield of_file(job.span.path), 0.6
 
 
 def _groups(job: Job) -> Iterator[str]:
@@ -238,6 +240,9 @@ def _tasks(job: Job) -> Iterator[dict[str, str]]:
     deploy = hooks.body.get("deploy") if hooks else job.body
     steps = deploy.get("steps") if isinstance(deploy, MappingNode) else None
     for step in (job.body, *(steps.items if isinstance(steps, Sequence) else ())):
+        named_task = step.get("task") if isinstance(step, MappingNode) else None
+        if isinstance(named_task, Scalar) and prepares(named_task.text):
+            continue
         inputs = step.get("inputs") if isinstance(step, MappingNode) else None
         parameters = step.get("parameters") if isinstance(step, MappingNode) else None
         for node in (inputs, parameters):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from policies.classify import environment as kind_of
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
-from policies.formats.naming import unflattened
+from policies.formats.naming import of_file, of_title
 from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.source import Mapping, Node, Scalar, Sequence
@@ -111,6 +111,9 @@ def _guess(root: Mapping, name: str, job: Mapping) -> tuple[StageKind, float] | 
 
 def _hints(root: Mapping, name: str, job: Mapping) -> Iterator[tuple[str, float]]:
     """Names that may tell an environment, and how much each is worth."""
+    if name.endswith(")"):
+        # The value of a matrix that chooses environments.
+        yield name.rpartition("(")[2].rstrip(")"), 0.85
     yield name, 0.8
     title = job.get("name")
     if isinstance(title, Scalar):
@@ -124,8 +127,8 @@ def _hints(root: Mapping, name: str, job: Mapping) -> Iterator[tuple[str, float]
         if found:
             yield found.name, 0.6
     workflow = root.get("name")
-    yield (workflow.text if isinstance(workflow, Scalar) else ""), 0.6
-    yield unflattened(root.span.path).rpartition("/")[2].rpartition(".")[0], 0.6
+    yield of_title(workflow.text) if isinstance(workflow, Scalar) else "", 0.6
+    yield of_file(root.span.path), 0.6
 
 
 def _steps(job: Mapping) -> Iterator[Mapping]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from policies.classify import environment
 from policies.fields import texts
 from policies.source import Entry, Mapping, Node, Scalar, Sequence
 
@@ -21,12 +22,13 @@ def choices(name: str, job: Mapping) -> Iterator[tuple[str, Mapping]]:
     not change where a job deploys.
     """
     found = _MATRIX.search(_where(job))
-    values = _values(job, found[1]) if found else ()
-    if not found or not values:
+    key = found[1] if found else _telling(job)
+    values = _values(job, key) if key else ()
+    if not values:
         yield name, job
         return
     for value in values[:_MOST]:
-        filled = _filled(job, found[1], value)
+        filled = _filled(job, key, value)
         if isinstance(filled, Mapping):
             yield f"{name} ({value})", filled
 
@@ -41,6 +43,16 @@ def _where(job: Mapping) -> str:
     for key, entry in inputs.entries.items() if isinstance(inputs, Mapping) else ():
         if key.lower() in _INPUTS and isinstance(entry.value, Scalar):
             return entry.value.text
+    return ""
+
+
+def _telling(job: Mapping) -> str:
+    """The variable of a matrix that by its name and its values chooses environments."""
+    strategy = job.get("strategy")
+    matrix = strategy.get("matrix") if isinstance(strategy, Mapping) else None
+    for key in matrix.entries if isinstance(matrix, Mapping) else ():
+        if key.lower() in _INPUTS and any(map(environment, _values(job, key))):
+            return key
     return ""
 
 

@@ -1,8 +1,9 @@
 """Steps of GitHub Actions jobs: what each is, and whether its failure is let pass."""
 
 from datetime import timedelta
+from typing import Final
 
-from policies.classify import classify
+from policies.classify import GUESSED, classify
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.github_references import used
@@ -11,7 +12,10 @@ from policies.formats.github_workflow import Workflow, step_nodes
 from policies.formats.softeners import softener
 from policies.pipeline import Step, StepKind
 from policies.references import ReferenceKind
-from policies.source import Mapping, Scalar
+from policies.source import Mapping, Node, Scalar
+
+#: Inputs of actions that hold a script, in lower case.
+_RUNS: Final = frozenset({"inlinescript", "inline-script", "script", "command", "commands", "run"})
 
 
 def steps_of(workflow: Workflow, name: str, job: Mapping) -> tuple[Step, ...]:
@@ -69,6 +73,8 @@ def _step(
     run_text = run.text if isinstance(run, Scalar) else None
     uses_text = uses.text if isinstance(uses, Scalar) else None
     kind, sure = classify(name, run_text, uses_text)
+    if uses_text and sure <= GUESSED and (handed := _handed_script(step.get("with"))):
+        kind, sure = classify(name, handed, None)
     return Step(
         name=Fact(name or uses_text or (run_text or "").partition("\n")[0], visible),
         kind=Fact(kind, visible, Provenance.INFERRED, sure),
@@ -80,6 +86,15 @@ def _step(
         references=(used(uses.text, uses.span),) if isinstance(uses, Scalar) else (),
         untrusted=untrusted(workflow, step, visible),
     )
+
+
+def _handed_script(inputs: Node | None) -> str:
+    """The script that a step hands to an action which runs it: in a retry, by a cloud's tools."""
+    entries = inputs.entries if isinstance(inputs, Mapping) else {}
+    for key, entry in entries.items():
+        if key.lower() in _RUNS and isinstance(entry.value, Scalar):
+            return entry.value.text
+    return ""
 
 
 def _soft(step: Mapping, run: object, workflow: Workflow) -> Fact[str | None] | None:

@@ -64,11 +64,12 @@ def condition(node: Mapping) -> str:
 def needs_of(job: Mapping, known: frozenset[str]) -> tuple[str, ...]:
     """The jobs whose success this one really needs.
 
-    ``always()`` and its like start a job whatever happened before, unless it asks for results.
+    ``always()`` and its like start a job whatever happened before, unless it asks for results or
+    that nothing failed.
     """
     text = condition(job)
     ignores = any(word in text for word in ("always()", "!cancelled()", "failure()"))
-    if ignores and "needs." not in text:
+    if ignores and "needs." not in text and "!failure()" not in text:
         return ()
     return tuple(name for name in texts(job.get("needs")) if name in known)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
+from policies.fields import texts
 from policies.findings import Span
 from policies.formats.across import limited, tested_after, turned_back, with_bakes
 from policies.formats.follower import Follower
@@ -65,6 +66,17 @@ def detect(source: Source) -> bool:
 
 def _is_root(path: str) -> bool:
     return unflattened(path).rpartition("/")[2] == _FILE
+
+
+def _is_whole(path: str, found: Configuration) -> bool:
+    """Whether a file is a pipeline of its own: by its name, or as its jobs fill all its stages."""
+    declared = set(texts(found.get("stages")))
+    filled = {text for entry in found.entries.values() for text in texts(_stage_in(entry.value))}
+    return _is_root(path) or (len(declared) > 1 and declared <= filled)
+
+
+def _stage_in(node: Node) -> Node | None:
+    return node.get("stage") if isinstance(node, Mapping) else None
 
 
 def _is_job(name: str, node: Node) -> bool:
@@ -167,7 +179,7 @@ def _pipeline(
         kind=Fact(None, span, Provenance.INFERRED),
         tier=Fact(None, span),
         owner=Owner(nothing, nothing, nothing, nothing),
-        origin=_origin(source, workflow, span),
+        origin=_origin(source, found, span),
         stages=stages,
         alarms=unknown(span, f"GitLab CI cannot say alarms; {OVERLAY}"),
         windows=_windows(found, span),
@@ -182,14 +194,15 @@ def _pipeline(
 def _complete(source: Source, found: Configuration, span: Span) -> Fact[bool]:
     if found.gaps:
         return found.gaps[0]
-    if not _is_root(source.path):
+    if not _is_whole(source.path, found):
         around = "this file is included by another one, whose jobs are not seen here"
         return Fact(UNKNOWN, span, note=around)
     return Fact(value=True, span=span)
 
 
-def _origin(source: Source, workflow: Node | None, span: Span) -> Origin:
+def _origin(source: Source, found: Configuration, span: Span) -> Origin:
     """Pipelines run for every push, unless ``workflow`` lets only others pass."""
+    workflow = found.get("workflow")
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
     starts: list[str] = []
     for rule in rules.items if isinstance(rules, Sequence) else ():
@@ -203,7 +216,7 @@ def _origin(source: Source, workflow: Node | None, span: Span) -> Origin:
         repository=Fact(".", span, Provenance.INFERRED),
         branches=unknown(span, "each job says for itself for which branches it runs"),
         start=Fact(tuple(dict.fromkeys(starts)) or ("push",), rules.span if rules else span)
-        if rules or _is_root(source.path)
+        if rules or _is_whole(source.path, found)
         else elsewhere(span, "the file that includes this one starts it"),
     )
 

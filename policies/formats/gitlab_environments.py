@@ -9,7 +9,7 @@ from policies.classify import words
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
-from policies.formats.naming import unflattened
+from policies.formats.naming import of_file, of_thing
 from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.source import Mapping, Scalar, Sequence
@@ -27,6 +27,10 @@ _VARIABLE: Final = re.compile(r"\$\{?\w+\}?")
 _TELLING: Final = re.compile(
     r"(?:^|_)(?:ENV|ENVIRONMENT|STAGE|TIER|SPACE|NAMESPACE|WORKSPACE|CLUSTER)(?:_NAME)?$"
 )
+#: Those whose value is the name of a thing of its own.
+_PLACE: Final = re.compile(r"SPACE|CLUSTER")
+#: What is different for each branch or merge request.
+_PER_BRANCH: Final = re.compile(r"CI_COMMIT_REF_SLUG|CI_MERGE_REQUEST_IID")
 #: Numbers and regions beside an environment's word are at most so long.
 _SHORT: Final = 2
 _ASSIGNED: Final = re.compile(r"(?:^|\s)(\w+)=[\"']?([\w-]+)")
@@ -34,12 +38,16 @@ _ASSIGNED: Final = re.compile(r"(?:^|\s)(\w+)=[\"']?([\w-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """``name`` has the variables put in that are known; ``tier`` is what the file itself says."""
+    """``name`` has the variables put in that are known; ``tier`` is what the file itself says.
+
+    ``expires`` is true for one that GitLab stops by itself after a time.
+    """
 
     name: str
     span: Span
     tier: Scalar | None
     deploys: bool
+    expires: bool = False
 
     @property
     def words(self) -> str:
@@ -61,6 +69,7 @@ def of_job(job: Job) -> Environment | None:
                 name.span if name and named else job.place("environment"),
                 tier if isinstance(tier, Scalar) else None,
                 deploys=not quiet,
+                expires="auto_stop_in" in node.entries,
             )
     return None
 
@@ -71,6 +80,8 @@ def kind(job: Job, found: Environment | None) -> Fact[StageKind | None]:
         return Fact(_TIERS[found.tier.text], found.tier.span)
     if found and (said := kind_of(found.words)):
         return Fact(said, found.span, confidence=0.95)
+    if found and (found.expires or (found.words and _PER_BRANCH.search(found.name))):
+        return Fact(StageKind.TEST, found.span, Provenance.INFERRED, 0.8)
     if found and found.name and not found.words:
         return unknown(found.span, f"its environment is the variable {found.name}")
     for text, confidence in _hints(job):
@@ -88,15 +99,12 @@ def named_like_one(name: str) -> bool:
 def _hints(job: Job) -> Iterator[tuple[str, float]]:
     """Texts that may name an environment, and how much each is worth."""
     yield job.name, 0.8
-    for name, value in job.variables.items():
+    assigned = (each for line in _script(job) for each in _ASSIGNED.findall(line))
+    for name, value in (*job.variables.items(), *assigned):
         if _TELLING.search(name):
-            yield value, 0.7
-    for line in _script(job):
-        for name, value in _ASSIGNED.findall(line):
-            if _TELLING.search(name):
-                yield value, 0.7
+            yield of_thing(value) if _PLACE.search(name) else value, 0.7
     yield job.text("stage"), 0.6
-    yield unflattened(job.span.path).rpartition("/")[2].partition(".")[0], 0.6
+    yield of_file(job.span.path), 0.6
 
 
 def _script(job: Job) -> Iterator[str]:

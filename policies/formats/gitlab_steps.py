@@ -130,8 +130,11 @@ class _Reader:
 
     def _hidden(self, span: Span, note: str) -> Step:
         kind = named(self.job.name)
+        # "test" alone may be any kind of test; "unit test" says which.
+        plain = kind is StepKind.UNIT and "unit" not in self.job.name.lower()
+        sure = GUESSED if plain else NAMED
         fact: Fact[StepKind] = (
-            Fact(kind, span, Provenance.INFERRED, GUESSED, note) if kind else unknown(span, note)
+            Fact(kind, span, Provenance.INFERRED, sure, note) if kind else unknown(span, note)
         )
         return self._step(self.job.name, span, fact)
 

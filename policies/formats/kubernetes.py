@@ -7,10 +7,10 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from policies.classify import environment, words
+from policies.classify import environment
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.findings import Span
-from policies.formats.naming import unflattened
+from policies.formats.naming import of_thing, unflattened
 from policies.frozen import dataclass
 from policies.pipeline import StageKind
 from policies.references import Reference, ReferenceKind, image
@@ -110,13 +110,8 @@ def kind_of(root: Mapping, path: str, span: Span) -> tuple[Fact[StageKind | None
     return unknown(span, note), namespace
 
 
-def of_namespace(namespace: str) -> str:
-    """A namespace without words that say what it shows, not what it is for."""
-    return " ".join(each for each in words(namespace) if each != "demo")
-
-
 def _hints(root: Mapping, path: str) -> Iterator[tuple[str, float]]:
-    yield of_namespace(word(root, "metadata", "namespace")), 0.85
+    yield of_thing(word(root, "metadata", "namespace")), 0.85
     for label in _LABELS:
         yield word(root, "metadata", "labels", label), 0.85
     folders = unflattened(path).split("/")[:-1]

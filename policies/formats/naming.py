@@ -3,6 +3,10 @@
 import re
 from typing import Final
 
+from policies.classify import words
+
+#: Words of a thing that say what it shows, or how it is released, and not where it stands.
+_SHOWS: Final = frozenset({"demo", "canary", "onebox"})
 _SLUG: Final = re.compile(r"[a-z0-9]+")
 
 
@@ -15,3 +19,18 @@ def slug(path: str) -> str:
 def unflattened(path: str) -> str:
     """A path whose folders were joined by ``__`` when files of many repositories were collected."""
     return path.replace("__", "/")
+
+
+def of_file(path: str) -> str:
+    """The name of a pipeline's file, as far as it tells an environment."""
+    return of_title(unflattened(path).rpartition("/")[2].partition(".y")[0])
+
+
+def of_title(title: str) -> str:
+    """A title without the word that says what a pipeline is for, and not where it deploys."""
+    return " ".join(each for each in words(title) if each != "ci")
+
+
+def of_thing(name: str) -> str:
+    """The name of a namespace, a cluster or an application, as far as it tells an environment."""
+    return " ".join(each for each in words(name) if each not in _SHOWS)

@@ -16,13 +16,13 @@ from policies.formats.kubernetes import (
     at,
     group,
     listed,
-    of_namespace,
     on,
     place,
     pod_of,
     whole,
     word,
 )
+from policies.formats.naming import of_thing
 from policies.formats.spinnaker_steps import Node, timeout_of
 from policies.formats.unsaid import unsaid_deploy
 from policies.pipeline import Deploy, StageKind, Target
@@ -50,7 +50,7 @@ def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
     for hint, confidence in (
         (node.name, 0.85),
         *((stack, 0.75) for stack in _stacks(node.node)),
-        (of_namespace(where), 0.75),
+        (of_thing(where), 0.75),
         (pipeline, 0.7),
     ):
         found = environment(" ".join(each for each in words(hint) if each not in _SLICES))

@@ -137,7 +137,7 @@ def test_blue_green() -> None:
     _, stage, deploy = one(rollout(strategy))
     names = [(step.name.value, step.kind.value) for step in stage.steps]
     assert names == [
-        ("smoke", StepKind.OTHER),
+        ("smoke", StepKind.SMOKE),
         ("pause", StepKind.APPROVAL),
         ("shop", StepKind.DEPLOY),
         ("errors", StepKind.OTHER),

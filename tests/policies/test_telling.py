@@ -1,0 +1,196 @@
+"""What words of names, titles and inputs tell of a pipeline, and what they only seem to tell."""
+
+from typing import Any
+
+import pytest
+
+from policies.formats import read_pipelines
+from policies.inspect import inspect
+
+WORKFLOW = ".github/workflows/a.yml"
+APPLY = "steps: [{run: kubectl apply -f x}]"
+
+
+def told(text: str, path: str) -> dict[str, Any]:
+    pipeline: dict[str, Any]
+    (pipeline,) = inspect(read_pipelines(text.encode(), path))["pipelines"]
+    return pipeline
+
+
+def kinds(text: str, path: str) -> dict[str, str]:
+    return {each["stage"]: each["kind"] for each in told(text, path)["deploys"]}
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "job", "kind"),
+    [
+        ("CI/CD", "a.yml", "ship", "unknown"),
+        ("CI", "ci.yml", "ship", "unknown"),
+        ("CI/CD", "prod-ci-cd.yml", "ship", "prod"),
+        ("Build, test and deploy", "a.yml", "ship", "unknown"),
+        ("x", "a.yml", "build-test-deploy", "unknown"),
+        ("x", "a.yml", "deploy-test", "test"),
+        ("x", "a.yml", "deploy-stage", "preprod"),
+        ("x", "a.yml", "deploy-stage-2", "unknown"),
+    ],
+)
+def test_words_of_what_is_done_name_no_environment(
+    title: str, name: str, job: str, kind: str
+) -> None:
+    text = f"name: {title}\non: push\njobs:\n  {job}:\n    {APPLY}\n"
+    assert kinds(text, f".github/workflows/{name}") == {job: kind}
+
+
+def test_a_job_that_only_starts_a_scan_deploys_nothing() -> None:
+    text = (
+        "on: push\njobs:\n"
+        "  trigger-action-on-deploy-production: {steps: [{run: gh workflow run scan.yml}]}\n"
+        "  ship-prod: {steps: [{run: gh workflow run deploy.yml -f env=prod}]}\n"
+    )
+    assert kinds(text, WORKFLOW) == {"ship-prod": "prod"}
+
+
+def test_a_record_of_a_deployment_is_none() -> None:
+    text = "on: push\njobs:\n  note-prod: {steps: [{uses: chrnorm/deployment-status@v2}]}\n"
+    assert kinds(text, WORKFLOW) == {}
+
+
+@pytest.mark.parametrize("key", ["command", "inlineScript"])
+def test_an_action_that_runs_a_script_does_what_the_script_does(key: str) -> None:
+    text = (
+        "on: push\njobs:\n  x-prod:\n    steps:\n"
+        f"      - uses: o/retry@v3\n        with: {{{key}: terraform apply -auto-approve}}\n"
+    )
+    assert kinds(text, WORKFLOW) == {"x-prod": "prod"}
+
+
+def test_a_job_that_runs_unless_something_failed_waits_for_tests() -> None:
+    text = (
+        "on: push\njobs:\n  unit: {steps: [{run: pytest}]}\n  ship-prod:\n    needs: unit\n"
+        f"    if: (always() && !cancelled() && !failure())\n    {APPLY}\n"
+    )
+    assert told(text, WORKFLOW)["tests_before_production"]["unit"]["value"] == "yes"
+    whatever = text.replace(" && !failure()", "")
+    assert told(whatever, WORKFLOW)["tests_before_production"]["unit"]["value"] == "no"
+
+
+def test_a_matrix_of_environments_is_a_deployment_to_each() -> None:
+    text = (
+        "on: push\njobs:\n  deploy_to_test_envs:\n"
+        "    strategy: {matrix: {env: [dev, mock, preprod]}}\n"
+        "    steps: [{run: 'helm upgrade x -f ${{ matrix.env }}.yaml'}]\n"
+    )
+    assert list(kinds(text, WORKFLOW).values()) == ["test", "test", "preprod"]
+
+
+def test_traffic_that_is_shifted_in_shares_reaches_customers_in_parts() -> None:
+    text = (
+        "on: push\njobs:\n  deploy-production:\n    steps:\n"
+        "      - uses: o/aws-lambda-traffic-shifting-action@v1\n"
+    )
+    assert told(text, WORKFLOW)["progressive_exposure"]["value"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "answer"),
+    [
+        ("test the cli connection", "dbfs ls", "no"),
+        ("", "pip install pytest", "no"),
+        ("Run tests", "./x", "yes"),
+        ("", "python manage.py test", "yes"),
+    ],
+)
+def test_installing_or_trying_a_tool_is_no_unit_test(name: str, run: str, answer: str) -> None:
+    text = (
+        f"on: push\njobs:\n  a: {{steps: [{{name: '{name}', run: '{run}'}}]}}\n"
+        f"  ship-prod: {{needs: a, {APPLY}}}\n"
+    )
+    assert told(text, WORKFLOW)["tests_before_production"]["unit"]["value"] == answer
+
+
+GITLAB = """
+stages: [build, deploy]
+build: {stage: build, script: [docker build .]}
+deploy:
+  stage: deploy
+  variables: {CLUSTER_NAME: container-demo}
+  script: [aws ecs update-service --cluster x]
+"""
+
+
+def test_a_gitlab_file_whose_jobs_fill_its_stages_is_a_pipeline() -> None:
+    found = told(GITLAB, "original-gitlab-ci.yml")
+    assert found["tests_before_production"]["unit"]["value"] == "no"
+    assert [each["kind"] for each in found["deploys"]] == ["unknown"]
+    fragment = GITLAB.replace("stages: [build, deploy]\n", "")
+    unit = told(fragment, "original-gitlab-ci.yml")["tests_before_production"]["unit"]
+    assert unit["value"] == "unknown"
+
+
+def test_an_environment_of_each_branch_is_for_tests() -> None:
+    text = (
+        "docs:\n  script: [./deploy.sh]\n"
+        "  environment: {name: docs/$CI_COMMIT_REF_SLUG, auto_stop_in: 1 week}\n"
+    )
+    assert kinds(text, ".gitlab-ci.yml") == {"docs": "test"}
+
+
+def test_a_job_whose_base_is_not_in_sight_is_what_it_is_called() -> None:
+    text = (
+        "include: {project: a/b, file: x.yml}\n"
+        "Unit-test: {stage: test, extends: .away}\nsome:test: {extends: .away}\n"
+        "ship: {stage: deploy, script: [kubectl apply -f x], environment: production}\n"
+    )
+    found = told(text, ".gitlab-ci.yml")
+    assert found["tests_before_production"]["unit"]["value"] == "yes"
+    hidden = told(text.replace("Unit-test", "checks"), ".gitlab-ci.yml")
+    assert hidden["tests_before_production"]["unit"]["value"] == "unknown"
+
+
+AZURE = """
+extends:
+  template: stages/wrapper_cd.yml@templates
+  parameters:
+    environments: [{name: Dev}, {name: Test, dependsOn: [Dev]}, {name: Prod, dependsOn: [Test]}]
+"""
+
+
+def test_a_wrapper_of_another_repository_deploys_to_the_environments_it_is_given() -> None:
+    found = told(AZURE, "azure-pipelines.yml")
+    assert [each["kind"] for each in found["deploys"]] == ["test", "test", "prod"]
+    assert found["tests_before_production"]["unit"]["value"] == "unknown"
+    looks = AZURE.replace("wrapper_cd", "terraform_plan")
+    assert kinds(looks, "azure-pipelines.yml") == {}
+
+
+def test_a_key_vault_says_nothing_of_where_a_job_deploys() -> None:
+    text = (
+        "jobs:\n- deployment: ship\n  environment: ${{ parameters.where }}\n"
+        "  strategy: {runOnce: {deploy: {steps: [\n"
+        "    {task: AzureKeyVault@2, inputs: {azureSubscription: prd-sc}},\n"
+        "    {script: kubectl apply -f x}]}}}\n"
+    )
+    assert kinds(text, "azure-pipelines.yml") == {"ship": "unknown"}
+
+
+ROLLOUT = """
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: shop, namespace: canary-demo}
+spec:
+  strategy:
+    canary:
+      steps:
+      - experiment: {templates: [{name: a, specRef: canary}], analyses: [
+          {name: load-test, templateName: http-benchmark}]}
+      - setWeight: 20
+"""
+
+
+def test_an_experiment_in_front_of_customers_may_be_a_load_test() -> None:
+    found = told(ROLLOUT, "rollout.yaml")
+    assert found["tests_before_production"]["load"]["value"] == "yes"
+    assert [each["kind"] for each in found["deploys"]] == ["unknown"]
+    late = ROLLOUT.replace("- setWeight: 20\n", "")
+    late = late.replace("      - experiment", "      - setWeight: 20\n      - experiment")
+    assert told(late, "rollout.yaml")["tests_before_production"]["load"]["value"] == "no"
