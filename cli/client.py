@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from cli.problems import Declined, Unusable
@@ -31,6 +32,12 @@ def post(url: str | None, path: str, body: Mapping[str, Any]) -> Any:
 def put(url: str | None, path: str, body: Mapping[str, Any]) -> Any:
     """The same for what replaces something."""
     return _ask(url, "PUT", path, json=dict(body))
+
+
+def send(url: str | None, path: str, file: Path) -> Any:
+    """The answer to a file that is sent as it is, however large."""
+    with file.open("rb") as content:
+        return _ask(url, "PUT", path, content=content)
 
 
 def _ask(url: str | None, method: str, path: str, **asked: Any) -> Any:

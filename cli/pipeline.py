@@ -36,7 +36,8 @@ class Mode(StrEnum):
 def register(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline of Bakegate's format.")],
     repository: Annotated[
-        str, typer.Option(metavar="FOLDER", help="Where releases come from. Default: FILE's own.")
+        str,
+        typer.Option(metavar="WHERE", help="Folder or address of releases. Default: FILE's own."),
     ] = "",
     url: Url = None,
     format: Shape = Format.TEXT,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,7 @@ from cli.client import get, post
 from cli.exits import Exit
 from cli.formats import Format
 from cli.problems import Unusable
+from cli.pushing import pushed
 from policies.durations import parse_duration
 from policies.phrases import short
 from policies.plain import instant_text
@@ -35,7 +36,13 @@ Stage = Annotated[str, typer.Argument(metavar="STAGE", help="Such as wave-2.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
-@app.command(epilog="Example: bakegate release submit payments-api $(git rev-parse HEAD)")
+_SUBMIT: Final = """\b
+Examples:
+  bakegate release submit payments-api $(git rev-parse HEAD)
+  bakegate release submit payments-api $(git rev-parse HEAD) --artifact dist/app.tar.gz"""
+
+
+@app.command(epilog=_SUBMIT)
 def submit(
     pipeline: Annotated[str, typer.Argument(help="Whose.")],
     commit: Annotated[str, typer.Argument(help="The whole hash of a commit of its repository.")],
@@ -44,13 +51,24 @@ def submit(
     ] = Kind.NORMAL,
     reason: Annotated[str, typer.Option("--reason", help="Why it is an emergency.")] = "",
     incident: Annotated[str, typer.Option(help="What the emergency mends, such as INC-31.")] = "",
+    artifact: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="What was built of it; a digest if it was pushed before."
+        ),
+    ] = None,
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
-    """Make a release of a commit; it starts to build as soon as the first stage is free."""
+    """Make a release of a commit; it starts to build as soon as the first stage is free.
+
+    With an artifact nothing is built: the file is sent to the service and is what is released.
+    """
     with said("release"):
         body = {"pipeline": pipeline, "commit": commit, "kind": kind.value, "reason": reason}
         body["incident"] = incident
+        if artifact:
+            body["artifact"] = pushed(url, artifact)
         made = post(url, "/v1/releases", body)
         show(made, format, made["id"])
 

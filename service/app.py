@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
-from service.api import blocklist, commands, exceptions, reads, writes
+from service.api import blocklist, commands, exceptions, reads, sources, writes
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
@@ -26,8 +26,11 @@ _API: Final = ("/v1/", "/healthz", "/readyz")
 _Handler = Callable[[Request, Exception], Response]
 
 
-def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
-    """Wire API and pages; ``actor`` names who writes, and is asked once for each write."""
+def create_app(backend: Backend, actor: Callable[[], str], hook_secret: str = "") -> FastAPI:
+    """Wire API and pages; ``actor`` names who writes, and is asked once for each write.
+
+    Messages of code forges are taken when they are signed with ``hook_secret``.
+    """
     app = FastAPI(
         title="Bakegate",
         version=ENGINE,
@@ -37,7 +40,7 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    api_given.give(app, backend, actor)
+    api_given.give(app, backend, actor, hook_secret)
     page_given.give(app, backend, actor)
     live.give(app)
     for router in (
@@ -46,6 +49,7 @@ def create_app(backend: Backend, actor: Callable[[], str]) -> FastAPI:
         blocklist.router,
         commands.router,
         exceptions.router,
+        sources.router,
         pages.router,
         rules.router,
         forms.router,

@@ -23,6 +23,10 @@ class Unavailable(DomainError):
     """The database cannot be used now; the message says why. The same may be asked again later."""
 
 
+class Unsigned(DomainError):
+    """A message that does not prove who sent it."""
+
+
 class Invalid(DomainError):
     """A document that cannot be read; ``issues`` are all located."""
 

@@ -12,6 +12,7 @@ from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
 from service.adapters.mail import Mail, MailError
+from service.adapters.mirrors import Mirrors
 from service.adapters.object_store import AddressError, ObjectStore
 from service.adapters.ssh_deployer import SshDeployer
 from service.adapters.tester import CommandTester
@@ -55,7 +56,8 @@ def open_parts(settings: Settings) -> Parts:
     deployers = Deployers(
         {"local": deployer, "command": commanded, "ssh": reached, "webhook": hooked}
     )
-    repository, clock, rego = GitRepository(), SystemClock(), ChosenRego(settings.rego)
+    repository = GitRepository(Mirrors(folder / "mirrors"))
+    clock, rego = SystemClock(), ChosenRego(settings.rego)
 
     def source(pipeline: str) -> str:
         with engines.reading() as session:
@@ -70,6 +72,7 @@ def open_parts(settings: Settings) -> Parts:
         rego=rego,
         notifiers=_notifiers(settings, clock),
         calendars=HttpCalendars(),
+        artifacts=artifacts,
     )
     return Parts(engines, Executor(engines, ports), deployer, deployers, rego)
 

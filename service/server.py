@@ -42,7 +42,7 @@ class Server:
         self.deployer = self.parts.deployer
         self.prober = Prober(self.parts.deployers, self._watched, self.executor.record_data_points)
         config = uvicorn.Config(
-            create_app(self.executor, actor),
+            create_app(self.executor, actor, settings.hook_secret.get_secret_value()),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=1,

@@ -23,6 +23,10 @@ class Settings(BaseSettings):
         description="Where workers share artifacts, such as s3://bucket/prefix; default: the data "
         "folder alone.",
     )
+    hook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Code forges sign with it what they send to /v1/hooks/PIPELINE.",
+    )
     host: str = Field(default="127.0.0.1", description="Where the service listens; loopback only.")
     port: int = Field(default=8440, ge=0, le=65535, description="0 takes a free one.")
 

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.adapters.object_store import ObjectStore
+from service.promotions.ports import NoArtifact
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
-class ArtifactError(Exception):
+class ArtifactError(NoArtifact):
     """The store cannot hand out what was asked for; the message says why."""
 
 

@@ -1,38 +1,49 @@
 """Git repositories of pipelines, read by the ``git`` command."""
 
-import os
 import re
-import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from service.promotions.ports import Commit, UnknownCommit, Unreadable
+from service.adapters.git_command import RepositoryError, git
+from service.adapters.mirrors import Mirrors, is_address, shown
+from service.promotions.ports import Commit, UnknownCommit
 
 _HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-#: Seconds for one command; a clone of a big repository is the longest.
-_TIMEOUT: Final = 300
 #: Full hash, author, subject and the committer's date, each ended by a NUL byte (``-z``).
 _FORMAT: Final = "--format=tformat:%H%x00%aN%x00%s%x00%cI%x00%aE"
-
-
-class RepositoryError(Unreadable):
-    """Git could not do what was asked; the message says what, where and what git said."""
 
 
 class UnknownCommitError(RepositoryError, UnknownCommit):
     """The repository was read, and the commit or branch is not in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a repository can be asked, and how messages name it."""
+
+    name: str
+    folder: str
+
+
 class GitRepository:
-    """Repositories that are folders on this machine, bare or with files in them."""
+    """Repositories that are folders on this machine, and with ``mirrors`` those elsewhere.
+
+    A repository elsewhere is named by its address: ``ssh://``, ``https://``, ``file://`` or
+    ``git@host:path``. Its copy is renewed for its newest commit, and for one that is not in it.
+    """
+
+    def __init__(self, mirrors: Mirrors | None = None) -> None:
+        self._mirrors = mirrors
 
     def head(self, repository: str, branch: str) -> str:
         """The full hash of the newest commit of ``branch``."""
+        place = self._place(repository, fresh=True)
         asked = f"refs/heads/{branch}^{{commit}}"
-        code, out, _ = _git(repository, "rev-parse", "--verify", "--quiet", asked)
+        code, out, _ = git(place.folder, "rev-parse", "--verify", "--quiet", asked)
         if code != 0:
-            raise UnknownCommitError(f"{repository} has no branch {branch!r}")
+            raise UnknownCommitError(f"{place.name} has no branch {branch!r}")
         return out.decode().strip()
 
     def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]:
@@ -40,13 +51,11 @@ class GitRepository:
 
         Where nothing was released before, the whole history would be no statement about a change.
         """
-        _require(repository, commit)
-        if base is not None:
-            _require(repository, base)
+        place = self._holding(repository, commit, *([] if base is None else [base]))
         wanted = ["--max-count=1", commit] if base is None else [f"{base}..{commit}"]
-        code, out, err = _git(repository, "log", "--first-parent", "-z", _FORMAT, *wanted, "--")
+        code, out, err = git(place.folder, "log", "--first-parent", "-z", _FORMAT, *wanted, "--")
         if code != 0:
-            raise RepositoryError(f"the history of {commit} in {repository} is unreadable: {err}")
+            raise RepositoryError(f"the history of {commit} in {place.name} is unreadable: {err}")
         # Names and subjects may be in any encoding; what is no UTF-8 is shown with a mark.
         fields = iter(out.decode(errors="replace").split("\0")[:-1])
         return tuple(
@@ -56,78 +65,57 @@ class GitRepository:
 
     def file(self, repository: str, commit: str, path: str) -> bytes:
         """The bytes of ``path`` as of ``commit``."""
-        _require(repository, commit)
-        code, out, err = _git(repository, "cat-file", "blob", f"{commit}:{path}")
+        place = self._holding(repository, commit)
+        code, out, err = git(place.folder, "cat-file", "blob", f"{commit}:{path}")
         if code != 0:
-            raise RepositoryError(f"no file {path} in {commit} of {repository}: {err}")
+            raise RepositoryError(f"no file {path} in {commit} of {place.name}: {err}")
         return out
 
     def is_ancestor(self, repository: str, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` contains ``ancestor``; a commit contains itself."""
-        _require(repository, ancestor)
-        _require(repository, commit)
-        code, _, err = _git(repository, "merge-base", "--is-ancestor", ancestor, commit)
+        place = self._holding(repository, ancestor, commit)
+        code, _, err = git(place.folder, "merge-base", "--is-ancestor", ancestor, commit)
         if code not in {0, 1}:
-            raise RepositoryError(f"{repository}: {ancestor} and {commit}: {err}")
+            raise RepositoryError(f"{place.name}: {ancestor} and {commit}: {err}")
         return code == 0
 
     def checkout(self, repository: str, commit: str, folder: Path) -> None:
         """Clone into the new ``folder`` and put the files of ``commit`` there."""
-        _require(repository, commit)
-        source = str(Path(repository).resolve())
-        clone = (
-            "clone",
-            "--quiet",
-            "--no-hardlinks",
-            "--no-checkout",
-            "--",
-            source,
-            str(folder.resolve()),
-        )
+        place = self._holding(repository, commit)
+        source = str(Path(place.folder).resolve())
+        clone = ("clone", "--quiet", "--no-hardlinks", "--no-checkout", "--", source)
         for where, command in (
-            (repository, clone),
+            (place.folder, (*clone, str(folder.resolve()))),
             (str(folder), ("checkout", "--quiet", "--detach", commit, "--")),
         ):
-            code, _, err = _git(where, *command)
+            code, _, err = git(where, *command)
             if code != 0:
-                raise RepositoryError(f"cannot check {commit} of {repository} out: {err}")
+                raise RepositoryError(f"cannot check {commit} of {place.name} out: {err}")
+
+    def _place(self, repository: str, *, fresh: bool = False) -> _Place:
+        if self._mirrors is None or not is_address(repository):
+            return _Place(repository, repository)
+        if fresh:
+            self._mirrors.renew(repository)
+        return _Place(shown(repository), self._mirrors.of(repository))
+
+    def _holding(self, repository: str, *commits: str) -> _Place:
+        """The place of a repository; raises UnknownCommitError unless it holds all of these."""
+        for commit in commits:
+            if not _HASH.fullmatch(commit):
+                raise UnknownCommitError(f"{commit!r} is no full commit hash")
+        place = self._place(repository)
+        if place.folder != repository and _missing(place, commits):
+            place = self._place(repository, fresh=True)
+        for commit in _missing(place, commits):
+            raise UnknownCommitError(f"{place.name} has no commit {commit}; is it pushed?")
+        return place
 
 
-def _require(repository: str, commit: str) -> None:
-    """Raise UnknownCommitError unless ``commit`` is a full hash of a commit in the repository."""
-    if not _HASH.fullmatch(commit):
-        raise UnknownCommitError(f"{commit!r} is no full commit hash")
-    code, _, _ = _git(repository, "cat-file", "-e", f"{commit}^{{commit}}")
-    if code != 0:
-        raise UnknownCommitError(f"{repository} has no commit {commit}; is it pushed?")
-
-
-def _git(repository: str, *arguments: str) -> tuple[int, bytes, str]:
-    """Exit code, output and the errors of one command, run in ``repository``."""
-    if not Path(repository).is_dir():
-        raise RepositoryError(f"there is no folder {repository}; clone the repository to this host")
-    try:
-        done = subprocess.run(  # noqa: S603 - no shell, and names never stand where options do
-            ["git", "-C", repository, *arguments],  # noqa: S607 - git is found on the PATH
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError as missing:
-        raise RepositoryError("there is no command git on the PATH; install git") from missing
-    except subprocess.TimeoutExpired as late:
-        raise RepositoryError(
-            f"git {arguments[0]} in {repository} took over {_TIMEOUT} s"
-        ) from late
-    err = done.stderr.decode(errors="replace").strip()
-    if done.returncode != 0 and ("not a git repository" in err or "dubious ownership" in err):
-        raise RepositoryError(f"{repository}: {err.splitlines()[0]}")
-    return done.returncode, done.stdout, err
-
-
-def _environment() -> dict[str, str]:
-    """Ours without the variables that point git to another repository; English, no questions."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+def _missing(place: _Place, commits: tuple[str, ...]) -> list[str]:
+    """The commits that are not there."""
+    return [
+        commit
+        for commit in commits
+        if git(place.folder, "cat-file", "-e", f"{commit}^{{commit}}")[0] != 0
+    ]

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
+from service.promotions.pushes import Push, Taken
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -30,8 +32,17 @@ class Backend(Protocol):
         kind: str = "normal",
         reason: str = "",
         incident: str = "",
+        artifact: str = "",
     ) -> str:
-        """Make a release of a commit; gives its id."""
+        """Make a release of a commit, built here or pushed as ``artifact``; gives its id."""
+        ...
+
+    def take_push(self, pipeline: str, push: Push) -> Taken:
+        """Start a release of what a code forge told; the same delivery gives the same release."""
+        ...
+
+    def keep_artifact(self, path: Path) -> str:
+        """Keep a file as an artifact; gives its digest."""
         ...
 
     def carry_out(self, command: Command, actor: str) -> str:

@@ -16,7 +16,15 @@ from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.output.json_v1 import to_v1
-from service.errors import Conflict, DomainError, Invalid, NotFound, Refused, Unavailable
+from service.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotFound,
+    Refused,
+    Unavailable,
+    Unsigned,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -25,6 +33,7 @@ STATUSES: Final[dict[type[DomainError], HTTPStatus]] = {
     DomainError: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    Unsigned: HTTPStatus.UNAUTHORIZED,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

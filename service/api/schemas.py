@@ -77,6 +77,20 @@ class NewRelease(Incoming):
     kind: Literal["normal", "emergency", "config"] = "normal"
     reason: Annotated[str, Field(max_length=2000)] = ""
     incident: Annotated[str, Field(max_length=200, examples=["INC-31"])] = ""
+    artifact: Digest | None = Field(
+        default=None, description="One that was pushed before; without it the commit is built."
+    )
+
+
+class Taken(Outgoing):
+    """The release of a push, empty where it is ignored, and why."""
+
+    release: Annotated[str, Field(examples=["payments-api:1846"])] = ""
+    ignored: str = ""
+
+
+class Kept(Outgoing):
+    digest: Digest
 
 
 class Created(Outgoing):

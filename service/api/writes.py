@@ -44,7 +44,8 @@ def submit(
 ) -> Created:
     """Make a release of a commit; it starts to build as soon as the first stage is free."""
     said = {"kind": new.kind, "reason": new.reason, "incident": new.incident}
-    name = backend.submit(new.pipeline, new.commit, actor, **said)
+    artifact = new.artifact or ""
+    name = backend.submit(new.pipeline, new.commit, actor, artifact=artifact, **said)
     response.headers["Location"] = f"/v1/releases/{name}"
     return Created(id=name)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from policies.phrases import short
 from policies.pipeline import Pipeline, Stage
 from policies.plain import instant_text, parse_instant
 from policies.release import Evidence
@@ -40,6 +41,7 @@ class Claim:
     targets: tuple[str, ...]
     back_to: str
     attempt: int
+    pushed: bool
 
     @property
     def again(self) -> str:
@@ -67,6 +69,7 @@ def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
         targets=targets_now(plan(turn, run), progress(run), kind),
         back_to=kept.good,
         attempt=run.attempt,
+        pushed=release.pushed,
     )
 
 
@@ -110,6 +113,9 @@ def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
 
 
 def _build(ports: Ports, taken: Claim) -> Json:
+    if taken.pushed:
+        told = f"{short(taken.digest)} was pushed; nothing is built"
+        return {"ok": True, "message": told, "digest": taken.digest}
     built = ports.builder.build(
         BuildOrder(
             key=f"{taken.release}:build{taken.again}",
@@ -231,9 +237,9 @@ def _keep_evidence(turn: Turn, run: RunRow, listed: list[Json]) -> None:
 
 
 def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
-    if not result.get("digest"):
-        return
     release = turn.release(run.release)
+    if not result.get("digest") or release.pushed:
+        return
     release.digest = result["digest"]
     release.built_at = turn.now
     if result.get("sbom"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from policies.pipeline import Pipeline
@@ -22,12 +23,15 @@ from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
+from service.executor.sources import Poller, take_push
+from service.executor.submitting import Start, keep_artifact, submit
 from service.executor.sweep import Sweep
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
+from service.promotions.pushes import Push, Taken
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -50,6 +54,7 @@ class Executor:
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name))
         self.sweep = Sweep(self.ground)
         self.keeper = Keeper(self.ground)
+        self.poller = Poller(self.ground)
 
     def start(self) -> None:
         """Go on where the last process stopped, and drive time from now on."""
@@ -58,9 +63,11 @@ class Executor:
         self.lease.keep(self.ground.durable.take_over)
         self.sweep.start()
         self.keeper.start()
+        self.poller.start()
 
     def stop(self) -> None:
         """Let running effects finish; what is ordered stays ordered for the next process."""
+        self.poller.stop()
         self.keeper.stop()
         self.sweep.stop()
         self.ground.durable.stop()
@@ -105,9 +112,16 @@ class Executor:
         kind: str = "normal",
         reason: str = "",
         incident: str = "",
+        artifact: str = "",
     ) -> str:
-        said = {"kind": kind, "reason": reason, "incident": incident}
-        return intake.submit(self.ground, pipeline, commit, actor, **said)
+        start = Start(commit, kind, reason, incident, artifact)
+        return submit(self.ground, pipeline, start, actor)
+
+    def take_push(self, pipeline: str, push: Push) -> Taken:
+        return take_push(self.ground, pipeline, push)
+
+    def keep_artifact(self, path: Path) -> str:
+        return keep_artifact(self.ground, path)
 
     def carry_out(self, command: Command, actor: str) -> str:
         return carry_out(self.ground, command, actor)

@@ -87,7 +87,7 @@ def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Ar
         commit=release.commit,
         repository=pipeline.repository,
         built_at=release.built_at,
-        builder=OURSELVES,
+        builder="" if release.pushed else OURSELVES,
         sbom=sbom_of(stored.text if stored else None),
         findings=findings_of(session, release),
     )

@@ -1,83 +1,19 @@
-"""Starting releases, asking gates and switching transitions: what people and machines ask for."""
+"""Asking gates and switching transitions: what people and machines ask for."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
-
-from sqlmodel import Session, col, select
+from typing import Any
 
 from policies.decision import to_message
 from policies.engine.gate import GateError
-from policies.phrases import listed
-from policies.plain import DataError, instant_text, patched
+from policies.plain import DataError, patched
 from policies.record import release_from_json, release_to_json
-from policies.release import Release, ReleaseKind
+from policies.release import Release
 from service.errors import Conflict
 from service.executor import facts, gates
-from service.executor.ancestry import learn
-from service.executor.blocking import decide_again
 from service.executor.ground import Ground
-from service.executor.transition import create_runs, enter
-from service.executor.turn import Turn, found
-from service.promotions.exceptions import require_reason
-from service.promotions.ports import Commit
-from service.store.tables import PipelineRow, ReleaseRow
-
-#: As what a release may start; the first one and a rollback come about by themselves.
-SUBMITTED: Final = (ReleaseKind.NORMAL, ReleaseKind.EMERGENCY, ReleaseKind.CONFIG)
-
-
-def submit(
-    ground: Ground,
-    pipeline: str,
-    commit: str,
-    actor: str,
-    *,
-    kind: str = "normal",
-    reason: str = "",
-    incident: str = "",
-) -> str:
-    """Start a release from a commit of the pipeline's repository; gives its id.
-
-    An emergency needs a reason and the incident that it mends. A normal release without an earlier
-    one is the first.
-    """
-    if kind not in SUBMITTED:
-        raise Conflict(f"a release is submitted as {listed(SUBMITTED)}, not {kind!r}")
-    if kind == ReleaseKind.EMERGENCY:
-        require_reason(reason, "submit")
-        if not incident.strip():
-            raise Conflict("name the incident that the emergency mends")
-    with ground.engines.reading() as session:
-        row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
-        repository, base = row.repository, _last_good(session, pipeline)
-    changes = ground.ports.repository.changes(repository, base, commit)
-    with ground.turn(pipeline, actor) as turn:
-        turn.pipeline.releases += 1
-        number = turn.pipeline.releases
-        release = ReleaseRow(
-            id=f"{pipeline}:{number}",
-            pipeline=pipeline,
-            number=number,
-            kind="first" if kind == ReleaseKind.NORMAL and not base else kind,
-            reason=reason.strip(),
-            incident=incident.strip(),
-            commit=commit,
-            definition=turn.pipeline.definition,
-            base=base or "",
-            changes=[_change(each) for each in changes],
-            created_at=turn.now,
-            created_by=actor,
-        )
-        turn.session.add(release)
-        turn.session.flush()
-        told = {"commit": commit, "changes": len(changes), "reason": release.reason}
-        named = {"incident": release.incident} if release.incident else {}
-        turn.log("release.created", release.id, None, release_kind=release.kind, **told, **named)
-        create_runs(turn, release)
-    for name in learn(ground):
-        decide_again(ground, name, actor)
-    return release.id
+from service.executor.transition import enter
+from service.executor.turn import Turn
 
 
 def ask_gate(
@@ -153,24 +89,3 @@ def _given(record: Mapping[str, Any], name: str) -> Release:
 def _assuming(release: Release, assume: Mapping[str, Any]) -> Release:
     """The release as it would be if some facts were others."""
     return _given(patched(release_to_json(release), assume), "record, as assumed")
-
-
-def _last_good(session: Session, pipeline: str) -> str | None:
-    """The commit that reached all stages last: what the new changes are counted from."""
-    asked = (
-        select(ReleaseRow.commit)
-        .where(ReleaseRow.pipeline == pipeline, ReleaseRow.outcome == "succeeded")
-        .order_by(col(ReleaseRow.number).desc())
-        .limit(1)
-    )
-    return session.exec(asked).first()
-
-
-def _change(commit: Commit) -> dict[str, str]:
-    return {
-        "commit": commit.commit,
-        "author": commit.author,
-        "email": commit.email,
-        "subject": commit.subject,
-        "at": instant_text(commit.at),
-    }

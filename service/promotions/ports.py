@@ -9,6 +9,7 @@ held to the same contract tests as the real ones.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from policies.pipeline import Deploy, Pipeline, Stage, Step
@@ -66,6 +67,25 @@ class BuildResult:
     evidence: tuple[Evidence, ...]
     log: str
     """The path of the whole output of the build."""
+
+
+class NoArtifact(Exception):
+    """An artifact is not there, or not what its digest says; the message says what to do."""
+
+
+class Artifacts(Protocol):
+    """Artifacts by their digests."""
+
+    def put(self, path: Path) -> str:
+        """Keep a copy of the file; gives its digest."""
+        ...
+
+    def path(self, digest: str) -> Path:
+        """Where its bytes are, after looking whether they are what they should be.
+
+        Raises NoArtifact.
+        """
+        ...
 
 
 class Builder(Protocol):
@@ -240,5 +260,7 @@ class Ports:
     """Evaluates custom rules; without it, their results are unknown."""
     notifiers: tuple[Notifier, ...] = ()
     """Ways of telling teams what is on its way; without one nobody is told."""
+    artifacts: Artifacts | None = None
+    """Keeps artifacts that others built; without it, none can be pushed."""
     calendars: Calendars | None = None
     """Reads calendars by their addresses; without it, their windows are unknown."""

@@ -81,6 +81,8 @@ class ReleaseRow(SQLModel, table=True):
     commit: str = Field(index=True)
     definition: str = Field(foreign_key="blobs.digest")
     digest: str = Field(default="", index=True)
+    pushed: bool = False
+    """Whether somebody else built the artifact and pushed it here."""
     sbom: str | None = Field(default=None, foreign_key="blobs.digest")
     findings: str | None = Field(default=None, foreign_key="blobs.digest")
     """What scanners found in the artifact; None where nobody scanned it."""
@@ -186,6 +188,16 @@ class EvidenceRow(SQLModel, table=True):
     findings: dict[str, int] | None = _json(null=True)
     """Of a scan: findings that nobody accepted, by severity."""
     new_findings: dict[str, int] | None = _json(null=True)
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A message of a code forge that was taken: repeated, it gives the same release."""
+
+    __tablename__ = "deliveries"
+    pipeline: str = Field(primary_key=True, foreign_key="pipelines.name")
+    id: str = Field(primary_key=True)
+    release: str = Field(foreign_key="releases.id")
+    at: datetime = instant()
 
 
 class CountRow(SQLModel, table=True):

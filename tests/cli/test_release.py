@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,24 @@ def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Fiel
     assert [line for line in shown if line.startswith("cell-1           expected     not told")]
     found = json.loads(bakegate("release", "show", "shop:1", "--format", "json").stdout)
     assert found["approvals"][0]["by"] == "kim"
+
+
+def test_an_artifact_is_pushed_and_released(
+    bakegate: Bakegate, field: Field, tmp_path: Path
+) -> None:
+    file = tmp_path / "app.tar.gz"
+    file.write_bytes(b"built elsewhere" * 100_000)
+    submit = ("release", "submit", "shop", "a" * 40, "--artifact")
+    assert bakegate(*submit, str(file)).stdout == "shop:1\n"
+    field.settle()
+    digest = field.release("shop:1").digest
+    assert digest == f"sha256:{sha256(file.read_bytes()).hexdigest()}"
+    assert bakegate(*submit, digest).stdout == "shop:2\n"
+    absent = bakegate(*submit, str(tmp_path / "absent"))
+    assert absent.exit_code == 2
+    told = f"bakegate release: {tmp_path}/absent cannot be read: No such file or directory\n"
+    assert absent.stderr == told
+    field.settle()
 
 
 def test_a_pipeline_is_paused_and_resumed(bakegate: Bakegate, field: Field) -> None:

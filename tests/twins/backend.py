@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from policies.documents import Issue
@@ -14,6 +16,7 @@ from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import ClearProblem, Command, Pause, Resume
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
+from service.promotions.pushes import Push, Taken
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -38,6 +41,8 @@ class MemoryBackend:
         self.summaries = tuple(summaries)
         self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
         self.known = {RELEASE.id: RELEASE}
+        self.taken: dict[str, str] = {}
+        self.artifacts: set[str] = set()
         self.excepted = MemoryExceptions()
         self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
@@ -74,6 +79,16 @@ class MemoryBackend:
                     return each
         raise NotFound("decision", name)
 
+    def take_push(self, pipeline: str, push: Push) -> Taken:
+        if push.delivery not in self.taken:
+            self.taken[push.delivery] = self.submit(pipeline, push.commit, push.by)
+        return Taken(self.taken[push.delivery])
+
+    def keep_artifact(self, path: Path) -> str:
+        digest = f"sha256:{sha256(path.read_bytes()).hexdigest()}"
+        self.artifacts.add(digest)
+        return digest
+
     def submit(
         self,
         pipeline: str,
@@ -83,7 +98,10 @@ class MemoryBackend:
         kind: str = "normal",
         reason: str = "",
         incident: str = "",
+        artifact: str = "",
     ) -> str:
+        if artifact and artifact not in self.artifacts:
+            raise Conflict(f"there is no artifact {artifact}")
         self.written.append(("submit", pipeline, commit, actor, kind, reason, incident))
         view = self.pipeline(pipeline)
         number = 1 + max((each.number for each in view.in_flight), default=0)
@@ -95,7 +113,7 @@ class MemoryBackend:
             pipeline=pipeline,
             number=number,
             commit=commit,
-            digest=None,
+            digest=artifact or None,
             created_at=NOW,
             created_by=actor,
             changes=(),

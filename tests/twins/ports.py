@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 
 from policies.release import Component, Evidence, Sbom, Vulnerability
 from service.promotions.notices import Letter
@@ -18,6 +20,7 @@ from service.promotions.ports import (
     DeployProgress,
     Fenced,
     Host,
+    NoArtifact,
     Notifier,
     Ports,
     TestOrder,
@@ -222,6 +225,24 @@ class MemoryRepository:
 
 
 @dataclass
+class MemoryArtifacts:
+    """Artifacts as entries of a table; where their bytes would be is the name of the table."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, path: Path) -> str:
+        content = path.read_bytes()
+        digest = f"sha256:{sha256(content).hexdigest()}"
+        self.kept[digest] = content
+        return digest
+
+    def path(self, digest: str) -> Path:
+        if digest not in self.kept:
+            raise NoArtifact(f"there is no artifact {digest}; push it first")
+        return Path("memory") / digest
+
+
+@dataclass
 class MemoryNotifier:
     """Tells nobody, and keeps what it would have told; the first ``failing`` attempts fail."""
 
@@ -244,4 +265,5 @@ def memory_ports(
     *notifiers: Notifier,
 ) -> Ports:
     repository = MemoryRepository()
-    return Ports(builder, deployer, tester, repository, clock, notifiers=notifiers)
+    kept = MemoryArtifacts()
+    return Ports(builder, deployer, tester, repository, clock, notifiers=notifiers, artifacts=kept)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.git import GitRepository, RepositoryError, UnknownCommitError
+from service.adapters.git import GitRepository, UnknownCommitError
+from service.adapters.git_command import RepositoryError
 from service.promotions.ports import Commit
 
 AT = "2026-11-24T10:00:00+02:00"

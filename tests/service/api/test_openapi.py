@@ -9,6 +9,7 @@ from tests.twins.client import Client
 ENDPOINTS = {
     "/healthz": {"get"},
     "/readyz": {"get"},
+    "/v1/artifacts/{digest}": {"put"},
     "/v1/blocklist": {"get", "post"},
     "/v1/blocklist/{name}/confirm": {"post"},
     "/v1/blocklist/{name}/remove": {"post"},
@@ -18,6 +19,7 @@ ENDPOINTS = {
     "/v1/exceptions/{name}": {"get"},
     "/v1/exceptions/{name}/{verb}": {"post"},
     "/v1/gate": {"post"},
+    "/v1/hooks/{pipeline}": {"post"},
     "/v1/organization": {"put"},
     "/v1/organization/rules": {"get"},
     "/v1/pipelines": {"get"},

@@ -1,0 +1,101 @@
+"""Where commits come from by themselves: pushes that a forge tells, and a poll of repositories."""
+
+import logging
+import threading
+from typing import Final
+
+from sqlmodel import col, select
+
+from policies.pipeline import Origin
+from service.errors import DomainError
+from service.executor.definitions import definition
+from service.executor.ground import Ground
+from service.executor.submitting import Start, submit
+from service.executor.turn import found
+from service.promotions.ports import Unreadable
+from service.promotions.pushes import Push, Taken
+from service.store.tables import PipelineRow, ReleaseRow
+
+_log: Final = logging.getLogger(__name__)
+
+#: How often each repository is asked, in seconds.
+EVERY_S: Final = 60.0
+#: Who starts what a poll found.
+_POLL: Final = "poll"
+
+
+def take_push(ground: Ground, pipeline: str, push: Push) -> Taken:
+    """Start a release of the pushed commit; a repeated message gives the same release."""
+    _, origin = _source(ground, pipeline)
+    if "manual" in (origin.start.or_else(None) or ()):
+        return Taken(ignored=f"releases of {pipeline} are started by hand")
+    branches = origin.branches.or_else(None) or ()
+    if push.branch not in branches:
+        return Taken(ignored=f"{pipeline} releases {', '.join(branches)}, not {push.branch}")
+    start = Start(push.commit, told=True, delivery=push.delivery)
+    return Taken(submit(ground, pipeline, start, push.by))
+
+
+def poll(ground: Ground) -> tuple[str, ...]:
+    """Ask every repository that is to be polled once; gives the releases that this started.
+
+    One that cannot be read is told in the log and asked again: it must not keep others waiting.
+    """
+    started: list[str] = []
+    for pipeline in ground.pipelines():
+        try:
+            started += _poll(ground, pipeline)
+        except (Unreadable, DomainError) as error:
+            _log.warning("%s: %s; asked again in a minute", pipeline, error)
+    return tuple(started)
+
+
+def _poll(ground: Ground, pipeline: str) -> list[str]:
+    repository, origin = _source(ground, pipeline)
+    if "poll" not in (origin.start.or_else(None) or ()):
+        return []
+    heads = [
+        ground.ports.repository.head(repository, name)
+        for name in origin.branches.or_else(None) or ()
+    ]
+    fresh = [each for each in heads if not _released(ground, pipeline, each)]
+    return [submit(ground, pipeline, Start(each, told=True), _POLL) for each in fresh]
+
+
+def _released(ground: Ground, pipeline: str, commit: str) -> bool:
+    with ground.engines.reading() as session:
+        asked = select(ReleaseRow.id).where(
+            ReleaseRow.pipeline == pipeline, ReleaseRow.commit == commit
+        )
+        return session.exec(asked.order_by(col(ReleaseRow.number)).limit(1)).first() is not None
+
+
+def _source(ground: Ground, pipeline: str) -> tuple[str, Origin]:
+    with ground.engines.reading() as session:
+        row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
+        kept = definition(session, row.definition, row.path, row.name)
+        return row.repository, kept.origin
+
+
+class Poller:
+    """A thread that asks the repositories, beside the one that drives time."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._drive, name="poll", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _drive(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            try:
+                poll(self.ground)
+            except Exception:  # noqa: BLE001 - the next round tries again
+                _log.exception("the repositories could not be polled")
