@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "demo": ("cli.demo", "Promote real releases of a small web service on this machine."),
     "pipeline": ("cli.pipeline", "Give pipelines to a running service and see where each stands."),
     "release": ("cli.release", "Start, watch, approve, override, pause and roll back releases."),
+    "alarm": ("cli.alarm", "Report alarms that another system judges."),
     "serve": ("cli.serve", "Run the service: pages, API, executor."),
     "worker": ("cli.worker", "Promote releases beside other processes, without pages."),
     "report": ("cli.report", "Say which pipelines follow which rule."),

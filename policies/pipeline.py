@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from policies.alarm import Alarm
 from policies.facts import UNSAID, Fact
 from policies.findings import Span
 from policies.frozen import dataclass
@@ -278,28 +279,6 @@ class Stage:
     @property
     def is_prod(self) -> bool:
         return self.kind.value is StageKind.PROD
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A ratio alarm over data points: more negatives than ``negative_ratio`` of all.
-
-    It fires when ``periods`` of the last ``of`` periods were over the limit; a period with fewer
-    than ``minimum`` data points says nothing, which ``missing`` interprets (``unknown``, ``ok``,
-    ``alarm``).
-    """
-
-    name: str
-    span: Span
-    negative_ratio: float | None
-    minimum: int
-    periods: int
-    of: int
-    period: timedelta
-    missing: str
-    scope: str
-    signals: tuple[str, ...] = ()
-    """Which signs of harm it watches (``fault_rate``, ``latency_p99`` and so on)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
-from service.api import blocklist, commands, exceptions, reads, sources, writes
+from service.api import alarms, blocklist, commands, exceptions, reads, sources, writes
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
@@ -47,6 +47,7 @@ def create_app(backend: Backend, actor: Callable[[], str], hook_secret: str = ""
         reads.router,
         writes.router,
         blocklist.router,
+        alarms.router,
         commands.router,
         exceptions.router,
         sources.router,

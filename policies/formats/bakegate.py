@@ -7,6 +7,7 @@ The ``build`` section is a stage named ``build`` that the first stage follows; a
 from collections.abc import Iterator
 from typing import Final
 
+from policies.alarm import Alarm
 from policies.documents import DocumentError, Issue, issues
 from policies.durations import parse_duration, parse_share
 from policies.facts import Fact
@@ -14,7 +15,7 @@ from policies.fields import Calendars, Fields, texts, windows_of
 from policies.formats import bakegate_checks
 from policies.formats.bakegate_stages import Stages
 from policies.formats.model import Beside, Unreadable
-from policies.pipeline import Alarm, Origin, Owner, Pipeline, PipelineKind
+from policies.pipeline import Origin, Owner, Pipeline, PipelineKind
 from policies.source import Mapping, Node, Scalar, Source, core_value
 from policies.traits import PIPELINE, all_of
 
@@ -110,10 +111,11 @@ def _origin(top: Fields) -> Origin:
 
 def _alarm(fields: Fields) -> Alarm:
     over, _, of = fields.text("periods", "1 of 1").partition(" of ")
+    ratio, negatives = fields.text("negative_ratio"), fields.text("negatives")
     return Alarm(
         name=fields.name,
         span=fields.span,
-        negative_ratio=parse_share(fields.text("negative_ratio", "0%")),
+        negative_ratio=parse_share(ratio) if ratio else None,
         minimum=int(fields.text("minimum", "1")),
         periods=int(over),
         of=int(of),
@@ -121,4 +123,6 @@ def _alarm(fields: Fields) -> Alarm:
         missing=fields.text("missing", "unknown"),
         scope=fields.text("scope", "stage"),
         signals=texts(fields.node.get("signals")),
+        negatives=int(negatives) if negatives else None,
+        reported=fields.flag("reported"),
     )

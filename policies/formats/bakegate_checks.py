@@ -134,6 +134,8 @@ def _count(fields: Fields, key: str) -> int | None:
 
 
 def _alarms(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+    for each in top.named("alarms"):
+        yield from _limits(each)
     known = [each.name for each in top.named("alarms")]
     lists = [stage.group("bake") for stage in stages]
     named = [each.node.get("alarms") for each in lists if each]
@@ -143,6 +145,18 @@ def _alarms(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
             if item.text not in known:
                 message = f"no alarm is named '{item.text}'; {nearest(item.text, known)}"
                 yield Issue(item.span, message)
+
+
+def _limits(alarm: Fields) -> Iterator[Issue]:
+    """An alarm is judged here by a limit, or elsewhere and reported."""
+    limits = [key for key in ("negative_ratio", "negatives") if alarm.scalar(key)]
+    if alarm.flag("reported"):
+        for key in limits:
+            message = f"a reported alarm is judged elsewhere; take {key} or reported out"
+            yield Issue(alarm.node.entries[key].key.span, message)
+    elif not limits:
+        message = f"nothing says when '{alarm.name}' fires; write negative_ratio, negatives or "
+        yield Issue(alarm.span, message + "reported: true")
 
 
 def _waves(stages: list[Fields]) -> Iterator[Issue]:

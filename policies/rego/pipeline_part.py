@@ -7,13 +7,13 @@ compares the two. What a document once had it keeps: a change of meaning is a ne
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from policies.alarm import Alarm
 from policies.facts import Fact, Unknown
 from policies.findings import Span
 from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History
 from policies.neighbours import ConfigSource, Writer
 from policies.pipeline import (
-    Alarm,
     Approvals,
     Bake,
     Deploy,
@@ -126,6 +126,8 @@ def _origin(part: Part, pipeline: Pipeline) -> None:
 def _alarm(part: Part, alarm: Alarm) -> None:
     part.say("name", alarm.name)
     part.say("negative_ratio", alarm.negative_ratio)
+    part.say("negatives", alarm.negatives)
+    part.say("reported", alarm.reported)
     part.say("minimum", alarm.minimum)
     part.say("periods", alarm.periods)
     part.say("of", alarm.of)

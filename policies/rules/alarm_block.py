@@ -159,7 +159,8 @@ def _synthetics(case: Case, params: AlarmBlock) -> Iterator[Outcome]:
 def _relevant(case: Case, params: AlarmBlock) -> Iterator[AlarmState]:
     here = {case.stage.name}
     for target in case.stage.targets:
-        here |= {target.name, target.region, target.zone}
+        # A zone is named with its region where one letter names zones of several.
+        here |= {target.name, target.region, target.zone, f"{target.region}/{target.zone}"}
     for alarm in case.release.context.alarms or ():
         near = alarm.scope not in _LOCAL or not alarm.target or alarm.target in here
         if alarm.noisy_until and case.now < alarm.noisy_until:

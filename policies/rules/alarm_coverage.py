@@ -60,11 +60,12 @@ canaries of Google's workbook. Which four are required at least: ours.
 from collections.abc import Iterator
 from typing import Final
 
+from policies.alarm import Alarm
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import declared, observed
 from policies.phrases import listed
-from policies.pipeline import Alarm, Pipeline, PipelineKind, Stage
+from policies.pipeline import Pipeline, PipelineKind, Stage
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import deploys, not_applicable, unclear, without_production
 

@@ -10,6 +10,7 @@ from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
+from service.promotions.reported import Heard, Report, ReportedView
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -82,6 +83,12 @@ class Backend(Protocol):
     def remove_blocklist(self, name: str, reason: str, actor: str) -> Change: ...
 
     def blocklist(self) -> tuple[EntryView, ...]: ...
+
+    def report_alarm(self, report: Report, actor: str) -> Heard:
+        """Keep what another system says of an alarm, and decide at once what it concerns."""
+        ...
+
+    def reported_alarms(self) -> tuple[ReportedView, ...]: ...
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         """Ask for an exemption or an opt-out; gives its id."""

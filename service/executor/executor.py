@@ -16,6 +16,7 @@ from service.executor import (
     notices,
     reading,
     registration,
+    reporting,
 )
 from service.executor.acts import Claim, claim, perform, report
 from service.executor.calendars import Keeper
@@ -32,6 +33,7 @@ from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
 from service.promotions.pushes import Push, Taken
+from service.promotions.reported import Heard, Report, ReportedView
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -90,6 +92,12 @@ class Executor:
 
     def blocklist(self) -> tuple[EntryView, ...]:
         return blocking.listing(self.ground)
+
+    def report_alarm(self, report: Report, actor: str) -> Heard:
+        return reporting.report_alarm(self.ground, report, actor)
+
+    def reported_alarms(self) -> tuple[ReportedView, ...]:
+        return reporting.listing(self.ground)
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         return excepting.request(self.ground, wanted, actor)

@@ -1,11 +1,13 @@
 """What a gate sees of one of our own releases: the tables as a release record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
-from policies.pipeline import Alarm
+from policies.alarm import Alarm
+from policies.pipeline import Pipeline
 from policies.plain import parse_instant
 from policies.release import (
     AlarmState,
@@ -28,9 +30,10 @@ from service.executor.said import approvals, overrides
 from service.executor.scans import findings_of
 from service.executor.turn import Turn
 from service.executor.watch import Bake, bake, targets
-from service.promotions.alarms import AlarmLevel
+from service.promotions.alarms import AlarmLevel, places
 from service.promotions.authors import wrote
 from service.promotions.model import Moving, Outcome, State
+from service.store import reported
 from service.store.blocklist import ancestors
 from service.store.tables import (
     AlarmRow,
@@ -225,27 +228,63 @@ def _rolled_back(turn: Turn) -> set[str]:
 
 
 def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:
-    """Every declared alarm in every production stage; one never judged has the state unknown."""
+    """Every declared alarm in every production stage; one never judged has the state unknown.
+
+    Beside them stands what others report and the pipeline does not declare.
+    """
     pipeline = turn.definition(release)
     rows = turn.session.exec(select(AlarmRow).where(AlarmRow.pipeline == release.pipeline))
-    known = {(each.stage, each.name): each for each in rows}
+    known = {(each.stage, each.name, each.place): each for each in rows}
     declared = pipeline.alarms.or_else(()) or ()
-    return tuple(
-        _state(turn, alarm, stage.name, known.get((stage.name, alarm.name)))
+    judged = tuple(
+        _state(turn, alarm, stage.name, place, known.get((stage.name, alarm.name, place)))
         for stage in pipeline.prod
         for alarm in declared
+        for place in ([""] if alarm.reported else places(alarm, stage.name, stage.targets))
     )
+    judged = _once(declared, judged)
+    names = {each.name for each in declared if each.reported}
+    return (*judged, *_others(turn, pipeline, names))
 
 
-def _state(turn: Turn, alarm: Alarm, stage: str, row: AlarmRow | None) -> AlarmState:
+def _state(turn: Turn, alarm: Alarm, stage: str, place: str, row: AlarmRow | None) -> AlarmState:
     level = row.level if row else AlarmLevel.UNKNOWN
     return AlarmState(
         name=alarm.name,
-        scope="target" if alarm.scope == "target" else alarm.scope,
+        # One of a stage concerns whoever enters the stage, as one of its own target does.
+        scope="target" if alarm.scope == "stage" else alarm.scope,
         state=str(level),
         since=row.since if row else turn.now,
         # Alarms are judged in this very transaction, so what is known is known now.
         observed_at=turn.now,
-        target=stage,
+        target=place or stage,
         had_data_at=row.had_data_at if row else None,
     )
+
+
+def _once(declared: Iterable[Alarm], judged: tuple[AlarmState, ...]) -> tuple[AlarmState, ...]:
+    """What others say of the service as a whole is one alarm, the worst of its stages."""
+    whole = {each.name for each in declared if each.reported and each.scope == "service"}
+    apart = tuple(each for each in judged if each.name not in whole)
+    order = [AlarmLevel.ALARM, AlarmLevel.UNKNOWN, AlarmLevel.OK]
+    ranked = sorted(judged, key=lambda each: order.index(AlarmLevel(each.state)))
+    first = {each.name: each for each in reversed(ranked) if each.name in whole}
+    return (*apart, *(replace(each, target="") for each in first.values()))
+
+
+def _others(turn: Turn, pipeline: Pipeline, declared: set[str]) -> Iterator[AlarmState]:
+    """Alarms that nobody here asked for. That all was well once needs nobody to say so again."""
+    for each in reported.concerning(turn.session, turn.pipeline, pipeline):
+        quiet = each.level == AlarmLevel.OK and reported.stale(each, turn.now)
+        if each.name not in declared and not quiet:
+            yield AlarmState(
+                name=each.name,
+                scope=each.reach,
+                state=each.level,
+                since=each.since,
+                observed_at=each.reported_at,
+                severity=each.severity,
+                target=each.place,
+                had_data_at=each.reported_at,
+                source=each.by,
+            )

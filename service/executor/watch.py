@@ -10,12 +10,14 @@ from typing import Final
 
 from sqlmodel import col, select
 
+from policies.alarm import Alarm
 from policies.findings import Enforcement
-from policies.pipeline import Alarm, Pipeline, Stage
+from policies.pipeline import Pipeline, Stage
 from policies.release import ReleaseKind
 from policies.rules import alarm_block, bake_time, min_data_points
 from policies.ruleset import Resolved
 from policies.ruleset.impact import with_impact
+from service.executor.alarms import reports
 from service.executor.turn import Turn
 from service.promotions.alarms import (
     AlarmLevel,
@@ -23,7 +25,9 @@ from service.promotions.alarms import (
     alarm_level,
     observed,
     period_start,
+    places,
     still_since,
+    worst,
 )
 from service.store.tables import AlarmRow, CountRow, ReleaseRow, RunRow
 
@@ -44,6 +48,8 @@ class Bake:
     negative: int
     negative_allowed: int | None
     alarms: tuple[tuple[str, AlarmLevel], ...]
+    fires: str
+    """Which of them say that the release harms customers, in words; empty where none does."""
     still_since: datetime | None
     last_data: datetime | None
     clear_in: timedelta | None
@@ -65,9 +71,8 @@ class Bake:
     @property
     def harm(self) -> str:
         """Why the run must not go on, empty when it may."""
-        firing = [name for name, level in self.alarms if level is AlarmLevel.ALARM]
-        if firing:
-            return f"alarm {', '.join(firing)} fires on {self.negative} negative answers"
+        if self.fires:
+            return self.fires
         if self.negative_allowed is not None and self.negative > self.negative_allowed:
             total = self.positive + self.negative
             allowed = self.negative_allowed
@@ -94,6 +99,45 @@ def watched(pipeline: Pipeline, stage: Stage) -> tuple[Alarm, ...]:
     return tuple(each for each in pipeline.alarms.or_else(()) or () if each.name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """How an alarm stands for one release; ``harm`` says what it did, where it did something."""
+
+    name: str
+    level: AlarmLevel
+    harm: str
+
+
+def _counted(alarm: Alarm, stage: Stage, counts: list[Counts], now: datetime) -> _Watched:
+    """By the answers of this release alone, at each of the alarm's places."""
+    level = worst(
+        alarm_level(alarm, [each for each in counts if each.target in targets], now)
+        for targets in places(alarm, stage.name, stage.targets).values()
+    )
+    negative = sum(each.negative for each in counts)
+    told = f"alarm {alarm.name} fires on {negative} negative answers"
+    return _Watched(alarm.name, level, told if level is AlarmLevel.ALARM else "")
+
+
+def _reported(turn: Turn, run: RunRow, pipeline: Pipeline, stage: Stage, alarm: Alarm) -> _Watched:
+    """By what another system says.
+
+    What fired before the release came is not its harm, but a bake does not end while it fires.
+    """
+    row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name, ""))
+    if row is None:
+        return _Watched(alarm.name, AlarmLevel.UNKNOWN, "")
+    level, came = AlarmLevel(row.level), run.started_at or turn.now
+    said = reports(turn, pipeline, stage, alarm.name)
+    if not said and level is AlarmLevel.ALARM and row.since > came:
+        return _Watched(
+            alarm.name, level, f"alarm {alarm.name} counts as firing: nobody reports it"
+        )
+    new = [each for each in said if each.level == AlarmLevel.ALARM and each.since > came]
+    why = f", as {new[0].by} reports: {new[0].message}" if new and new[0].message else ""
+    return _Watched(alarm.name, level, f"alarm {alarm.name} fires{why}" if new else "")
+
+
 def period_of(pipeline: Pipeline, stage: Stage) -> timedelta:
     alarms = watched(pipeline, stage) or (pipeline.alarms.or_else(()) or ())
     return min((each.period for each in alarms), default=DEFAULT_PERIOD)
@@ -108,6 +152,12 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
     counts = _counts(turn, run, release.digest, period)
     since = run.deployed_at
     whole = [each for each in counts if since and each.start >= since]
+    alarms = [
+        _reported(turn, run, pipeline, stage, each)
+        if each.reported
+        else _counted(each, stage, counts, turn.now)
+        for each in watched(pipeline, stage)
+    ]
     return Bake(
         needed=bake_needed(pipeline, stage, release, resolved),
         time=observed(whole, targets(stage), period, since, turn.now) if since else timedelta(),
@@ -115,9 +165,8 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
         positive_needed=_positive(pipeline, stage, release, resolved),
         negative=sum(each.negative for each in counts),
         negative_allowed=_negative(pipeline, stage, release, resolved),
-        alarms=tuple(
-            (each.name, alarm_level(each, counts, turn.now)) for each in watched(pipeline, stage)
-        ),
+        alarms=tuple((each.name, each.level) for each in alarms),
+        fires="; ".join(each.harm for each in alarms if each.harm),
         still_since=still_since(whole, targets(stage), period, since, turn.now) if since else None,
         last_data=max((each.start + period for each in counts), default=None),
         clear_in=_clear_in(turn, pipeline, stage, resolved),
@@ -147,10 +196,11 @@ def _clear_in(turn: Turn, pipeline: Pipeline, stage: Stage, resolved: Resolved) 
     assert isinstance(params, alarm_block.AlarmBlock)  # noqa: S101 - the catalogue pairs them
     left = timedelta()
     for alarm in pipeline.alarms.or_else(()) or ():
-        row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name))
-        if row is None or row.level != AlarmLevel.OK:
-            return None
-        left = max(left, params.clear_for - (turn.now - row.since))
+        for place in [""] if alarm.reported else places(alarm, stage.name, stage.targets):
+            row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name, place))
+            if row is None or row.level != AlarmLevel.OK:
+                return None
+            left = max(left, params.clear_for - (turn.now - row.since))
     return left
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from policies.pipeline import Alarm
+from policies.alarm import Alarm
+from policies.pipeline import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def alarm_level(alarm: Alarm, counts: Iterable[Counts], now: datetime) -> AlarmL
     not at its end; it never counts as good. A period under ``alarm.minimum`` data points says
     nothing.
     """
-    if alarm.negative_ratio is None:
+    if alarm.negative_ratio is None and alarm.negatives is None:
         return AlarmLevel.UNKNOWN
     totals: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
     for each in counts:
@@ -57,14 +58,49 @@ def alarm_level(alarm: Alarm, counts: Iterable[Counts], now: datetime) -> AlarmL
         if positive + negative < max(alarm.minimum, 1):
             continue
         said += 1
-        bad += negative / (positive + negative) > alarm.negative_ratio
+        bad += _over(alarm, positive, negative)
     if bad >= alarm.periods:
         return AlarmLevel.ALARM
-    return AlarmLevel.OK if said else AlarmLevel(_missing(alarm.missing))
+    return AlarmLevel.OK if said else missing(alarm)
 
 
-def _missing(policy: str) -> str:
-    return policy if policy in set(AlarmLevel) else AlarmLevel.UNKNOWN
+def _over(alarm: Alarm, positive: int, negative: int) -> bool:
+    ratio = negative / (positive + negative)
+    share = alarm.negative_ratio is not None and ratio > alarm.negative_ratio
+    return share or (alarm.negatives is not None and negative > alarm.negatives)
+
+
+def missing(alarm: Alarm) -> AlarmLevel:
+    """What an alarm says where there is nothing to judge it by."""
+    known = alarm.missing in set(AlarmLevel)
+    return AlarmLevel(alarm.missing) if known else AlarmLevel.UNKNOWN
+
+
+def places(alarm: Alarm, stage: str, targets: Sequence[Target]) -> dict[str, frozenset[str]]:
+    """What an alarm judges by itself in a stage, with the targets of each.
+
+    A stage without targets is its own one target; what does not say where it stands is one place
+    with all others that do not.
+    """
+    listed = targets or (Target(stage),)
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in listed:
+        match alarm.scope:
+            case "target":
+                found[each.name].add(each.name)
+            case "zone":
+                found[f"{each.region}/{each.zone}"].add(each.name)
+            case "region":
+                found[each.region].add(each.name)
+            case _:
+                found[""].add(each.name)
+    return {place: frozenset(names) for place, names in found.items()}
+
+
+def worst(levels: Iterable[AlarmLevel]) -> AlarmLevel:
+    """One level for several places: an alarm anywhere, else a place of which nothing is known."""
+    order = (AlarmLevel.ALARM, AlarmLevel.UNKNOWN, AlarmLevel.OK)
+    return min(levels, key=order.index, default=AlarmLevel.UNKNOWN)
 
 
 def observed(

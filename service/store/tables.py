@@ -214,15 +214,33 @@ class CountRow(SQLModel, table=True):
 
 
 class AlarmRow(SQLModel, table=True):
-    """The state of an alarm of one stage."""
+    """The state of an alarm of one stage; ``place`` is empty where the stage is judged as one."""
 
     __tablename__ = "alarms"
     pipeline: str = Field(primary_key=True)
     stage: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
+    place: str = Field(default="", primary_key=True)
     level: str
     since: datetime = instant()
     had_data_at: datetime | None = instant(null=True)
+
+
+class ReportedRow(SQLModel, table=True):
+    """An alarm as another system reported it last, by what it concerns."""
+
+    __tablename__ = "reported_alarms"
+    name: str = Field(primary_key=True)
+    reach: str = Field(primary_key=True)
+    pipeline: str = Field(primary_key=True)
+    organization: str = Field(primary_key=True)
+    place: str = Field(primary_key=True)
+    level: str
+    severity: str
+    message: str = ""
+    by: str
+    since: datetime = instant()
+    reported_at: datetime = instant()
 
 
 class ExceptionRow(SQLModel, table=True):

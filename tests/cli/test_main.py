@@ -40,6 +40,7 @@ Commands:
   demo       Promote real releases of a small web service on this machine.
   pipeline   Give pipelines to a running service and see where each stands.
   release    Start, watch, approve, override, pause and roll back releases.
+  alarm      Report alarms that another system judges.
   serve      Run the service: pages, API, executor.
   worker     Promote releases beside other processes, without pages.
   report     Say which pipelines follow which rule.

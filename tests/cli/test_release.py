@@ -175,3 +175,20 @@ def test_what_cannot_be_done_is_one_sentence(bakegate: Bakegate, field: Field) -
     ):
         answer = bakegate("release", *words)
         assert (answer.exit_code, answer.stderr) == (2, f"bakegate release: {told}\n")
+
+
+@pytest.mark.usefixtures("field")
+def test_alarms_of_others_are_reported(bakegate: Bakegate) -> None:
+    assert bakegate("alarm", "list").stdout == "none\n"
+    fires = ("alarm", "report", "latency", "--state", "alarm", "--pipeline", "shop")
+    told = bakegate(*fires, "--message", "p99 of 2.1 s").stdout
+    assert told == "latency: new -> alarm\n"
+    line = "latency  alarm  service shop  by lee at 2026-11-24T09:00:00Z  p99 of 2.1 s\n"
+    assert bakegate("alarm", "list").stdout == line
+    found = json.loads(bakegate("alarm", "list", "--format", "json").stdout)
+    assert (found["alarms"][0]["state"], found["alarms"][0]["stale"]) == ("alarm", False)
+    ended = ("alarm", "report", "latency", "--state", "ended", "--pipeline", "shop")
+    assert bakegate(*ended).stdout == "latency: alarm -> ended\n"
+    wrong = bakegate("alarm", "report", "x", "--state", "ok", "--scope", "region")
+    told = "bakegate alarm: an alarm of the scope region names its place\n"
+    assert (wrong.exit_code, wrong.stderr) == (2, told)

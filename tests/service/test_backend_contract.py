@@ -5,6 +5,7 @@ states which no run here leads to. Exceptions have their own file.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from service.api.backend import Backend
 from service.errors import Conflict, Invalid, NotFound
 from service.executor.executor import Executor
 from service.promotions.commands import Abort, Pause
+from service.promotions.reported import Reach, Report, Said
 from service.store.engines import open_engines
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, prepare
 from tests.twins.backend import MemoryBackend
@@ -70,6 +72,20 @@ class TestBackend:
         backend, pipeline = given
         backend.submit(pipeline, COMMIT, "kim")
         assert backend.pipeline(pipeline).version == backend.version(pipeline)
+
+    def test_alarms_are_reported_and_taken_back(self, given: tuple[Backend, str]) -> None:
+        backend, pipeline = given
+        fires = Report("latency", Said.ALARM, Reach.SERVICE, pipeline, message="p99 of 2.1 s")
+        assert backend.report_alarm(fires, "watcher").now == "alarm"
+        (shown,) = backend.reported_alarms()
+        assert (shown.name, shown.level, shown.by) == ("latency", "alarm", "watcher")
+        heard = backend.report_alarm(replace(fires, said=Said.ENDED), "watcher")
+        assert (heard.was, heard.now) == ("alarm", "")
+        assert backend.reported_alarms() == ()
+        with pytest.raises(NotFound):
+            backend.report_alarm(replace(fires, pipeline="nope"), "watcher")
+        with pytest.raises(Conflict):
+            backend.report_alarm(replace(fires, pipeline=""), "watcher")
 
     def test_a_transition_is_automatic_again_only_with_a_reason(
         self, given: tuple[Backend, str]

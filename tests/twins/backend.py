@@ -17,6 +17,7 @@ from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import ClearProblem, Command, Pause, Resume
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
+from service.promotions.reported import Heard, Report, ReportedView, Said, require_whole
 from service.promotions.views import (
     DecisionView,
     NoticeView,
@@ -48,6 +49,7 @@ class MemoryBackend:
         self.refusal: Refused | None = None
         self.trouble = ""
         self.notices: list[NoticeView] = []
+        self.reported: dict[str, ReportedView] = {}
         self.defect: Exception | None = None
 
     def show(self, view: PipelineView) -> None:
@@ -192,6 +194,32 @@ class MemoryBackend:
 
     def blocklist(self) -> tuple[EntryView, ...]:
         return tuple(self.listed.entries.values())
+
+    def report_alarm(self, report: Report, actor: str) -> Heard:
+        require_whole(report)
+        if report.pipeline:
+            self.pipeline(report.pipeline)
+        was = self.reported.pop(report.name, None)
+        if report.said is not Said.ENDED:
+            self.reported[report.name] = ReportedView(
+                name=report.name,
+                reach=report.reach,
+                pipeline=report.pipeline,
+                organization=report.organization,
+                place=report.place,
+                level=report.said,
+                severity=report.severity,
+                message=report.message,
+                by=actor,
+                since=NOW,
+                reported_at=NOW,
+                stale=False,
+            )
+        now = "" if report.said is Said.ENDED else str(report.said)
+        return Heard(was.level if was else "", now, ())
+
+    def reported_alarms(self) -> tuple[ReportedView, ...]:
+        return tuple(self.reported.values())
 
     def request_exception(self, wanted: Wanted, actor: str) -> str:
         self.written.append(("request", wanted, actor))

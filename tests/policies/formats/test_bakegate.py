@@ -162,6 +162,17 @@ def test_alarms_of_a_bake_roll_back_where_it_does_not_say_what_they_do() -> None
     assert said[0].span == Span("p.yaml", 21, 65, 21, 71)
 
 
+def test_alarms_have_a_share_or_a_number_or_are_reported() -> None:
+    more = "alarms: {errors: {negative_ratio: 1%}, many: {negatives: 3}, heat: {reported: true}}"
+    (pipeline,) = read(BAKING.replace("alarms: {errors: {negative_ratio: 1%}}", more)).pipelines
+    alarms = pipeline.alarms.or_else(None) or ()
+    assert [(each.negative_ratio, each.negatives, each.reported) for each in alarms] == [
+        (0.01, None, False),
+        (None, 3, False),
+        (None, None, True),
+    ]
+
+
 def test_scripts_that_let_a_failure_pass_are_named_at_their_place() -> None:
     (pipeline,) = read(BAKING).pipelines
     unit, lint, types, links = (step.soft for step in pipeline.stages[0].steps)
@@ -243,7 +254,7 @@ BROKEN = """\
 schema: bakegate/pipeline/v1
 name: x
 tyer: 1
-alarms: {errors: {negative_ratio: 1%}}
+alarms: {errors: {negative_ratio: 1%}, cpu: {}, heat: {reported: true, negatives: 3}}
 deployers:
   hosts: {type: local, hosts: 3, batch: 2, min_healthy: 2}
 stages:
@@ -261,6 +272,8 @@ def test_form_and_meaning_are_reported_together() -> None:
     messages = [message for line, _, message in told if line < 11]
     assert messages[0].startswith("unknown key 'tyer'; did you mean 'tier'?")
     assert messages[1:] == [
+        "nothing says when 'cpu' fires; write negative_ratio, negatives or reported: true",
+        "a reported alarm is judged elsewhere; take negatives or reported out",
         "2 healthy hosts and a batch of 2 need 4 hosts, and there are 3; make one smaller",
         "no deployer is named 'host'; did you mean 'hosts'? known are hosts",
         "'a' waits for itself through b; take one stage out of its needs",
@@ -268,7 +281,7 @@ def test_form_and_meaning_are_reported_together() -> None:
         "'b' waits for itself through a, zz; take one stage out of its needs",
         "no stage is named 'zz'; known are a, b",
         "a second stage is named 'b'; give each a name of its own",
-        "no alarm is named 'error'; did you mean 'errors'? known are errors",
+        "no alarm is named 'error'; did you mean 'errors'? known are errors, cpu, heat",
     ]
     assert len([line for line, _, _ in told if line == 11]) == 2
 

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from policies import guards, pipeline, references
+from policies.alarm import Alarm
 from policies.documents import schema_text
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
@@ -53,7 +54,7 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
         {"span": None, "remote": None, "deadline": "deadline_s", "drain": "drain_s"},
     ),
     pipeline.Bake: ("in_bake", {"span": None, "time": "time_s"}),
-    pipeline.Alarm: ("in_alarm", {"span": None, "period": "period_s"}),
+    Alarm: ("in_alarm", {"span": None, "period": "period_s"}),
     pipeline.Synthetic: ("in_synthetic", {"span": None, "every": "every_s"}),
     pipeline.Target: ("in_target", {}),
     pipeline.Request: ("in_request", {}),
