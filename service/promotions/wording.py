@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from policies.phrases import clock, progress, short
+from policies.phrases import clock, counted, progress, short
 from service.promotions.views import (
     DecisionView,
     EventView,
@@ -32,11 +32,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One sentence that says what the page is for; ``detail`` says why and until when."""
+    """One sentence that says what the page is for; ``detail`` says why and until when.
+
+    ``release`` is the one in flight that it speaks of; empty where it speaks of none.
+    """
 
     kind: Kind
     sentence: str
     detail: str
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ _ENDED: Final = {
     "rolled_back": "was rolled back in",
     "aborted": "was aborted in",
 }
+#: How many reasons a line of the log tells.
+_TOLD: Final = 3
 #: Conditions that only an act of a person ends.
 _PERSON: Final = frozenset({"manual-transition", "approval"})
 #: One sentence for each kind of event; the words in braces come from ``_words``.
@@ -148,13 +154,13 @@ def release_answer(view: ReleaseView, now: datetime) -> Answer:
         return Answer(Kind.MOVING, "Nothing has started yet.", "")
     furthest = running[-1]
     kind = _kind(furthest)
-    sentence = f"{_capital(_doing(furthest, now))}."
+    sentence = f"{_capital(doing(furthest, now))}."
     return Answer(kind, sentence, _detail(furthest, now))
 
 
 def run_sentence(run: RunView, now: datetime) -> str:
     """What holds or moves one release in one stage, as a sentence with its end."""
-    return f"Release {run.number} {_doing(run, now)}."
+    return f"Release {run.number} {doing(run, now)}."
 
 
 def detail(run: RunView, now: datetime) -> str:
@@ -178,7 +184,7 @@ def _words(event: EventView) -> dict[str, str]:
         "actor": event.actor,
         "place": str(data.get("target") or event.stage or ""),
         "hosts": f"{data.get('replaced', 0)} of {data.get('hosts', 0)} hosts",
-        "why": f": {'; '.join(map(str, why))}" if why[0] else "",
+        "why": f": {_reasons(why)}" if why[0] else "",
         "commit": f" at {commit}" if commit else "",
         "suite": f" {data['suite']}" if data.get("suite") else "",
         "ended": _ending(data),
@@ -186,6 +192,12 @@ def _words(event: EventView) -> dict[str, str]:
         "by": f" by {number(str(data['by']))}" if data.get("by") else "",
         **{key: str(data.get(key, "")) for key in ("verdict", "alarm", "was", "now", "to")},
     }
+
+
+def _reasons(why: list[Any]) -> str:
+    """The first reasons in full; a gate may have dozens, and its decision tells them all."""
+    more = f"; and {counted(len(why) - _TOLD, 'more reason')}" if len(why) > _TOLD else ""
+    return "; ".join(map(str, why[:_TOLD])) + more
 
 
 def _ending(data: Mapping[str, Any]) -> str:
@@ -202,7 +214,7 @@ def _blocked(view: PipelineView) -> Answer | None:
     if run is None:
         return None
     sentence = f"Release {run.number} may not enter {run.stage}."
-    return Answer(Kind.ACT, sentence, _detail(run, view.now))
+    return Answer(Kind.ACT, sentence, _detail(run, view.now), run.release)
 
 
 def _broken(view: PipelineView) -> Answer | None:
@@ -215,7 +227,7 @@ def _asked(view: PipelineView) -> Answer | None:
     if run is None:
         return None
     sentence = f"Release {run.number} waits for a person before {run.stage}."
-    return Answer(Kind.ACT, sentence, _detail(run, view.now))
+    return Answer(Kind.ACT, sentence, _detail(run, view.now), run.release)
 
 
 def _taken_back(view: PipelineView) -> Answer | None:
@@ -233,7 +245,7 @@ def _held(view: PipelineView) -> Answer | None:
     run = _first(each for each in _waiting(view) if _verdict(each) == "hold")
     if run is None:
         return None
-    return Answer(Kind.HELD, run_sentence(run, view.now), _detail(run, view.now))
+    return Answer(Kind.HELD, run_sentence(run, view.now), _detail(run, view.now), run.release)
 
 
 def _moving(view: PipelineView) -> Answer | None:
@@ -241,7 +253,7 @@ def _moving(view: PipelineView) -> Answer | None:
     run = active[-1] if active else _first(_waiting(view))
     if run is None:
         return None
-    return Answer(Kind.MOVING, run_sentence(run, view.now), _detail(run, view.now))
+    return Answer(Kind.MOVING, run_sentence(run, view.now), _detail(run, view.now), run.release)
 
 
 def _quiet(view: PipelineView) -> Answer:
@@ -280,7 +292,8 @@ def _kind(run: RunView) -> Kind:
     return Kind.HELD if _verdict(run) == "hold" else Kind.MOVING
 
 
-def _doing(run: RunView, now: datetime) -> str:
+def doing(run: RunView, now: datetime) -> str:
+    """What a release does in a stage, without its subject: ``bakes in one-box until 11:01``."""
     if run.outcome:
         return f"{_ENDED[run.outcome]} {run.stage}"
     if run.state == "waiting" and _verdict(run) == "block":

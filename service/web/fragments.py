@@ -11,8 +11,10 @@ from typing import Final
 
 from markupsafe import Markup
 
+from service.promotions.foretelling import outlook
 from service.promotions.views import PipelineSummary, PipelineView, ReleaseView, RunView
 from service.promotions.wording import answer, release_answer
+from service.web.flight import flight
 from service.web.promotions import Promotions
 from service.web.render import render
 from service.web.timeline import timeline
@@ -24,6 +26,8 @@ Fragments = Mapping[str, str]
 _ATTENTION: Final = ("act", "rolled_back", "held", "moving", "quiet")
 #: How often the list of all pipelines is drawn again while somebody looks at it.
 _LIST_PACE: Final = timedelta(seconds=5)
+#: The shortest usual time of a stage that is worth a word.
+_TOLD: Final = timedelta(seconds=1)
 _ACTING: Final = frozenset({"building", "deploying", "testing", "baking", "rolling_back"})
 
 
@@ -48,15 +52,44 @@ def _urgency(row: PipelineSummary) -> tuple[int, str]:
     return _ATTENTION.index(row.attention), row.name
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Who is expected to enter a stage next."""
+
+    release: str
+    at: datetime
+
+
 def pipeline_fragments(view: PipelineView) -> Fragments:
     """Answer, every stop of the line, releases in flight, findings and log of a pipeline's page."""
-    given = {"view": view, "now": view.now, "answer": answer(view)}
-    names = {"answer": "answer", "flight": "flight", "pauses": "pauses", "log": "log"}
+    said = answer(view)
+    spoken = [each for each in view.forecasts if each.release == said.release]
+    given = {
+        "view": view,
+        "now": view.now,
+        "answer": said,
+        "outlook": outlook(spoken[0], view.now) if spoken else "",
+        "flight": flight(view),
+        "coming": _coming(view),
+        "usual": {stage: span for stage, span in view.usual if span >= _TOLD},
+    }
     found = {
-        place: render(f"fragments/pipeline_{name}.html", **given) for place, name in names.items()
+        name: render(f"fragments/pipeline_{name}.html", **given)
+        for name in ("answer", "flight", "pauses", "log")
     }
     for stage in view.stages:
         found[f"stage-{stage.name}"] = render("fragments/stop.html", stage=stage, **given)
+    return found
+
+
+def _coming(view: PipelineView) -> Mapping[str, Coming]:
+    """By stage, the first that is expected there after now."""
+    found: dict[str, Coming] = {}
+    for told in view.forecasts:
+        for each in told.arrivals:
+            known = found.get(each.stage)
+            if each.entered and (known is None or each.entered < known.at):
+                found[each.stage] = Coming(told.release, each.entered)
     return found
 
 
@@ -66,6 +99,7 @@ def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
         "view": view,
         "now": now,
         "answer": release_answer(view, now),
+        "outlook": outlook(view.forecast, now) if view.forecast else "",
         "timeline": timeline(view, now),
         "run": standing(view),
     }

@@ -14,6 +14,7 @@ from service.promotions.seen import seen
 from service.promotions.views import RunView
 from service.promotions.wording import (
     detail,
+    doing,
     event_sentence,
     holds,
     needs_person,
@@ -138,6 +139,7 @@ def _environment() -> Environment:
         "address": address,
         "clock": clock,
         "detail": detail,
+        "doing": doing,
         "event_sentence": event_sentence,
         "has_page": lambda name: rule(name) is not None,
         "holds": holds,

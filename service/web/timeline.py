@@ -1,53 +1,37 @@
-"""Geometry of a release's timeline: when each stage waited, worked and baked, in percent.
+"""A release's timeline as a picture: when each stage waited, worked and baked, and what comes."""
 
-Pages draw with percent coordinates in SVG attributes, so that no style attribute is needed and a
-picture has the right size before any script runs.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
-from policies.phrases import listed
-from service.promotions.views import ReleaseView, RunView
-from service.promotions.waits import Cause, Waited, waits
+from policies.phrases import clock, listed
+from service.promotions.phases import Phase, phases
+from service.promotions.views import ArrivalView, ReleaseView, RunView, StretchView
+from service.promotions.waits import Cause
+from service.web.scale import Scale, Tick
+from service.web.segments import CLASSES, Bar
 
-#: Distances of ticks; the smallest that gives at most six of them is taken.
-_STEPS: Final = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 604800)
-)
-_MOST_TICKS: Final = 6
-#: Room after now, as a part of the whole, so that what moves does not touch the edge.
-_AHEAD: Final = 0.04
+#: Room after the last that is drawn, as a part of it, so that what moves does not touch the edge.
+_ROOM: Final = 0.04
+#: How much longer than the past a forecast may be drawn.
+_FAR: Final = 2
 
-#: The class of each cause of a wait, and its words before the length.
-_WAITS: Final = {
-    Cause.FREEZE: ("hold", "frozen"),
-    Cause.RULE: ("hold", "held"),
-    Cause.ALARM: ("hold", "held by an alarm"),
-    Cause.WINDOW: ("window", "window closed"),
-    Cause.APPROVAL: ("people", "waited for an approval"),
-    Cause.MANUAL: ("people", "waited for a person"),
-    Cause.MUTEX: ("machine", "stage busy"),
-    Cause.RUNNER: ("machine", "waited for a runner"),
-    Cause.UNKNOWN: ("unknown", "waited"),
+#: Phases that are no wait, as what was done.
+_DONE: Final = {"work": "worked", "bake": "baked", "rework": "rolled back"}
+#: What a wait says before its length.
+_WORDS: Final = {
+    Cause.FREEZE: "frozen",
+    Cause.RULE: "held",
+    Cause.ALARM: "held by an alarm",
+    Cause.WINDOW: "window closed",
+    Cause.APPROVAL: "waited for an approval",
+    Cause.MANUAL: "waited for a person",
+    Cause.MUTEX: "stage busy",
+    Cause.RUNNER: "waited for a runner",
+    Cause.UNKNOWN: "waited",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One stretch of a bar.
-
-    ``kind`` is a class of time: work, bake, rework, or of waits hold, window, people, machine or
-    unknown.
-    """
-
-    kind: str
-    x: float
-    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +39,8 @@ class Row:
     """One stage. ``label`` has all numbers in words, for who does not see the picture."""
 
     stage: str
-    segments: tuple[Segment, ...]
+    segments: tuple[Bar, ...]
     label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    x: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,73 +53,83 @@ class Timeline:
 
 
 def timeline(view: ReleaseView, now: datetime) -> Timeline:
-    """Draw a release from its creation to its end, or to a little after now."""
+    """Draw a release from its creation to its end; one in flight, as far as its forecast reaches.
+
+    A forecast that reaches far would leave nothing of what was: it is cut at twice the past.
+    """
     start = view.created_at
     end = view.ended_at or now
     span = max(end - start, timedelta(seconds=1))
-    whole = span if view.ended_at else span * (1 + _AHEAD)
-    scale = _Scale(start, whole)
+    whole = span if view.ended_at else max(span, _ahead(view, now, span)) * (1 + _ROOM)
+    scale = Scale(start, whole)
+    coming = view.forecast.stretches if view.forecast else ()
+    rows = [_row(run, view, scale, end, coming) for run in view.runs]
     return Timeline(
-        rows=tuple(_row(run, view, scale, end) for run in view.runs),
-        ticks=tuple(_ticks(scale)),
+        rows=(*rows, *_later(view, scale, now)),
+        ticks=scale.ticks,
         now=None if view.ended_at else scale.at(now),
         length=format_duration(span),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    start: datetime
-    whole: timedelta
-
-    def at(self, moment: datetime) -> float:
-        """Percent of the width, with two decimals."""
-        share = (moment - self.start) / self.whole
-        return round(100 * min(max(share, 0), 1), 2)
+def _ahead(view: ReleaseView, now: datetime, span: timedelta) -> timedelta:
+    ends = [each.end for each in view.forecast.stretches] if view.forecast else []
+    last = max(ends, default=now)
+    return min(last - view.created_at, span * (1 + _FAR))
 
 
-def _row(run: RunView, view: ReleaseView, scale: _Scale, end: datetime) -> Row:
-    parts = tuple(_parts(run, view, run.ended_at or end))
-    segments = tuple(
-        Segment(kind, scale.at(since), round(scale.at(until) - scale.at(since), 2))
-        for kind, _, since, until in parts
-    )
-    told = [f"{word} {format_duration(until - since)}" for _, word, since, until in parts]
+def _row(
+    run: RunView,
+    view: ReleaseView,
+    scale: Scale,
+    end: datetime,
+    coming: tuple[StretchView, ...],
+) -> Row:
+    found = phases(run, view.decisions, view.events, run.ended_at or end)
+    parts = [each for each in found if each.until - each.since >= timedelta(seconds=1)]
+    bars = [Bar(_class(each.kind), *scale.span(each.since, each.until)) for each in parts]
+    bars += _expected(run.stage, coming, scale)
+    built = any(e.kind == "build.started" and e.stage == run.stage for e in view.events)
+    told = [_told(each, built=built) for each in parts]
     none = "ended at once" if run.ended_at else "has just begun"
-    return Row(run.stage, segments, ", ".join(told) or none)
+    return Row(run.stage, tuple(bars), ", ".join(told) or none)
 
 
-def _parts(
-    run: RunView, view: ReleaseView, end: datetime
-) -> Iterable[tuple[str, str, datetime, datetime]]:
-    """Class, words, start and end of what a run did, in order; nothing under a second."""
-    began = run.started_at or end
-    moments = {event.kind: event.at for event in view.events if event.stage == run.stage}
-    back = moments.get("rollback.started", end)
-    bake = min(moments.get("bake.started", back), back)
-    found = (
-        *(_waited(each) for each in waits(run, view.decisions, began)),
-        ("work", "built" if "build.started" in moments else "worked", began, bake),
-        ("bake", "baked", bake, min(moments.get("bake.ended", back), back)),
-        ("rework", "rolled back", back, end),
-    )
-    for part in found:
-        if part[3] - part[2] >= timedelta(seconds=1):
-            yield part
+def _later(view: ReleaseView, scale: Scale, now: datetime) -> Iterator[Row]:
+    """The stages that the release has still to reach, with when that is expected."""
+    known = {run.stage for run in view.runs}
+    for each in view.forecast.arrivals if view.forecast else ():
+        if each.stage in known or view.forecast is None:
+            continue
+        bars = _expected(each.stage, view.forecast.stretches, scale)
+        yield Row(each.stage, tuple(bars), _forecast(each, now))
 
 
-def _waited(part: Waited) -> tuple[str, str, datetime, datetime]:
-    kind, word = _WAITS[part.cause]
-    names = f" by {listed(part.rules)}" if part.cause == Cause.RULE else ""
-    return kind, f"{word}{names}", part.since, part.until
+def _forecast(arrival: ArrivalView, now: datetime) -> str:
+    if arrival.entered and arrival.reached:
+        start, end = clock(arrival.entered, now), clock(arrival.reached, now)
+        return f"forecast {start} to {end}" if start != end else f"forecast {start}"
+    if arrival.earliest:
+        return f"not before {clock(arrival.earliest, now)}"
+    return "nobody can tell when"
 
 
-def _ticks(scale: _Scale) -> Iterable[Tick]:
-    step = next((each for each in _STEPS if scale.whole / each <= _MOST_TICKS), _STEPS[-1])
-    midnight = scale.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight + step * ((scale.start - midnight) // step + 1)
-    shape = "%H:%M:%S" if step < timedelta(minutes=1) else "%H:%M"
-    while moment < scale.start + scale.whole:
-        day = moment.hour == 0 and moment.minute == 0 and moment.second == 0
-        yield Tick(scale.at(moment), f"{moment:%a %d %b}" if day else f"{moment:{shape}}")
-        moment += step
+def _expected(stage: str, coming: tuple[StretchView, ...], scale: Scale) -> list[Bar]:
+    bars = [
+        Bar(_class(each.kind), *scale.span(each.start, each.end), ahead=True)
+        for each in coming
+        if each.stage == stage
+    ]
+    return [bar for bar in bars if bar.width]
+
+
+def _class(kind: str) -> str:
+    return kind if kind in _DONE else CLASSES[Cause(kind)]
+
+
+def _told(phase: Phase, *, built: bool) -> str:
+    names = f" by {listed(phase.rules)}" if phase.kind == Cause.RULE else ""
+    word = _DONE.get(phase.kind) or f"{_WORDS[Cause(phase.kind)]}{names}"
+    if phase.kind == "work" and built:
+        word = "built"
+    return f"{word} {format_duration(phase.until - phase.since)}"

@@ -144,7 +144,14 @@ BAD = {"last": ended(7, "gamma", "failed", "unit tests failed")}
     ],
 )
 def test_the_answer_is_the_first_that_is_true(view: PipelineView, expected: Answer) -> None:
-    assert answer(view) == expected
+    assert replace(answer(view), release="") == expected
+
+
+def test_the_answer_names_the_release_in_flight_that_it_speaks_of() -> None:
+    assert answer(PIPELINE).release == "payments-api:1846"
+    assert answer(troubled()).release == "price-engine:9"
+    assert answer(with_stages(onebox=BACK)).release == ""
+    assert answer(quiet()).release == ""
 
 
 def test_a_new_attempt_in_the_stage_is_told_instead_of_the_old_failure() -> None:
@@ -298,3 +305,14 @@ def test_an_event_is_one_line(kind: str, data: dict[str, Any], sentence: str) ->
 
 def test_a_release_is_named_by_its_number() -> None:
     assert number("payments-api:1846") == "1846"
+
+
+def test_a_line_of_the_log_tells_the_first_of_many_reasons() -> None:
+    asked = event(1, "gate.decided", NOW, stage="cell-1", data={"verdict": "warn"})
+    for reasons, told in (
+        (["a", "b", "c"], "a; b; c"),
+        (["a", "b", "c", "d"], "a; b; c; and 1 more reason"),
+        (["a", "b", "c", "d", "e"], "a; b; c; and 2 more reasons"),
+    ):
+        line = event_sentence(replace(asked, data=asked.data | {"reasons": reasons}))
+        assert line == f"Gate cell-1: warn for 1846: {told}"

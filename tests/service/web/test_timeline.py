@@ -3,11 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from service.web.timeline import Segment, timeline
+from service.promotions.views import ArrivalView, StretchView
+from service.web.segments import Bar
+from service.web.timeline import timeline
 from tests.twins.examples import RELEASE
-from tests.twins.sights import NOW, ago, decision, ended, event, result, run
+from tests.twins.outlooks import OUTLOOKS
+from tests.twins.sights import NOW, ago, ahead, decision, ended, event, result, run
 
-TEN_MINUTES = replace(RELEASE, created_at=ago(minutes=10), ended_at=NOW, events=(), runs=())
+TEN_MINUTES = replace(
+    RELEASE, created_at=ago(minutes=10), ended_at=NOW, events=(), runs=(), forecast=None
+)
 
 
 def test_a_stage_is_cut_into_waiting_work_and_bake() -> None:
@@ -25,9 +30,9 @@ def test_a_stage_is_cut_into_waiting_work_and_bake() -> None:
     view = replace(TEN_MINUTES, runs=(baked,), events=events, decisions=asked)
     (row,) = timeline(view, NOW).rows
     assert row.segments == (
-        Segment("window", 0, 20),
-        Segment("work", 20, 30),
-        Segment("bake", 50, 50),
+        Bar("window", 0, 20),
+        Bar("work", 20, 30),
+        Bar("bake", 50, 50),
     )
     assert row.label == "window closed 2m, worked 3m, baked 5m"
 
@@ -51,7 +56,7 @@ def test_a_release_on_its_way_ends_a_little_after_now() -> None:
     builds = run(1846, "build", "building", entered_at=ago(minutes=10), started_at=ago(minutes=10))
     drawn = timeline(replace(TEN_MINUTES, ended_at=None, runs=(builds,)), NOW)
     assert drawn.now == 96.15
-    assert drawn.rows[0].segments == (Segment("work", 0, 96.15),)
+    assert drawn.rows[0].segments == (Bar("work", 0, 96.15),)
 
 
 def test_a_stage_that_took_no_time_says_whether_it_is_over() -> None:
@@ -71,3 +76,40 @@ def test_ticks_are_at_most_six_and_inside() -> None:
         drawn = timeline(replace(TEN_MINUTES, created_at=ago(minutes=minutes)), NOW)
         assert len(drawn.ticks) <= 7
         assert all(0 <= tick.x <= 100 for tick in drawn.ticks)
+
+
+def test_what_is_expected_is_drawn_after_what_was() -> None:
+    baking = run(1846, "wave-2", "baking", entered_at=ago(minutes=10), started_at=ago(minutes=10))
+    told = replace(
+        OUTLOOKS[-1],
+        stretches=(
+            StretchView("bake", "wave-2", NOW, ahead(minutes=5)),
+            StretchView("window", "wave-3", ahead(minutes=5), ahead(minutes=8)),
+            StretchView("work", "wave-3", ahead(minutes=8), ahead(minutes=10)),
+        ),
+        arrivals=(ArrivalView("wave-3", NOW, ahead(minutes=8), ahead(minutes=9)),),
+    )
+    view = replace(TEN_MINUTES, ended_at=None, runs=(baking,), forecast=told)
+    now, later = timeline(view, NOW).rows
+    assert now.segments == (Bar("work", 0, 48.08), Bar("bake", 48.08, 24.04, ahead=True))
+    assert [(each.kind, each.ahead) for each in later.segments] == [
+        ("window", True),
+        ("work", True),
+    ]
+    assert (later.stage, later.label) == ("wave-3", "forecast 10:31:04 to 10:32:04")
+
+
+def test_a_far_forecast_leaves_room_for_what_was() -> None:
+    far = replace(OUTLOOKS[-1], stretches=(StretchView("window", "wave-3", NOW, ahead(days=9)),))
+    drawn = timeline(replace(TEN_MINUTES, ended_at=None, forecast=far), NOW)
+    assert drawn.now == 32.05
+
+
+def test_a_stage_that_nobody_can_tell_of_says_so() -> None:
+    arrivals = (ArrivalView("a", ahead(hours=1), None, None), ArrivalView("b", None, None, None))
+    told = replace(OUTLOOKS[-1], arrivals=arrivals, stretches=())
+    rows = timeline(replace(TEN_MINUTES, ended_at=None, forecast=told), NOW).rows
+    assert [(row.stage, row.label) for row in rows] == [
+        ("a", "not before 11:23"),
+        ("b", "nobody can tell when"),
+    ]
