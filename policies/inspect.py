@@ -32,6 +32,7 @@ _TELLING: Final = 0.65
 #: What asks a deployed version; unit tests and linters run before.
 _LATE: Final = frozenset({"integration"})
 _SLICES: Final = frozenset({"canary", "onebox"})
+_COLOURS: Final = frozenset({"blue", "green"})
 #: Strategies of an engine that reach a part of customers first.
 _SLICING: Final = frozenset({"canary", "linear", "one-box"})
 #: Tools whose second colour cannot be tried before the switch: they replace everything at once.
@@ -359,7 +360,10 @@ def _two_colours(stage: Stage) -> bool:
     if stage.deploy and stage.deploy.strategy.known:
         return stage.deploy.strategy.value == "blue-green"
     names = (stage.name, stage.environment, *(str(step.name.value) for step in stage.steps))
-    return any("bluegreen" in "".join(words(name)) for name in names)
+    if any("bluegreen" in "".join(words(name)) for name in names):
+        return True
+    runs = " ".join(step.run.or_else(None) or "" for step in stage.steps).lower()
+    return "blue" in runs and set(words(runs)) >= _COLOURS
 
 
 def _canary(goals: list[Stage]) -> Answer:

@@ -249,13 +249,18 @@ def environment(name: str) -> StageKind | None:
     if "to" in found:
         # Of what is promoted from one environment to another, the other one is meant.
         after = found[len(found) - found[::-1].index("to") :]
-        found = [*after, *found]
+        found = [*(_reaching(after) if "and" in after else after), *found]
     said = next(
         (known[word] for at, word in enumerate(found) if word in known and not _done(found, at)),
         None,
     )
     # A slice of customers is production, unless the name says of what else it is one.
     return said or (StageKind.PROD if _SLICES & set(found) else None)
+
+
+def _reaching(places: list[str]) -> list[str]:
+    """Of several places the ones that reach customers first: dev and prod."""
+    return sorted(places, key=lambda word: tables().environments.get(word) is not StageKind.PROD)
 
 
 def _done(found: list[str], at: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from policies.classify import NAMED
 from policies.facts import Fact, Provenance, placed
@@ -9,17 +10,23 @@ from policies.findings import Span
 from policies.pipeline import Bake, Pipeline, Stage, Step, StepKind
 
 
-def turned_back(pipeline: Pipeline, after_failure: Mapping[str, Span]) -> Pipeline:
+def turned_back(
+    pipeline: Pipeline,
+    after_failure: Mapping[str, Span],
+    waits: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Pipeline:
     """The pipeline with the rollbacks that stand in jobs of their own.
 
     ``after_failure`` are the jobs that undo something after a failure, by name, and their places:
-    whatever was deployed in front of such a job goes back by itself.
+    whatever was deployed in front of such a job goes back by itself. ``waits`` are the jobs that
+    such a job waits for without needing their success.
     """
     found: dict[str, Span] = {}
     for name, span in after_failure.items():
-        stage = pipeline.stage(name)
-        for above in pipeline.upstream(stage) if stage else ():
-            found.setdefault(above.name, span)
+        for stage in filter(None, map(pipeline.stage, (name, *waits.get(name, ())))):
+            above = pipeline.upstream(stage)
+            for each in above if stage.name == name else (stage, *above):
+                found.setdefault(each.name, span)
     if not found:
         return pipeline
     return replace(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.classify import GUESSED, named
+from policies.classify import GUESSED, named, words
 from policies.classify import environment as kind_of
 from policies.classify.tasks import prepares
 from policies.facts import SURE, Fact, Provenance, elsewhere, inferred, unknown
@@ -18,7 +18,7 @@ from policies.findings import Span
 from policies.formats.artifacts import artifact_of
 from policies.formats.azure_jobs import Job
 from policies.formats.azure_steps import Hooks, failure_steps, hooks_of, steps_of
-from policies.formats.naming import of_file
+from policies.formats.naming import of_file, without_stage
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
 from policies.frozen import dataclass
 from policies.guards import Mutex, Queue
@@ -42,7 +42,9 @@ _EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}|\$\([^)]*\)|\$\[[^\]]*\]")
 _BRANCH: Final = re.compile(r"SourceBranch(?:Name)?'?\]?,\s*'(?:refs/heads/)?([^']+)'")
 #: Inputs of tasks that name the connection or the place that a task works on.
 _TELLING: Final = re.compile(
-    r"(?:service)?connection|azuresubscription|environment|slotname|namespace|stage$", re.IGNORECASE
+    r"(?:service)?connection|azuresubscription|environ|slotname|namespace|stage$|appname"
+    r"|resourcegroup",
+    re.IGNORECASE,
 )
 #: Names of variables whose value names an environment, or something that belongs to one.
 _NAMING: Final = re.compile(
@@ -68,6 +70,9 @@ _OTHERWISE: Final = frozenset(
     }
 )
 _LOCKS: Final = {"sequential": Queue.FIFO, "runLatest": Queue.LATEST}
+#: Words of jobs that stand beside the deployment of their stage.
+_PREPARING: Final = frozenset({"plan", "init", "status", "notify", "message"})
+_SHORT: Final = 2
 _SHARE: Final = re.compile(r"\d{1,2}|100")
 
 
@@ -179,7 +184,9 @@ def _deploys(job: Job, steps: tuple[Step, ...], environment: _Environment | None
     sure = {step.kind.value for step in steps if step.kind.confidence >= SURE}
     if sure & _OTHERWISE:
         return False
-    texts = (job.name.rpartition("/")[2], job.text("displayName"), job.stage_name, job.title)
+    own = job.name.rpartition("/")[2]
+    helps = bool(_PREPARING & set(words(own)))
+    texts = (own, job.text("displayName"), *(() if helps else (job.stage_name, job.title)))
     # A stage named as its environment is, such as Test, says where and not what.
     where = environment.name if environment else ""
     said = next((found for text in texts if text != where and (found := named(text))), None)
@@ -210,7 +217,9 @@ def _kind(job: Job, environment: _Environment | None) -> Fact[StageKind | None]:
 def _hints(job: Job) -> Iterator[tuple[str, float]]:
     """Texts that may name an environment, and how much each is worth."""
     yield job.name.rpartition("/")[2], 0.8
-    yield job.stage_name, 0.8
+    # Beside two words of what it does, "stage" at the end is the tool's own word.
+    long = len(words(job.stage_name)) > _SHORT
+    yield without_stage(job.stage_name, everywhere=long), 0.8
     yield job.text("displayName"), 0.7
     yield job.title, 0.7
     for group in _groups(job):

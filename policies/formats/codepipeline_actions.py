@@ -44,9 +44,6 @@ _PLACES: Final = (
 )
 #: Settings whose JSON may hold a variable that names an environment.
 _VARIABLES: Final = ("EnvironmentVariables", "ParameterOverrides", "UserParameters")
-#: A stage with a number, or the word as the end of others, unless something goes to it.
-_OWN_WORD: Final = re.compile(r"(?i:stage[-_ ]?\d+)|(?<![Tt]o)(?<=[a-z0-9])Stage\b")
-_ENDS: Final = re.compile(r"(?<![Tt]o)[-_ ]stage$", re.IGNORECASE)
 _ENVIRONMENT: Final = re.compile(r"env|stage|tier", re.IGNORECASE)
 #: The kinds that one "test" may turn out to be once something is deployed.
 _GENERIC: Final = frozenset({"unit"})
@@ -202,15 +199,6 @@ def _commands(action: Action) -> Step:
     kind, sure = classify(action.name, script, None)
     told = Fact(kind, action.span, Provenance.INFERRED, sure)
     return _step(action, told, Fact(script or None, action.span))
-
-
-def without_stage(name: str, *, everywhere: bool) -> str:
-    """A name without "stage" where that is the tool's word: ``DeployStage``, ``Stage2Deploy``.
-
-    Where several stages of a pipeline end with it (``everywhere``), ``Deploy_Stage`` says no more.
-    """
-    found = _OWN_WORD.sub(" ", name)
-    return _ENDS.sub(" ", found) if everywhere else found
 
 
 def environment(action: Action, stage_name: str, pipeline: str) -> tuple[Kind, str]:

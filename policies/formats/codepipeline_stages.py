@@ -18,10 +18,10 @@ from policies.formats.codepipeline_actions import (
     Kind,
     environment,
     read_steps,
-    without_stage,
 )
 from policies.formats.codepipeline_conditions import Conditions
 from policies.formats.codepipeline_deploys import deployment
+from policies.formats.naming import without_stage
 from policies.frozen import dataclass
 from policies.guards import Mutex, Queue
 from policies.pipeline import Approvals, Bake, Deploy, Stage, StageKind, Step, StepKind, Target

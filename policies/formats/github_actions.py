@@ -101,7 +101,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
         ),
         notifies=notifies_of(found, stages, visible),
     )
-    whole = soaked(turned_back(pipeline, _undoing(found, stages)), workflow, found)
+    whole = soaked(_turned_back(pipeline, found), workflow, found)
     return (tested_after(whole),), duplicates
 
 
@@ -113,6 +113,14 @@ def _workflow(root: Mapping, jobs: frozenset[str], files: tuple[Source, ...]) ->
         if "secrets" in each.text
     }
     return Workflow(root, jobs, lines, frozenset(events_of(root)), secrets)
+
+
+def _turned_back(pipeline: Pipeline, jobs: dict[str, Entry]) -> Pipeline:
+    undoing = _undoing(jobs, pipeline.stages)
+    # A job for failures waits for what it names although it needs no success of it.
+    bodies = ((name, jobs[name].value) for name in undoing)
+    waits = {name: texts(body.get("needs")) for name, body in bodies if isinstance(body, Mapping)}
+    return turned_back(pipeline, undoing, waits)
 
 
 def _undoing(jobs: dict[str, Entry], stages: tuple[Stage, ...]) -> dict[str, Span]:

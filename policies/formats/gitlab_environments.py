@@ -78,7 +78,9 @@ def kind(job: Job, found: Environment | None) -> Fact[StageKind | None]:
     """What a deploying job is for, from the surest of the things that say it."""
     if found and found.tier and found.tier.text in _TIERS:
         return Fact(_TIERS[found.tier.text], found.tier.span)
-    if found and (said := kind_of(found.words)):
+    # What stands behind a slash says more: review/acceptance.
+    last = found.words.rpartition("/")[2] if found else ""
+    if found and (said := kind_of(last) or kind_of(found.words)):
         return Fact(said, found.span, confidence=0.95)
     if found and (found.expires or (found.words and _PER_BRANCH.search(found.name))):
         return Fact(StageKind.TEST, found.span, Provenance.INFERRED, 0.8)

@@ -94,7 +94,9 @@ def _deploys(job: Job, steps: tuple[Step, ...], environment: Environment | None)
         return True
     sure = {step.kind.value for step in steps if step.kind.confidence >= SURE}
     if environment:
-        return not sure & _OTHERWISE
+        # Publishing may be how an environment with a tier of its own gets a version.
+        shown = {StepKind.BUILD, StepKind.PUBLISH} if environment.tier else set()
+        return not (sure - shown) & _OTHERWISE
     said = named(job.name)
     unclear = any(not step.kind.known or step.kind.confidence < SURE for step in steps)
     if not unclear or sure & _OTHERWISE:

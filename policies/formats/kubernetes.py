@@ -103,7 +103,7 @@ def kind_of(root: Mapping, path: str, span: Span) -> tuple[Fact[StageKind | None
         found = environment(hint)
         if found:
             return Fact(found, span, Provenance.INFERRED, confidence), namespace or hint
-    named = environment(word(root, "metadata", "name"))
+    named = environment(of_thing(word(root, "metadata", "name")))
     if named in (StageKind.PROD, StageKind.PREPROD):
         return Fact(named, span, Provenance.INFERRED, 0.7), namespace
     note = "which cluster and environment a manifest is applied to stands elsewhere"

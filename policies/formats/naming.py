@@ -7,6 +7,9 @@ from policies.classify import words
 
 #: Words of a thing that say what it shows, or how it is released, and not where it stands.
 _SHOWS: Final = frozenset({"demo", "canary", "onebox"})
+#: A stage with a number, or the word as the end of others, unless something goes to it.
+_OWN_WORD: Final = re.compile(r"(?i:stage[-_ ]?\d+)|(?<![Tt]o)(?<=[a-z0-9])Stage\b")
+_ENDS: Final = re.compile(r"(?<![Tt]o)[-_ ]stage$", re.IGNORECASE)
 _SLUG: Final = re.compile(r"[a-z0-9]+")
 
 
@@ -29,6 +32,15 @@ def of_file(path: str) -> str:
 def of_title(title: str) -> str:
     """A title without the word that says what a pipeline is for, and not where it deploys."""
     return " ".join(each for each in words(title) if each != "ci")
+
+
+def without_stage(name: str, *, everywhere: bool) -> str:
+    """A name without "stage" where that is the tool's word: ``DeployStage``, ``Stage2Deploy``.
+
+    Where several stages of a pipeline end with it (``everywhere``), ``Deploy_Stage`` says no more.
+    """
+    found = _OWN_WORD.sub(" ", name)
+    return _ENDS.sub(" ", found) if everywhere else found
 
 
 def of_thing(name: str) -> str:

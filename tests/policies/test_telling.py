@@ -194,3 +194,79 @@ def test_an_experiment_in_front_of_customers_may_be_a_load_test() -> None:
     late = ROLLOUT.replace("- setWeight: 20\n", "")
     late = late.replace("      - experiment", "      - setWeight: 20\n      - experiment")
     assert told(late, "rollout.yaml")["tests_before_production"]["load"]["value"] == "no"
+
+
+def test_a_rollback_that_waits_for_a_deployment_and_its_failure_turns_it_back() -> None:
+    text = (
+        f"on: push\njobs:\n  ship-prod: {{{APPLY}}}\n  undo-it:\n    needs: ship-prod\n"
+        "    if: failure()\n    steps: [{name: Rollback, run: ./swap.sh}]\n"
+    )
+    assert told(text, WORKFLOW)["automatic_rollback"]["value"] == "yes"
+
+
+def test_two_target_groups_of_two_colours_are_blue_green() -> None:
+    text = (
+        "on: push\njobs:\n  ship-prod:\n    steps:\n      - run: |\n"
+        "          if [ $NOW = $TG_BLUE ]; then NEXT=$TG_GREEN; fi\n"
+        "          aws elbv2 modify-listener --target $NEXT\n"
+    )
+    assert told(text, WORKFLOW)["progressive_exposure"]["value"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "kind"),
+    [
+        ("Run Specs", "docker run --rm x bundle exec rspec", "unit"),
+        ("Run Integration Tests", "docker run --rm x ./all", "integration"),
+        ("", "docker run --rm x rubocop", "lint"),
+        ("", "docker run -t owasp/zap2docker-stable zap.sh", "security"),
+    ],
+)
+def test_what_a_container_runs_counts(name: str, run: str, kind: str) -> None:
+    text = (
+        f"on: push\njobs:\n  a: {{steps: [{{name: '{name}', run: '{run}'}}]}}\n"
+        f"  ship-prod: {{needs: a, {APPLY}}}\n"
+    )
+    tests = told(text, WORKFLOW)["tests_before_production"]
+    assert [each for each, fact in tests.items() if fact["value"] == "yes"] == [kind]
+
+
+def test_a_job_that_deploys_to_several_places_reaches_customers() -> None:
+    text = f"name: Deploy app to dev and prod\non: push\njobs:\n  deploy: {{{APPLY}}}\n"
+    assert kinds(text, WORKFLOW) == {"deploy": "prod"}
+
+
+def test_the_last_part_of_an_environment_says_most() -> None:
+    text = "ship: {script: [./deploy.sh], environment: review/acc}\n"
+    assert kinds(text, ".gitlab-ci.yml") == {"ship": "preprod"}
+
+
+def test_publishing_deploys_where_an_environment_has_a_tier() -> None:
+    text = (
+        "publish:\n  script: [docker push x]\n"
+        "  environment: {name: hub, deployment_tier: production}\n"
+    )
+    assert kinds(text, ".gitlab-ci.yml") == {"publish": "prod"}
+    assert kinds(text.replace(", deployment_tier: production", ""), ".gitlab-ci.yml") == {}
+
+
+STAGE = """
+stages:
+- stage: terraform_deploy_stage
+  jobs:
+  - job: init_and_plan
+    steps: [{template: tf.yaml@away}]
+  - deployment: apply
+    strategy: {runOnce: {deploy: {steps: [{script: terraform apply}]}}}
+- stage: smoke_stage
+  jobs: [{job: x, steps: [{template: run-post-deployment-tests.yaml@away}]}]
+"""
+
+
+def test_stages_of_azure_that_end_with_the_word_stage() -> None:
+    assert kinds(STAGE, "azure-pipelines.yml") == {"terraform_deploy_stage/apply": "unknown"}
+
+
+def test_parameters_of_a_template_that_name_what_it_deploys() -> None:
+    text = "stages: [{template: deploy.yml, parameters: {resourceGroupName: shop-dev-rg}}]\n"
+    assert kinds(text, "azure-pipelines.yml") == {"deploy": "test"}
