@@ -99,8 +99,8 @@ def recompute(stored: Mapping[str, Any]) -> Decision:
     return gate(_inputs_from_json(stored))
 
 
-@lru_cache(maxsize=64)
-def _read(definition: Definition) -> Read:
+@lru_cache(maxsize=512)
+def read_definition(definition: Definition) -> Read:
     """A file means the same every time, and each stage of each release asks about it."""
     overlay = None
     if definition.overlay_text:
@@ -123,7 +123,7 @@ def _kept(definition: Definition) -> Callable[[str], File | None]:
 
 def _pipeline(inputs: GateInputs) -> Pipeline:
     definition = inputs.definition
-    read = _read(definition)
+    read = read_definition(definition)
     found = {each.name: each for each in read.pipelines}
     name = inputs.release.pipeline
     if name in found:

@@ -9,6 +9,9 @@ from tomllib import loads
 from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.canonical import canonical, digest
 from policies.decision import (
@@ -35,6 +38,12 @@ from policies.version import ENGINE
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 24, 10, 0, 0, 500_000, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
+numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(st.characters(codec="utf-8"))
+plain_json = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+)
 
 
 @pytest.fixture
@@ -151,3 +160,33 @@ def test_the_engine_names_the_version_of_the_project() -> None:
 
 def _message(decision: Decision) -> Mapping[str, Any]:
     return to_message(decision, "d-1")
+
+
+@given(plain_json)
+def test_the_quick_spelling_is_that_of_the_standard(data: Any) -> None:
+    assert canonical(data) == rfc8785.dumps(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        1.0,
+        -0.0,
+        1e-5,
+        1e16,
+        1e21,
+        0.1,
+        5e-324,
+        2**53 - 1,
+        "\x7f\u2028\u0001",
+        {"\U00010000": 1, "\ufb33": 2},
+    ],
+)
+def test_what_python_spells_otherwise_is_spelled_as_the_standard_says(data: Any) -> None:
+    assert canonical([data]) == rfc8785.dumps([data])
+
+
+@pytest.mark.parametrize("data", [2**53, float("nan"), float("inf"), "\ud800", {1: 2}, {"a": {1}}])
+def test_what_the_standard_cannot_spell_is_refused(data: Any) -> None:
+    with pytest.raises(rfc8785.CanonicalizationError):
+        canonical([data])
