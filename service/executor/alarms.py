@@ -1,6 +1,7 @@
 """Alarms of a stage: judged from the stored counts of all versions there, or reported by others."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,12 +20,21 @@ _MOST: Final = timedelta(days=1)
 
 def judge_alarms(turn: Turn, pipeline: Pipeline, only: str | None = None) -> bool:
     """Judge every alarm in production, or those of one stage, now; True if one has changed."""
+    stages = [stage for stage in pipeline.prod if only in {None, stage.name}]
+    alarms = pipeline.alarms.or_else(()) or ()
+    if not (stages and alarms):
+        return False
+    names = [each.name for each in stages]
+    counts = _counts(turn, names, max(_reach(each) for each in alarms))
+    known = select(AlarmRow).where(AlarmRow.pipeline == pipeline.name)
+    # Held until they are looked up one by one, so that they are asked for once.
+    rows = turn.session.exec(known.where(col(AlarmRow.stage).in_(names))).all()
     changed = [
-        _judge(turn, pipeline, stage, alarm)
-        for stage in pipeline.prod
-        for alarm in pipeline.alarms.or_else(()) or ()
-        if only in {None, stage.name}
+        _judge(turn, pipeline, stage, alarm, counts[stage.name])
+        for stage in stages
+        for alarm in alarms
     ]
+    del rows
     return any(changed)
 
 
@@ -34,11 +44,16 @@ def reports(turn: Turn, pipeline: Pipeline, stage: Stage, alarm: str) -> list[Re
     return [each for each in rows if each.name == alarm and not reported.stale(each, turn.now)]
 
 
-def _judge(turn: Turn, pipeline: Pipeline, stage: Stage, alarm: Alarm) -> bool:
+def _judge(
+    turn: Turn, pipeline: Pipeline, stage: Stage, alarm: Alarm, counts: Iterable[Counts]
+) -> bool:
     """Keep how the alarm stands at each of its places; True where one has changed."""
-    seen = _reported if alarm.reported else _counted
+    if alarm.reported:
+        seen = _reported(turn, pipeline, stage, alarm)
+    else:
+        seen = _counted(turn, stage, alarm, counts)
     changed = False
-    for place, level, had_data_at in seen(turn, pipeline, stage, alarm):
+    for place, level, had_data_at in seen:
         changed |= _keep(turn, stage, alarm, place, level, had_data_at)
     turn.session.flush()
     return changed
@@ -48,19 +63,29 @@ Seen = tuple[str, AlarmLevel, datetime | None]
 """A place, the level there, and when there was last something to judge it by."""
 
 
-def _counted(turn: Turn, _: Pipeline, stage: Stage, alarm: Alarm) -> Iterator[Seen]:
-    since = turn.now - min(alarm.period * (alarm.of + 1), _MOST)
+def _reach(alarm: Alarm) -> timedelta:
+    """How far back the alarm looks."""
+    return min(alarm.period * (alarm.of + 1), _MOST)
+
+
+def _counts(turn: Turn, stages: list[str], reach: timedelta) -> dict[str, list[Counts]]:
+    """The counts of every stage, in one question."""
     asked = select(CountRow).where(
         CountRow.pipeline == turn.pipeline.name,
-        CountRow.stage == stage.name,
-        col(CountRow.start) >= since,
+        col(CountRow.stage).in_(stages),
+        col(CountRow.start) >= turn.now - reach,
     )
-    counts = [
-        Counts(each.target, each.start, each.positive, each.negative)
-        for each in turn.session.exec(asked)
-    ]
+    found: dict[str, list[Counts]] = defaultdict(list)
+    for each in turn.session.exec(asked):
+        counts = Counts(each.target, each.start, each.positive, each.negative)
+        found[each.stage].append(counts)
+    return found
+
+
+def _counted(turn: Turn, stage: Stage, alarm: Alarm, counts: Iterable[Counts]) -> Iterator[Seen]:
+    recent = [each for each in counts if each.start >= turn.now - _reach(alarm)]
     for place, targets in places(alarm, stage.name, stage.targets).items():
-        mine = [each for each in counts if each.target in targets]
+        mine = [each for each in recent if each.target in targets]
         latest = max((each.start + alarm.period for each in mine), default=None)
         yield place, alarm_level(alarm, mine, turn.now), latest and min(latest, turn.now)
 

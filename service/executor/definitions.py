@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from sqlmodel import Session, col, select
 
-from policies.formats import read_pipelines
+from policies.decision import Definition
+from policies.engine.gate import read_definition
 from policies.pipeline import Pipeline
 from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
@@ -24,13 +25,8 @@ def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
     known = session.get(Blob, digest)
     if known is None:
         raise NotFound("definition", digest)
-    return _pipeline(known.text, path, name)
-
-
-@lru_cache(maxsize=256)
-def _pipeline(text: str, path: str, name: str) -> Pipeline:
-    read = read_pipelines(text.encode(), path)
-    for pipeline in read.pipelines:
+    # Read as gates read it, so that a file is read once for both.
+    for pipeline in read_definition(Definition(known.text, path)).pipelines:
         if pipeline.name == name:
             return pipeline
     raise NotFound("pipeline in this file", name)

@@ -24,7 +24,6 @@ from service.store.tables import RunRow
 #: orphans.
 VERSION: Final = "bakegate-1"
 QUEUE: Final = "act"
-_POLL_S: Final = 0.1
 #: How long finished effects are kept, and how many are deleted at once.
 _KEPT: Final = timedelta(days=7)
 _BATCH: Final = 1000
@@ -150,8 +149,9 @@ def _tell(notice: str) -> str:
 class Durable:
     """Launches and stops the engine, and orders effects inside our transactions."""
 
-    def __init__(self, engines: Engines, executor_id: str) -> None:
+    def __init__(self, engines: Engines, executor_id: str, poll: timedelta) -> None:
         self.engines = engines
+        self.poll = poll
         self.executor_id = executor_id
         self.client = DBOSClient(
             system_database_engine=engines.durable,
@@ -186,7 +186,7 @@ class Durable:
             QUEUE,
             partition_concurrency=1,
             worker_concurrency=32,
-            polling_interval_sec=_POLL_S,
+            polling_interval_sec=self.poll.total_seconds(),
             on_conflict="always_update",
         )
 

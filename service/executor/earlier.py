@@ -5,7 +5,7 @@ rolled back with this artifact or with a commit that the release contains.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,14 +38,19 @@ Backs = dict[tuple[str, str], Back]
 def earlier(turn: Turn, release: ReleaseRow) -> tuple[EarlierRelease, ...]:
     rows = {each.id: each for each in (*_newest(turn, release), *_gone_back(turn, release))}
     newest_first = sorted(rows.values(), key=lambda each: each.number, reverse=True)
-    backs, runs = rollbacks(turn, rows), _runs(turn, rows)
+    runs = _runs(turn, rows)
+    back = {run.release for each in runs.values() for run in each if _went_back(run)}
+    backs = rollbacks(turn, back)
     return tuple(_earlier(turn, each, runs[each.id], backs) for each in newest_first)
 
 
 def rollbacks(turn: Turn, releases: Iterable[str]) -> Backs:
     """What the log says of how releases went back, by release and stage."""
+    names = list(releases)
+    if not names:
+        return {}
     asked = select(EventRow).where(
-        EventRow.kind == "rollback.started", col(EventRow.release).in_(list(releases))
+        EventRow.kind == "rollback.started", col(EventRow.release).in_(names)
     )
     return {
         (each.release, each.stage): Back(
@@ -120,8 +125,10 @@ def _gone_back(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
     return list(turn.session.exec(asked))
 
 
-def _runs(turn: Turn, releases: Iterable[str]) -> dict[str, list[RunRow]]:
+def _runs(turn: Turn, releases: Collection[str]) -> dict[str, list[RunRow]]:
     """Every run of the releases, oldest first, in one question."""
+    if not releases:
+        return {}
     asked = select(RunRow).where(col(RunRow.release).in_(list(releases))).order_by(col(RunRow.id))
     found: dict[str, list[RunRow]] = defaultdict(list)
     for run in turn.session.exec(asked):
@@ -145,7 +152,7 @@ def _earlier(
 
 
 def _run(run: RunRow, backs: Backs) -> StageRun:
-    back = backs.get((run.release, run.stage)) if run.outcome == Outcome.ROLLED_BACK else None
+    back = backs.get((run.release, run.stage)) if _went_back(run) else None
     return StageRun(
         stage=run.stage,
         state=run.outcome or run.state,
@@ -153,7 +160,11 @@ def _run(run: RunRow, backs: Backs) -> StageRun:
         deployed_at=run.deployed_at,
         ended_at=run.ended_at,
         outcome=run.outcome,
-        rolled_back_at=run.ended_at if run.outcome == Outcome.ROLLED_BACK else None,
+        rolled_back_at=run.ended_at if _went_back(run) else None,
         rolled_back_to=back.digest if back else "",
         rolled_back_cause=back.cause if back else "",
     )
+
+
+def _went_back(run: RunRow) -> bool:
+    return run.outcome == Outcome.ROLLED_BACK

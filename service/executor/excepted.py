@@ -4,7 +4,11 @@ What lint said is kept without them, so a page or a report looks here what is wa
 read: an exemption that has ended stops counting everywhere at once.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -13,9 +17,12 @@ from policies.findings import Result
 from policies.tree import Tree
 from policies.waivers import Waivers
 from service.executor.definitions import organization
-from service.store.exceptions import approved
+from service.store.exceptions import approved, approved_by_pipeline
 from service.store.read import Registered
 from service.store.tables import LintRow, PipelineRow
+
+#: Results that an exception may set aside.
+_SET_ASIDE: Final = frozenset({Result.FAIL, Result.UNKNOWN})
 
 
 def exceptions(session: Session, tree: Tree, node: str, pipeline: str) -> Exceptions:
@@ -28,10 +35,7 @@ def waivers(session: Session, tree: Tree, row: PipelineRow, now: datetime) -> Wa
 
     A pipeline whose node is gone is still shown; nothing is excepted for it until it has one again.
     """
-    if not tree.has(row.organization):
-        return Waivers(NO_EXCEPTIONS, NO_LIMITS, now)
-    known = exceptions(session, tree, row.organization, row.name)
-    return Waivers(known, tree.place(row.organization).chain.limits, now)
+    return _waivers(tree, row, approved(session, row.name), now)
 
 
 def waived(known: Waivers, row: LintRow) -> str:
@@ -39,22 +43,73 @@ def waived(known: Waivers, row: LintRow) -> str:
 
     Where every finding has an exemption of its own, the rule as a whole is waived.
     """
-    if row.result not in {Result.FAIL, Result.UNKNOWN}:
+    if row.result not in _SET_ASIDE:
         return ""
-    found = [known.covering(row.pipeline, row.rule, each) for each in row.fingerprints or [""]]
+    return _covered(known, row.pipeline, row.rule, row.fingerprints)
+
+
+def judged(
+    session: Session, now: datetime, rules: Collection[str] | None = None
+) -> tuple[Registered, ...]:
+    """Every registered pipeline with the result of each rule, exceptions counted as of now.
+
+    ``rules`` leaves out all others, which is much less to read.
+    """
+    rows = session.exec(select(PipelineRow).order_by(col(PipelineRow.name))).all()
+    if not rows:
+        return ()
+    looking = _Looking(organization(session), approved_by_pipeline(session), now)
+    results = _results(session, rules)
+    return tuple(
+        Registered(
+            row.name,
+            row.organization,
+            tuple((each[0], looking.result(row, *each)) for each in results[row.name]),
+        )
+        for row in rows
+    )
+
+
+@dataclass(slots=True)
+class _Looking:
+    """What excepts, asked for once for all pipelines."""
+
+    tree: Tree
+    approved: Mapping[str, Exceptions]
+    now: datetime
+    known: dict[str, Waivers] = field(default_factory=dict)
+
+    def result(self, row: PipelineRow, rule: str, result: str, fingerprints: list[str]) -> str:
+        if result not in _SET_ASIDE:
+            return result
+        if row.name not in self.known:
+            own = self.approved.get(row.name, NO_EXCEPTIONS)
+            self.known[row.name] = _waivers(self.tree, row, own, self.now)
+        covered = _covered(self.known[row.name], row.name, rule, fingerprints)
+        return str(Result.WAIVED) if covered else result
+
+
+def _results(
+    session: Session, rules: Collection[str] | None
+) -> dict[str, list[tuple[str, str, list[str]]]]:
+    """Rule, result and fingerprints of all pipelines in one question, as plain values."""
+    asked = select(LintRow.pipeline, LintRow.rule, LintRow.result, LintRow.fingerprints)
+    if rules is not None:
+        asked = asked.where(col(LintRow.rule).in_(rules))
+    found: dict[str, list[tuple[str, str, list[str]]]] = defaultdict(list)
+    for pipeline, rule, result, fingerprints in session.exec(asked.order_by(col(LintRow.rule))):
+        found[pipeline].append((rule, result, list(fingerprints)))
+    return found
+
+
+def _covered(known: Waivers, pipeline: str, rule: str, fingerprints: Sequence[str]) -> str:
+    found = [known.covering(pipeline, rule, each) for each in fingerprints or [""]]
     told = dict.fromkeys(each.told for each in found if each)
     return "; ".join(told) if all(found) else ""
 
 
-def judged(session: Session, now: datetime) -> tuple[Registered, ...]:
-    """Every registered pipeline with the result of each rule, exceptions counted as of now."""
-    found = []
-    for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
-        known = waivers(session, organization(session), row, now)
-        asked = select(LintRow).where(LintRow.pipeline == row.name).order_by(col(LintRow.rule))
-        results = tuple(
-            (each.rule, str(Result.WAIVED if waived(known, each) else each.result))
-            for each in session.exec(asked)
-        )
-        found.append(Registered(row.name, row.organization, results))
-    return tuple(found)
+def _waivers(tree: Tree, row: PipelineRow, own: Exceptions, now: datetime) -> Waivers:
+    if not tree.has(row.organization):
+        return Waivers(NO_EXCEPTIONS, NO_LIMITS, now)
+    known = joined((tree.exceptions(row.organization).of(row.name), own))
+    return Waivers(known, tree.place(row.organization).chain.limits, now)

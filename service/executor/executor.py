@@ -53,7 +53,7 @@ class Executor:
 
     def __init__(self, engines: Engines, ports: Ports, pace: Pace = Pace()) -> None:  # noqa: B008 - frozen
         self.lease = open_lease(engines, pace)
-        self.ground = Ground(engines, ports, Durable(engines, self.lease.name))
+        self.ground = Ground(engines, ports, Durable(engines, self.lease.name, pace.poll))
         self.sweep = Sweep(self.ground)
         self.keeper = Keeper(self.ground)
         self.poller = Poller(self.ground)

@@ -109,11 +109,10 @@ def _change(data: dict[str, Any], said: Iterable[Approval]) -> Change:
 
 
 def _stages(turn: Turn, release: ReleaseRow) -> tuple[StageRun, ...]:
-    backs = rollbacks(turn, [release.id])
-    return tuple(
-        _stage(turn, release, run, backs.get((release.id, run.stage)))
-        for run in turn.all_runs(release.id)
-    )
+    runs = turn.all_runs(release.id)
+    back = any(run.outcome == Outcome.ROLLED_BACK for run in runs)
+    backs = rollbacks(turn, [release.id] if back else [])
+    return tuple(_stage(turn, release, run, backs.get((release.id, run.stage))) for run in runs)
 
 
 def _stage(turn: Turn, release: ReleaseRow, run: RunRow, told: Back | None) -> StageRun:

@@ -80,12 +80,13 @@ def store(turn: Turn, decision: Decision) -> Asked:
         at=turn.now,
         checked_at=turn.now,
         until=decision.until,
-        message=message,
+        message={},
         inputs=turn.keep(dumps(dict(decision.inputs), sort_keys=True)),
     )
     turn.session.add(row)
     turn.session.flush()
-    row.message = to_message(decision, f"d-{row.id}")
+    # Made once: its digest is over everything that the gate saw.
+    row.message = message | {"decision": f"d-{row.id}"}
     turn.log(
         "gate.decided",
         subject["release"],

@@ -20,6 +20,10 @@ from service.store.tables import PipelineRow
 SYSTEM: Final = "bakegate"
 
 
+class Busy(Exception):
+    """Another process or thread has the pipeline's lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     engines: Engines
@@ -27,11 +31,17 @@ class Ground:
     durable: Durable
 
     @contextmanager
-    def turn(self, pipeline: str, actor: str = SYSTEM) -> Iterator[Turn]:
-        """One transaction under the pipeline's lock; commits when the block ends well."""
+    def turn(self, pipeline: str, actor: str = SYSTEM, *, wait: bool = True) -> Iterator[Turn]:
+        """One transaction under the pipeline's lock; commits when the block ends well.
+
+        Who does not want to ``wait`` gets Busy while another holds the lock.
+        """
         with self.engines.transaction() as session:
-            asked = select(PipelineRow).where(PipelineRow.name == pipeline).with_for_update()
-            row = found(session.exec(asked).first(), "pipeline", pipeline)
+            asked = select(PipelineRow).where(PipelineRow.name == pipeline)
+            row = session.exec(asked.with_for_update(skip_locked=not wait)).first()
+            if row is None and not wait:
+                raise Busy(pipeline)
+            row = found(row, "pipeline", pipeline)
             yield self.turn_in(session, row, actor, self.ports.clock.within(session))
 
     def turns(self, session: Session, names: Iterable[str], actor: str) -> Iterator[Turn]:

@@ -37,10 +37,12 @@ TakeOver = Callable[[set[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a process beats, and after how long a silent one counts as dead."""
+    """How often a process beats and looks for work, and how long a silent one lives."""
 
     beat: timedelta = timedelta(seconds=2)
     dead_after: timedelta = timedelta(seconds=12)
+    poll: timedelta = timedelta(seconds=0.25)
+    """How often ordered effects are looked for; most of what an idle process costs."""
 
 
 class Lease(Protocol):

@@ -110,14 +110,13 @@ class _Looking:
     rego: Rego | None
 
     def letters(self) -> Iterator[Letter]:
-        pipelines = judged(self.session, self.now)
         for key, setting, step, start in self._steps():
             campaign = self._campaign(key, setting, step, start)
             at = moment(campaign, self.now)
             if at is not None:
                 failing = [
                     each
-                    for each in pipelines
+                    for each in judged(self.session, self.now, {key.rule})
                     if dict(each.results).get(key.rule) == Result.FAIL
                     and self._meets(key, setting, step, each, at)
                 ]

@@ -74,23 +74,31 @@ def activate(ground: Ground) -> int:
 
 def ripen(ground: Ground) -> list[StepKey]:
     """Let steps come early for which enough pipelines are ready; gives those steps."""
-    with ground.engines.transaction() as session:
-        if not has_organization(session):
+    with ground.engines.reading() as session:
+        if not _ripe(session, ground.ports.clock.within(session)):
             return []
+    with ground.engines.transaction() as session:
         claim_organization(session)
         now = ground.ports.clock.within(session)
-        tree = organization(session)
-        pipelines = judged(session, now)
-        found = [
-            (key, share)
-            for key, setting, step in _waiting(tree, now)
-            if (share := _compliance(key, step, pipelines)) is not None
-            and share >= (setting.ready_when or 0)
-        ]
+        found = _ripe(session, now)
         for key, share in found:
             make_ready(session, key, now, share)
             _wake(session, key, now)
     return [key for key, _ in found]
+
+
+def _ripe(session: Session, now: datetime) -> list[tuple[StepKey, float]]:
+    """Steps for which enough pipelines are ready, with their share; almost always there is none."""
+    if not has_organization(session):
+        return []
+    waiting = list(_waiting(organization(session), now))
+    pipelines = judged(session, now, {key.rule for key, _, _ in waiting}) if waiting else ()
+    return [
+        (key, share)
+        for key, setting, step in waiting
+        if (share := _compliance(key, step, pipelines)) is not None
+        and share >= (setting.ready_when or 0)
+    ]
 
 
 def _activate(turn: Turn) -> None:

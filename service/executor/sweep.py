@@ -1,10 +1,12 @@
 """Time: rows that are due are decided, each in a short transaction of its own.
 
 Nothing polls a fact. A row is due at the moment that it asked for; what happens before that moment
-reaches it through the transaction of the event itself.
+reaches it through the transaction of the event itself. Several processes sweep the same rows: who
+finds a pipeline taken leaves its row to the other.
 """
 
 import logging
+import random
 import threading
 import time
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from sqlmodel import col, delete, select, update
 
 from service.errors import Unavailable
 from service.executor.clock_back import ClockBack
-from service.executor.ground import Ground
+from service.executor.ground import SYSTEM, Busy, Ground
 from service.executor.notices import announce
 from service.executor.schedules import activate, adopt, ripen
 from service.executor.transition import enter, look, patience
@@ -68,8 +70,18 @@ class Sweep:
         self._thread.join()
 
     def once(self) -> int:
-        """Decide every row that is due, up to a limit; gives how many."""
+        """Decide every row that is due, up to a limit; gives how many were found."""
         activate(self.ground)
+        now, due = self._due()
+        for run, pipeline in due:
+            self._one(run, pipeline, now)
+            if self.ground.engines.sqlite:
+                self._stop.wait(_PAUSE_S)
+        self.swept_at = self.ground.ports.clock.now()
+        return len(due)
+
+    def _due(self) -> tuple[datetime, list[tuple[int | None, str]]]:
+        """Now, and the rows that are due longest, in another order in every process."""
         with self.ground.engines.reading() as session:
             now = self.ground.ports.clock.within(session)
             self._clock.look(session, now)
@@ -80,18 +92,17 @@ class Sweep:
                 .limit(_MOST)
             )
             due = list(session.exec(asked))
-        for run, pipeline in due:
-            self._one(run, pipeline, now)
-            if self.ground.engines.sqlite:
-                self._stop.wait(_PAUSE_S)
-        self.swept_at = self.ground.ports.clock.now()
-        return len(due)
+        random.shuffle(due)
+        return now, due
 
     def _one(self, run: int | None, pipeline: str, now: datetime) -> None:
         """Decide one row. One that cannot be decided must not keep the others from being so."""
         try:
-            with self.ground.turn(pipeline) as turn:
+            with self.ground.turn(pipeline, SYSTEM, wait=False) as turn:
                 self._wake(turn, run)
+        except Busy:
+            # Whoever has it may decide the row too; if not, the next sweep does.
+            return
         except Unavailable:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one row is logged and concerns no other

@@ -18,7 +18,7 @@ from service.executor.excepted import waivers
 from service.executor.gates import ask
 from service.executor.said import open_problems
 from service.executor.turn import Turn
-from service.executor.watch import bake, targets
+from service.executor.watch import QUIET, bake, targets
 from service.promotions.decide import WATCHED, decide
 from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import (
@@ -129,7 +129,7 @@ def look(turn: Turn, run: RunRow) -> None:
         advance(turn, run, Baked(seen.over and not halted, still, run.still, told))
         run.still = still
         if not run.outcome:
-            run.due = turn.now + max(seen.rest, SHORTEST_LOOK)
+            run.due = turn.now + (QUIET if halted else max(seen.rest, SHORTEST_LOOK))
 
 
 def create_runs(turn: Turn, release: ReleaseRow) -> None:
@@ -230,13 +230,15 @@ def _hold(turn: Turn, run: RunRow, step: Next, state: State) -> None:
     if run.state == State.WAITING and state is not State.WAITING:
         run.started_at = turn.now
         turn.stage(run.stage).active = run.id
+    begins = run.state != state
     run.state = state
     if step.effect:
         run.op = f"{run.release}/{run.stage}:{step.effect}:{run.seq}"
         run.due = turn.now + patience(turn, run, step.effect)
         turn.order(turn.session, run, step.effect)
-    elif step.wait is Wait.BAKE:
-        run.due = turn.now + SHORTEST_LOOK
+    elif step.wait is Wait.BAKE and begins:
+        seen = bake(turn, run, turn.release(run.release))
+        run.due = turn.now + max(seen.rest, SHORTEST_LOOK)
 
 
 def _finish(turn: Turn, run: RunRow, step: Next) -> None:

@@ -37,6 +37,8 @@ class Turn:
     order: Callable[[Session, RunRow, Effect], None]
     post: Callable[[Session, Letter, datetime], None]
     rego: Rego | None = None
+    practice: Tree | None = None
+    """The organization once it was asked for."""
 
     def log(
         self, kind: str, release: str | None = None, stage: str | None = None, **data: Any
@@ -80,7 +82,10 @@ class Turn:
         return found(self.definition(release).stage(stage), "stage", stage)
 
     def tree(self) -> Tree:
-        return organization(self.session)
+        """The organization as it is for the whole transaction: every gate sees one snapshot."""
+        if self.practice is None:
+            self.practice = organization(self.session)
+        return self.practice
 
     def exception_policy(self) -> ExceptionPolicy:
         """The organization's limits on exceptions and overrides."""

@@ -33,6 +33,8 @@ from service.store.tables import AlarmRow, CountRow, ReleaseRow, RunRow
 
 #: The period of data points where a stage watches no alarm that would name one.
 DEFAULT_PERIOD: Final = timedelta(minutes=1)
+#: How soon a bake is looked at again that only data points or people can move.
+QUIET: Final = timedelta(hours=1)
 #: The tier that ``min-data-points`` does not apply to.
 _EXEMPT_TIER: Final = 3
 
@@ -54,19 +56,36 @@ class Bake:
     last_data: datetime | None
     clear_in: timedelta | None
     """How long until all alarms were silent long enough; None while one is not silent."""
+    period: timedelta
+    """Of the data points: how often time alone may change an alarm, or stop the clock."""
 
     @property
     def over(self) -> bool:
-        quiet = all(level is AlarmLevel.OK for _, level in self.alarms)
         clear = self.clear_in is not None and not self.clear_in
         return (
-            self.time >= self.needed and self.positive >= self.positive_needed and quiet and clear
+            self.time >= self.needed
+            and self.positive >= self.positive_needed
+            and self.quiet
+            and clear
         )
 
     @property
+    def quiet(self) -> bool:
+        return all(level is AlarmLevel.OK for _, level in self.alarms)
+
+    @property
     def rest(self) -> timedelta:
-        """The shortest time in which the bake can end."""
-        return max(self.needed - self.time, self.clear_in or timedelta())
+        """How soon time alone can end the bake or stop its clock.
+
+        New data points are looked at when they come, so what waits for them need not be looked at.
+        """
+        if self.time < self.needed or self.positive < self.positive_needed:
+            if self.still_since is not None:
+                return QUIET
+            if self.time < self.needed:
+                return max(self.needed - self.time, self.clear_in or timedelta())
+            return self.period
+        return self.period if self.clear_in is None or not self.quiet else self.clear_in
 
     @property
     def harm(self) -> str:
@@ -170,6 +189,7 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
         still_since=still_since(whole, targets(stage), period, since, turn.now) if since else None,
         last_data=max((each.start + period for each in counts), default=None),
         clear_in=_clear_in(turn, pipeline, stage, resolved),
+        period=period,
     )
 
 

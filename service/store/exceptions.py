@@ -1,5 +1,8 @@
 """Exemptions and opt-outs of the store as the values that the one resolver reads."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from sqlmodel import Session, col, select
 
 from policies.exceptions import Exceptions, Exemption, OptOut, Subject
@@ -17,7 +20,19 @@ def stored(session: Session, pipeline: str | None = None) -> list[ExceptionRow]:
 
 def approved(session: Session, pipeline: str) -> Exceptions:
     """What was approved for a pipeline and not revoked; when each one counts, the resolver says."""
-    rows = [each for each in stored(session, pipeline) if each.state == State.APPROVED]
+    return _approved(stored(session, pipeline))
+
+
+def approved_by_pipeline(session: Session) -> dict[str, Exceptions]:
+    """The same of every pipeline that has some."""
+    rows: dict[str, list[ExceptionRow]] = defaultdict(list)
+    for each in stored(session):
+        rows[each.pipeline].append(each)
+    return {name: _approved(each) for name, each in rows.items()}
+
+
+def _approved(asked: Iterable[ExceptionRow]) -> Exceptions:
+    rows = [each for each in asked if each.state == State.APPROVED]
     return Exceptions(
         tuple(exemption(each) for each in rows if each.kind == Subject.EXEMPTION),
         tuple(opt_out(each) for each in rows if each.kind == Subject.OPT_OUT),

@@ -165,7 +165,11 @@ def opened(url: str, folder: Path, boundaries: Boundaries) -> Executor:
     upgrade(engines.write)
     outside = Outside(folder, boundaries)
     ports = Ports(outside, outside, outside, OneCommit(), SystemClock())
-    pace = Pace(beat=timedelta(seconds=0.2), dead_after=timedelta(seconds=1.5))
+    pace = Pace(
+        beat=timedelta(seconds=0.2),
+        dead_after=timedelta(seconds=1.5),
+        poll=timedelta(seconds=0.05),
+    )
     executor = Executor(engines, ports, pace)
     executor.register_organization(ORGANIZATION, "tester")
     executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")

@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from policies.rule import BlocklistEntry
 from service.executor.executor import Executor
+from service.executor.lease import Pace
 from service.promotions.views import ReleaseView
 from service.store.engines import Engines, open_engines
 from service.store.schema import upgrade
@@ -41,6 +42,9 @@ rules:
   rolled-back-revision: block
 """,
 }
+
+#: Effects are looked for often, so that tests need not wait for them.
+PACE = Pace(poll=timedelta(seconds=0.05))
 
 PIPELINE = """\
 schema: bakegate/pipeline/v1
@@ -164,7 +168,7 @@ def prepare(url: str) -> None:
     engines = open_engines(url)
     upgrade(engines.write)
     twins = memory_ports(MovableClock(), MemoryBuilder(), MemoryDeployer(), MemoryTester())
-    executor = Executor(engines, twins)
+    executor = Executor(engines, twins, PACE)
     executor.ground.durable.launch(executor)
     executor.ground.durable.stop(0)
     engines.dispose()
@@ -203,7 +207,8 @@ def field(database: str) -> Iterator[Field]:
     clock = MovableClock()
     builder, deployer, tester = MemoryBuilder(), MemoryDeployer(), MemoryTester()
     notifier = MemoryNotifier()
-    executor = Executor(engines, memory_ports(clock, builder, deployer, tester, notifier))
+    ports = memory_ports(clock, builder, deployer, tester, notifier)
+    executor = Executor(engines, ports, PACE)
     executor.register_organization(ORGANIZATION, "tester")
     executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
     executor.ground.durable.launch(executor)

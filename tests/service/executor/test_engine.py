@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ class Bench:
 def bench(database: str) -> Iterator[Bench]:
     engines = open_engines(database)
     upgrade(engines.write)
-    durable, works = Durable(engines, "w-1"), Recorder()
+    durable, works = Durable(engines, "w-1", timedelta(seconds=0.05)), Recorder()
     durable.launch(works)
     yield Bench(engines, durable, works)
     durable.stop(10)

@@ -40,7 +40,11 @@ from datetime import timedelta
 from service.executor.lease import BeatLease, Pace
 from service.store.engines import open_engines
 
-pace = Pace(beat=timedelta(seconds=0.3), dead_after=timedelta(seconds=1.5))
+pace = Pace(
+    beat=timedelta(seconds=0.3),
+    dead_after=timedelta(seconds=1.5),
+    poll=timedelta(seconds=0.05),
+)
 lease = BeatLease(open_engines(sys.argv[1]), pace)
 lease.take()
 lease.keep(lambda dead: None)

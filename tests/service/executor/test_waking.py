@@ -1,0 +1,146 @@
+"""Time: what keeps a sweep from a row, and which rows it does not look at for nothing."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import col, select
+
+from service.executor.watch import QUIET
+from service.store.tables import Blob, PipelineRow, ReleaseRow, RunRow
+from tests.service.executor.conftest import Field
+
+
+def run_of(field: Field, release: str, stage: str) -> RunRow:
+    with field.engines.reading() as session:
+        asked = select(RunRow).where(RunRow.release == release, RunRow.stage == stage)
+        return session.exec(asked).one()
+
+
+def broken(field: Field) -> None:
+    """A release that is due, of a pipeline whose stored file is none."""
+    now = field.clock.now()
+    with field.engines.transaction() as session:
+        asked = select(ReleaseRow).where(ReleaseRow.pipeline == "shop")
+        release = session.exec(asked).one().model_dump()
+        shop = session.get_one(PipelineRow, "shop").model_dump()
+        named = {"pipeline": "broken", "definition": "sha256:none"}
+        for row in (
+            Blob(digest="sha256:none", text="no pipeline"),
+            PipelineRow(**shop | {"name": "broken", "definition": "sha256:none"}),
+            ReleaseRow(**release | named | {"id": "broken:1"}),
+            RunRow(
+                pipeline="broken",
+                release="broken:1",
+                stage="beta",
+                state="waiting",
+                progress=[],
+                entered_at=now,
+                due=now - timedelta(hours=1),
+            ),
+        ):
+            session.add(row)
+            session.flush()
+
+
+def test_a_row_that_cannot_be_decided_keeps_no_time_from_the_others(
+    field: Field, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The broken row is due first, so that every sweep meets it before the good one."""
+    release = field.submit("a")
+    field.passing(55)
+    broken(field)
+    field.clock.move(timedelta(seconds=5))
+    field.executor.sweep.once()
+    field.executor.sweep.once()
+    assert field.state(release, "one-box") == "succeeded"
+    assert "could not be decided" in caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_pipeline_that_another_has_taken_is_left_to_it(field: Field) -> None:
+    release = field.submit("a")
+    field.passing(55)
+    field.clock.move(timedelta(seconds=5))
+    swept = threading.Event()
+
+    def sweep() -> None:
+        field.executor.sweep.once()
+        swept.set()
+
+    with field.executor.ground.turn("shop"):
+        thread = threading.Thread(target=sweep)
+        thread.start()
+        assert swept.wait(30)
+        assert field.state(release, "one-box") == "baking"
+    thread.join()
+    field.executor.sweep.once()
+    assert field.state(release, "one-box") == "succeeded"
+
+
+def test_a_bake_is_looked_at_when_time_can_end_it(field: Field) -> None:
+    release = field.submit("a")
+    assert run_of(field, release, "one-box").due == field.clock.now() + timedelta(seconds=60)
+    field.passing(30)
+    run = run_of(field, release, "one-box")
+    assert run.due == field.clock.now() + timedelta(seconds=60) - timedelta(seconds=30)
+
+
+def test_a_bake_that_stands_still_waits_for_data_points(field: Field) -> None:
+    release = field.submit("a")
+    field.passing(30)
+    field.clock.move(timedelta(minutes=2))
+    field.executor.sweep.once()
+    run = run_of(field, release, "one-box")
+    assert run.still
+    assert run.due == field.clock.now() + QUIET
+    # The next answer sets the clock going again, in its own transaction.
+    field.traffic(20, 0)
+    run = run_of(field, release, "one-box")
+    assert not run.still
+    assert run.due
+    assert run.due < field.clock.now() + timedelta(seconds=61)
+
+
+def test_a_bake_that_waits_for_answers_is_looked_at_once_a_period(field: Field) -> None:
+    """Its time is over, and with one positive answer a step it has not yet ten of them."""
+    release = field.submit("a")
+    for _ in range(9):
+        field.clock.move(timedelta(seconds=9))
+        field.traffic(1, 0)
+    run = run_of(field, release, "one-box")
+    assert (run.state, run.outcome) == ("baking", "")
+    assert run.due == field.clock.now() + timedelta(seconds=10)
+
+
+def test_a_decision_asks_for_each_row_once(field: Field) -> None:
+    """A statement with equal values in one transaction is one that could have been kept."""
+    field.submit("a")
+    field.passing(60)
+    digest = field.stage("cell-1").running["cell-1"]
+    asked: list[tuple[str, str]] = []
+
+    def seen(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, str(parameters)))
+
+    field.clock.move(timedelta(seconds=5))
+    event.listen(field.engines.write, "before_cursor_execute", seen)
+    field.executor.record_data_points("shop", "cell-1", "cell-1", digest, 20, 0)
+    event.remove(field.engines.write, "before_cursor_execute", seen)
+    by_key = [each for each in asked if "FROM blobs" in each[0] or "FROM organizations" in each[0]]
+    assert len(by_key) == len(set(by_key))
+    assert by_key
+
+
+def test_what_is_due_is_found_by_its_index(field: Field) -> None:
+    due = select(RunRow.id).where(col(RunRow.due) <= field.clock.now()).order_by(col(RunRow.due))
+    with field.engines.reading() as session:
+        compiled = str(due.compile(session.connection(), compile_kwargs={"literal_binds": True}))
+        if not field.engines.sqlite:
+            session.connection().exec_driver_sql("SET enable_seqscan = off")
+        word = "EXPLAIN QUERY PLAN " if field.engines.sqlite else "EXPLAIN "
+        plan = session.connection().exec_driver_sql(word + compiled).all()
+    assert "ix_runs_due" in str(plan)
