@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import psycopg
@@ -42,6 +44,7 @@ class PostgresServer:
 
     folder: Path
     account: Account
+    pid: int
 
     def connection(self, database: str) -> str:
         """Keywords as libpq reads them."""
@@ -52,9 +55,20 @@ class PostgresServer:
         return f"postgresql+psycopg://{self.account.name}@/{database}?host={self.folder}"
 
 
+#: A server whose data nobody needs after the run need not wait for the disk.
+_FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start one server for the whole run, when the first test asks for it."""
+    with postgres(_FORGETFUL) as server:
+        yield server
+
+
+@contextmanager
+def postgres(settings: Mapping[str, str]) -> Iterator[PostgresServer]:
+    """A server of its own with these settings, gone with all its data at the end."""
     # Not pytest's tmp_path: a socket's path has at most 107 bytes, and the server's account could
     # not enter pytest's folders, which belong to the account of the tests.
     folder = Path(tempfile.mkdtemp(prefix="bakegate-pg-", dir="/tmp"))
@@ -63,9 +77,9 @@ def postgres_server() -> Iterator[PostgresServer]:
         os.chown(folder, account.uid, account.gid)
     try:
         _run(account, folder, *_initdb(folder, account))
-        server = _start(folder, account)
+        server = _start(folder, account, settings)
         try:
-            yield PostgresServer(folder, account)
+            yield PostgresServer(folder, account, server.pid)
         finally:
             # SIGINT is PostgreSQL's fast shutdown: it ends open sessions and writes no dump.
             server.send_signal(signal.SIGINT)
@@ -133,15 +147,13 @@ def _initdb(folder: Path, account: Account) -> list[str]:
     ]
 
 
-def _start(folder: Path, account: Account) -> subprocess.Popen[bytes]:
+def _start(folder: Path, account: Account, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the server in the foreground and wait until it answers."""
     options = {
         "listen_addresses": "",
         "unix_socket_directories": str(folder),
-        "fsync": "off",
-        "full_page_writes": "off",
-        "synchronous_commit": "off",
         "max_connections": "200",
+        **settings,
     }
     command = [_program("postgres"), "-D", str(folder / "data")]
     for key, value in options.items():

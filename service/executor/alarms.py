@@ -26,15 +26,14 @@ def judge_alarms(turn: Turn, pipeline: Pipeline, only: str | None = None) -> boo
         return False
     names = [each.name for each in stages]
     counts = _counts(turn, names, max(_reach(each) for each in alarms))
+    # What a transaction has read it keeps: none of these is asked for again by its key.
     known = select(AlarmRow).where(AlarmRow.pipeline == pipeline.name)
-    # Held until they are looked up one by one, so that they are asked for once.
-    rows = turn.session.exec(known.where(col(AlarmRow.stage).in_(names))).all()
+    turn.session.exec(known.where(col(AlarmRow.stage).in_(names))).all()
     changed = [
         _judge(turn, pipeline, stage, alarm, counts[stage.name])
         for stage in stages
         for alarm in alarms
     ]
-    del rows
     return any(changed)
 
 

@@ -1,4 +1,4 @@
-"""Time: what keeps a sweep from a row, and which rows it does not look at for nothing."""
+"""Time: which rows a sweep leaves to others, and which it does not look at for nothing."""
 
 import threading
 from datetime import timedelta
@@ -8,7 +8,7 @@ from sqlalchemy import event
 from sqlmodel import col, select
 
 from service.executor.watch import QUIET
-from service.store.tables import Blob, PipelineRow, ReleaseRow, RunRow
+from service.store.tables import RunRow
 from tests.service.executor.conftest import Field
 
 
@@ -16,47 +16,6 @@ def run_of(field: Field, release: str, stage: str) -> RunRow:
     with field.engines.reading() as session:
         asked = select(RunRow).where(RunRow.release == release, RunRow.stage == stage)
         return session.exec(asked).one()
-
-
-def broken(field: Field) -> None:
-    """A release that is due, of a pipeline whose stored file is none."""
-    now = field.clock.now()
-    with field.engines.transaction() as session:
-        asked = select(ReleaseRow).where(ReleaseRow.pipeline == "shop")
-        release = session.exec(asked).one().model_dump()
-        shop = session.get_one(PipelineRow, "shop").model_dump()
-        named = {"pipeline": "broken", "definition": "sha256:none"}
-        for row in (
-            Blob(digest="sha256:none", text="no pipeline"),
-            PipelineRow(**shop | {"name": "broken", "definition": "sha256:none"}),
-            ReleaseRow(**release | named | {"id": "broken:1"}),
-            RunRow(
-                pipeline="broken",
-                release="broken:1",
-                stage="beta",
-                state="waiting",
-                progress=[],
-                entered_at=now,
-                due=now - timedelta(hours=1),
-            ),
-        ):
-            session.add(row)
-            session.flush()
-
-
-def test_a_row_that_cannot_be_decided_keeps_no_time_from_the_others(
-    field: Field, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The broken row is due first, so that every sweep meets it before the good one."""
-    release = field.submit("a")
-    field.passing(55)
-    broken(field)
-    field.clock.move(timedelta(seconds=5))
-    field.executor.sweep.once()
-    field.executor.sweep.once()
-    assert field.state(release, "one-box") == "succeeded"
-    assert "could not be decided" in caplog.text
-    assert len(caplog.records) == 1
 
 
 @pytest.mark.postgres
