@@ -6,14 +6,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli.asking import Shape, Url, brief, said, show
+from cli.asking import Shape, Url, said, show
 from cli.client import get, post
 from cli.exits import Exit
 from cli.formats import Format
 from cli.problems import Unusable
 from cli.pushing import pushed
+from cli.release_text import line
+from cli.release_text import lines as whole
 from policies.durations import parse_duration
-from policies.phrases import short
 from policies.plain import instant_text
 
 app = typer.Typer(
@@ -83,7 +84,7 @@ def list_(
     """List the newest releases with the stage that each has reached."""
     with said("release"):
         found = get(url, "/v1/releases", {"pipeline": pipeline, "limit": str(limit)})
-        lines = [_line(each) for each in found["releases"]]
+        lines = [line(each) for each in found["releases"]]
         show(found, format, "\n".join(lines) or "none")
 
 
@@ -92,16 +93,19 @@ def show_(release: Release, url: Url = None, format: Shape = Format.TEXT) -> Non
     """Show one release: its stages, what holds it, and what people said."""
     with said("release"):
         found = get(url, f"/v1/releases/{release}")
-        show(found, format, "\n".join(_lines(found)))
+        show(found, format, "\n".join(whole(found)))
 
 
 @app.command(epilog="Example: bakegate release watch payments-api:1846")
-def watch(release: Release, url: Url = None) -> None:
-    """Follow a release event by event; ends with it, with exit 0 only if it succeeded."""
+def watch(release: Release, url: Url = None, format: Shape = Format.TEXT) -> None:
+    """Follow a release event by event, and why it waits; ends with it, 0 only if it succeeded.
+
+    As JSON each event is one line, and the last one is the outcome.
+    """
     from cli.watching import follow
 
     with said("release"):
-        outcome = follow(url, release)
+        outcome = follow(url, release, format)
     raise typer.Exit(Exit.CLEAN if outcome == "succeeded" else Exit.FINDINGS)
 
 
@@ -130,10 +134,11 @@ def tick(
     stage: Stage,
     item: Annotated[str, typer.Argument(help="The step as the checklist writes it.")],
     url: Url = None,
+    format: Shape = Format.TEXT,
 ) -> None:
     """Tick a manual step of a stage's checklist."""
     body = {"stage": stage, "item": item}
-    _act(url, Format.TEXT, release, "checklist", body, f"{item}: done for {release}")
+    _act(url, format, release, "checklist", body, f"{item}: done for {release}")
 
 
 @app.command(
@@ -187,12 +192,14 @@ def pause(
 
 @app.command(epilog="Example: bakegate release resume pa-3")
 def resume(
-    pause: Annotated[str, typer.Argument(metavar="PAUSE", help="Such as pa-3.")], url: Url = None
+    pause: Annotated[str, typer.Argument(metavar="PAUSE", help="Such as pa-3.")],
+    url: Url = None,
+    format: Shape = Format.TEXT,
 ) -> None:
     """End a pause; every gate that it held is asked again."""
     with said("release"):
         post(url, f"/v1/pauses/{pause}/end", {})
-        typer.echo(f"{pause} has ended")
+        show({"id": pause}, format, f"{pause} has ended")
 
 
 @app.command(epilog='Example: bakegate release rollback payments-api:1846 --reason "wrong totals"')
@@ -201,25 +208,32 @@ def rollback(
     reason: Reason,
     stage: Annotated[str, typer.Option(help="Only there; default wherever it runs.")] = "",
     url: Url = None,
+    format: Shape = Format.TEXT,
 ) -> None:
     """Restore the last good artifact where the release runs; nothing holds the way back."""
     body = {"reason": reason, "stage": stage}
-    _act(url, Format.TEXT, release, "rollback", body, f"{release} goes back")
+    _act(url, format, release, "rollback", body, f"{release} goes back")
 
 
 @app.command(
     epilog='Example: bakegate release retry payments-api:1846 beta --reason "the network was away"'
 )
-def retry(release: Release, stage: Stage, reason: Reason, url: Url = None) -> None:
+def retry(
+    release: Release,
+    stage: Stage,
+    reason: Reason,
+    url: Url = None,
+    format: Shape = Format.TEXT,
+) -> None:
     """Let a release that ended badly in a stage try that stage again."""
     body = {"stage": stage, "reason": reason}
-    _act(url, Format.TEXT, release, "retry", body, f"{release} tries {stage} again")
+    _act(url, format, release, "retry", body, f"{release} tries {stage} again")
 
 
 @app.command(epilog='Example: bakegate release abort payments-api:1846 --reason "by mistake"')
-def abort(release: Release, reason: Reason, url: Url = None) -> None:
+def abort(release: Release, reason: Reason, url: Url = None, format: Shape = Format.TEXT) -> None:
     """End a release: what waits or builds stops, what is deployed goes back."""
-    _act(url, Format.TEXT, release, "abort", {"reason": reason}, f"{release} is aborted")
+    _act(url, format, release, "abort", {"reason": reason}, f"{release} is aborted")
 
 
 @app.command(
@@ -244,19 +258,23 @@ def clear_problem(
     problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="Such as pr-2.")],
     reason: Reason,
     url: Url = None,
+    format: Shape = Format.TEXT,
 ) -> None:
     """Say by name that a problem is none any more; the bakes go on."""
     with said("release"):
         post(url, f"/v1/problems/{problem}/clear", {"reason": reason})
-        typer.echo(f"{problem} is cleared")
+        show({"id": problem}, format, f"{problem} is cleared")
 
 
 def _act(
     url: str | None, shape: Format, release: str, act: str, body: dict[str, Any], told: str
 ) -> None:
+    """Do it; as JSON the answer is what was made, else the release as it is from now on."""
     with said("release"):
         made = post(url, f"/v1/releases/{release}/{act}", body)
         name = f"{made['id']}: " if made and made["id"] else ""
+        if made is None and shape is Format.JSON:
+            made = get(url, f"/v1/releases/{release}")
         show(made, shape, f"{name}{told}")
 
 
@@ -266,49 +284,3 @@ def _duration(text: str) -> timedelta:
     except ValueError as error:
         told = f"--for: {error}"
         raise Unusable(told) from error
-
-
-def _line(found: dict[str, Any]) -> str:
-    stage, state = found["stages"][-1] if found["stages"] else ("", "created")
-    where = f"{found['outcome'] or state} {stage}".strip()
-    commit = short(found["commit"])
-    return f"{found['id']}  {where}  {found['kind']}  {commit}  by {found['created_by']}"
-
-
-def _lines(found: dict[str, Any]) -> list[str]:
-    digest = found["digest"] or "not built"
-    lines = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
-    for run in found["runs"]:
-        word = (run["outcome"] or run["state"]).replace("_", " ")
-        lines.append(f"{run['stage']:<16} {word:<12} {brief(run['message'])}".rstrip())
-    lines += _ahead(found["forecast"]) if found["forecast"] else []
-    for each in found["approvals"]:
-        void = f" (void: {each['voided']})" if each["voided"] else ""
-        lines.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")
-    lines += [
-        f"override of {each['rule']} at {each['stage']} by {each['by']}"
-        for each in found["overrides"]
-    ]
-    for each in found["problems"]:
-        end = f"cleared by {each['cleared_by']}" if each["cleared_by"] else "open"
-        lines.append(f"{each['id']} by {each['by']}, {end}: {each['text']}")
-    for each in found["checklist"]:
-        done = f"done by {each['by']}" if each["by"] else "open"
-        lines.append(f"{each['stage']}: {each['item']}: {done}")
-    return lines
-
-
-def _ahead(found: dict[str, Any]) -> list[str]:
-    """When each stage that it has not entered is expected, and what all customers wait for."""
-    lines = [
-        f"{each['stage']:<16} {'expected':<12} {each['entered'] or 'not told'}"
-        f", earliest {each['earliest'] or 'not told'}"
-        for each in found["arrivals"]
-        if each["entered"] or not each["reached"]
-    ]
-    bound = f", earliest {found['earliest']}" if found["earliest"] else ""
-    if found["superseded_by"]:
-        end = f"superseded by {found['superseded_by']} at about {found['superseded_at']}"
-    else:
-        end = found["all_customers"] or f"not told: {found['unknown']}"
-    return [*lines, f"all customers: {end}{bound}"]

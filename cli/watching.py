@@ -1,12 +1,16 @@
 """Following a release of a running service: one line for each event, as soon as it is known."""
 
+import json
 import time
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
 
 from cli.client import get
+from cli.formats import Format
+from cli.release_text import reason
 from service.promotions.views import EventView
 from service.promotions.wording import event_sentence
 
@@ -14,17 +18,25 @@ from service.promotions.wording import event_sentence
 _EVERY_S: Final = 1.0
 
 
-def follow(url: str | None, release: str) -> str:
+def follow(url: str | None, release: str, shape: Format) -> str:
     """Print what happens until the release has ended; gives its outcome."""
-    told = 0
+    told, waits = 0, ""
     while True:
         found = get(url, f"/v1/releases/{release}")
         for event in found["events"]:
             if event["id"] > told:
                 told = event["id"]
-                typer.echo(_sentence(event, found["pipeline"]))
+                text = _sentence(event, found["pipeline"])
+                typer.echo(json.dumps(event) if shape is Format.JSON else text)
+        standing = _standing(found["runs"])
+        if standing != waits and shape is Format.TEXT:
+            waits = standing
+            for line in _reasons(found["runs"]):
+                typer.echo(line)
         if found["outcome"]:
-            typer.echo(f"{release} {found['outcome'].replace('_', ' ')}")
+            ended = {"release": release, "outcome": found["outcome"]}
+            text = f"{release} {found['outcome'].replace('_', ' ')}"
+            typer.echo(json.dumps(ended) if shape is Format.JSON else text)
             return str(found["outcome"])
         time.sleep(_EVERY_S)
 
@@ -33,3 +45,26 @@ def _sentence(event: dict[str, Any], pipeline: str) -> str:
     at = datetime.fromisoformat(event["at"])
     view = EventView(pipeline=pipeline, **(event | {"at": at}))
     return f"{at:%H:%M:%S} {event_sentence(view)}"
+
+
+def _standing(runs: list[dict[str, Any]]) -> str:
+    """What a wait is about, without what only grows while it lasts."""
+    return repr([_wait(run) for run in _waiting(runs)])
+
+
+def _wait(run: dict[str, Any]) -> tuple[Any, ...]:
+    if run["state"] == "waiting":
+        decision = run["decision"] or {}
+        return run["stage"], decision.get("id"), decision.get("until")
+    return run["stage"], (run["bake"] or {}).get("still_since"), run["message"].startswith("halted")
+
+
+def _reasons(runs: list[dict[str, Any]]) -> Iterator[str]:
+    now = datetime.now(UTC)
+    for run in _waiting(runs):
+        verb = "waits before" if run["state"] == "waiting" else "bakes in"
+        yield f"{now:%H:%M:%S} {run['number']} {verb} {run['stage']}: {reason(run)}"
+
+
+def _waiting(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs if not run["outcome"] and run["state"] in {"waiting", "baking"}]

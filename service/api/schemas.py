@@ -157,6 +157,7 @@ class Bake(Outgoing):
     positive_needed: int
     negative: int
     negative_allowed: int
+    alarms: list[tuple[str, str]]
     earliest_end: Instant | None
     still_since: Instant | None
 

@@ -4,6 +4,7 @@ The needs of a bake come from the same functions as the rules that guard the nex
 never waits for a bake that has ended here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +13,7 @@ from sqlmodel import col, select
 
 from policies.alarm import Alarm
 from policies.findings import Enforcement
+from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage
 from policies.release import ReleaseKind
 from policies.rules import alarm_block, bake_time, min_data_points
@@ -102,7 +104,20 @@ class Bake:
     def sentence(self) -> str:
         seconds = f"{self.time.total_seconds():.0f} of {self.needed.total_seconds():.0f} s"
         points = f"{self.positive} of {self.positive_needed} data points, {self.negative} negative"
-        return f"baked {seconds}, {points}"
+        return "; ".join((f"baked {seconds}, {points}", *self._lacks))
+
+    @property
+    def _lacks(self) -> Iterator[str]:
+        """What else the bake waits for."""
+        if self.still_since:
+            yield f"the clock stands still since {self.still_since:%H:%M:%S}: no data"
+        loud = [f"{name} is {level}" for name, level in self.alarms if level is not AlarmLevel.OK]
+        if loud:
+            yield f"alarm {listed(loud)}"
+        elif self.clear_in is None:
+            yield "an alarm of the stage is not clear"
+        elif self.clear_in and self.time >= self.needed:
+            yield f"alarms are clear for long enough in {self.clear_in.total_seconds():.0f} s"
 
 
 def targets(stage: Stage) -> tuple[str, ...]:

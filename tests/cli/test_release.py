@@ -1,19 +1,24 @@
 """``bakegate release`` against a real service: every word reaches it, and errors are sentences."""
 
+import inspect
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import typer
 import uvicorn
 from typer.testing import Result
 
+from cli.alarm import app as alarm_app
+from cli.release import app as release_app
 from service.app import create_app
 from service.executor.executor import Executor
-from service.promotions.commands import Approve
+from service.promotions.commands import Abort, Approve
 from service.store.engines import open_engines
 from service.store.schema import upgrade
 from tests.service.executor.conftest import ORGANIZATION, Field
@@ -79,15 +84,24 @@ def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Fiel
     field.settle()
     shown = bakegate("release", "show", "shop:1").stdout.splitlines()
     assert shown[0].startswith("shop:1  in flight  first  sha256:")
-    assert "one-box          baking" in shown
     assert "approved for one-box by kim" in shown
     assert "override of code-reviewed at one-box by lee" in shown
     assert "one-box: tell support: done by lee" in shown
     told = "all customers: not told: no answers have come in one-box yet, earliest 2026-"
     assert [line for line in shown if line.startswith(told)]
     assert [line for line in shown if line.startswith("cell-1           expected     not told")]
+    field.clock.move(timedelta(seconds=5))
+    field.traffic(20, 0)
+    # Why it is there and when it can end at the earliest, whoever asks.
+    told = (
+        "one-box          baking       baked 5 of 60 s, 20 of 10 data points, 0 negative; "
+        "ends at 2026-11-24T09:01:00Z at the earliest"
+    )
+    assert told in bakegate("release", "show", "shop:1").stdout.splitlines()
     found = json.loads(bakegate("release", "show", "shop:1", "--format", "json").stdout)
     assert found["approvals"][0]["by"] == "kim"
+    bake = next(each["bake"] for each in found["runs"] if each["stage"] == "one-box")
+    assert (bake["earliest_end"], bake["alarms"]) == ("2026-11-24T09:01:00Z", [["errors", "ok"]])
 
 
 def test_an_artifact_is_pushed_and_released(
@@ -127,6 +141,38 @@ def test_watch_tells_every_event_until_the_end(bakegate: Bakegate, field: Field)
     assert lines[0] == "1 checked in at aaaaaaaaaaaa"
     assert "1 build failed: unit failed" in lines
     assert lines[-1] == "failed"
+    told = bakegate("release", "watch", "shop:1", "--format", "json").stdout.splitlines()
+    assert json.loads(told[0])["kind"] == "release.created"
+    assert json.loads(told[-1]) == {"release": "shop:1", "outcome": "failed"}
+
+
+def test_watch_tells_why_a_release_waits(bakegate: Bakegate, field: Field) -> None:
+    field.submit("a")
+    abort = Abort("shop:1", "enough"), "kim"
+    later = threading.Timer(1.5, field.executor.carry_out, abort)
+    later.start()
+    lines = bakegate("release", "watch", "shop:1").stdout.splitlines()
+    later.join()
+    told = [line.partition(" ")[2] for line in lines if " waits before one-box: " in line]
+    assert len(told) == 1
+    assert told[0].endswith("who reviewed aaaaaaaaaaaa by engineer was not reported")
+
+
+def test_what_rides_along_is_shown(bakegate: Bakegate, field: Field) -> None:
+    field.submit("a")
+    field.submit("b")
+    first = bakegate("release", "show", "shop:1").stdout.splitlines()
+    assert "superseded by shop:2, which carries aaaaaaaaaaaa" in first
+    aborted = bakegate("release", "abort", "shop:2", "--reason", "x", "--format", "json")
+    assert json.loads(aborted.stdout)["outcome"] == "aborted"
+
+
+@pytest.mark.parametrize("group", [release_app, alarm_app])
+def test_every_command_has_an_example_and_answers_as_json(group: typer.Typer) -> None:
+    for command in group.registered_commands:
+        assert command.callback is not None
+        assert "bakegate" in (command.epilog or ""), command.callback.__name__
+        assert "format" in inspect.signature(command.callback).parameters
 
 
 def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field: Field) -> None:

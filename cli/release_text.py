@@ -1,0 +1,81 @@
+"""Releases as text: a line of a list, one whole release, and why a run is where it is."""
+
+from typing import Any
+
+from cli.asking import brief
+from policies.phrases import listed, short
+
+
+def reason(run: dict[str, Any]) -> str:
+    """Why a run is where it is, and until when at least, where that can be told."""
+    told = brief(run["message"])
+    if run["outcome"]:
+        return told
+    decision, bake = run["decision"], run["bake"]
+    if run["state"] == "waiting" and decision and decision["until"]:
+        return f"{told}; until {decision['until']}"
+    if run["state"] == "baking" and bake and bake["earliest_end"]:
+        return f"{told}; ends at {bake['earliest_end']} at the earliest"
+    return told
+
+
+def _word(run: dict[str, Any]) -> str:
+    return str(run["outcome"] or run["state"]).replace("_", " ")
+
+
+def line(found: dict[str, Any]) -> str:
+    stage, state = found["stages"][-1] if found["stages"] else ("", "created")
+    where = f"{found['outcome'] or state} {stage}".strip()
+    commit = short(found["commit"])
+    return f"{found['id']}  {where}  {found['kind']}  {commit}  by {found['created_by']}"
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    digest = found["digest"] or "not built"
+    told = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
+    told += [f"{run['stage']:<16} {_word(run):<12} {reason(run)}".rstrip() for run in found["runs"]]
+    told += _riding(found)
+    told += _ahead(found["forecast"]) if found["forecast"] else []
+    for each in found["approvals"]:
+        void = f" (void: {each['voided']})" if each["voided"] else ""
+        told.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")
+    told += [
+        f"override of {each['rule']} at {each['stage']} by {each['by']}"
+        for each in found["overrides"]
+    ]
+    for each in found["problems"]:
+        end = f"cleared by {each['cleared_by']}" if each["cleared_by"] else "open"
+        told.append(f"{each['id']} by {each['by']}, {end}: {each['text']}")
+    for each in found["checklist"]:
+        done = f"done by {each['by']}" if each["by"] else "open"
+        told.append(f"{each['stage']}: {each['item']}: {done}")
+    return told
+
+
+def _riding(found: dict[str, Any]) -> list[str]:
+    """Whose changes the release carries, and who carries its own."""
+    riders: dict[str, list[str]] = {}
+    for change in found["changes"]:
+        if change["rides_from"]:
+            riders.setdefault(change["rides_from"], []).append(short(change["commit"]))
+    told = [f"carries {listed(commits)} of {name}" for name, commits in riders.items()]
+    if found["superseded_by"]:
+        own = listed(short(change["commit"]) for change in found["changes"])
+        told.append(f"superseded by {found['superseded_by']}, which carries {own}")
+    return told
+
+
+def _ahead(found: dict[str, Any]) -> list[str]:
+    """When each stage that it has not entered is expected, and what all customers wait for."""
+    lines = [
+        f"{each['stage']:<16} {'expected':<12} {each['entered'] or 'not told'}"
+        f", earliest {each['earliest'] or 'not told'}"
+        for each in found["arrivals"]
+        if each["entered"] or not each["reached"]
+    ]
+    bound = f", earliest {found['earliest']}" if found["earliest"] else ""
+    if found["superseded_by"]:
+        end = f"superseded by {found['superseded_by']} at about {found['superseded_at']}"
+    else:
+        end = found["all_customers"] or f"not told: {found['unknown']}"
+    return [*lines, f"all customers: {end}{bound}"]
