@@ -18,6 +18,7 @@ ENDPOINTS = {
     "/v1/exceptions": {"get", "post"},
     "/v1/exceptions/{name}": {"get"},
     "/v1/exceptions/{name}/{verb}": {"post"},
+    "/v1/alarms": {"get", "post"},
     "/v1/gate": {"post"},
     "/v1/hooks/{pipeline}": {"post"},
     "/v1/organization": {"put"},
