@@ -20,7 +20,7 @@ from policies.output import RENDERERS
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 #: So many new objects, some 20 MB, before circles among them are looked for.
-_OBJECTS: Final = 200_000
+OBJECTS: Final = 200_000
 
 _EPILOG: Final = """\b
 Examples:
@@ -98,7 +98,7 @@ def lint_command(
 ) -> None:
     """Judge pipeline files before merge: what fails, where, and how to mend it."""
     # What is judged has hardly any circles, so looking for them often is a tenth of all work.
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(OBJECTS)
     try:
         moment = instant(at)
         outputs = [_output(name, format) for name in output or ()]

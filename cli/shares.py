@@ -5,7 +5,6 @@ with it. Shares are worked on in step: what one must know of the others passes t
 """
 
 import os
-import pickle
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -73,14 +72,13 @@ class _Helper:
     def heard(self) -> Any:
         """What the process says next; raises Lost where it has ended."""
         try:
-            return pickle.load(self.answers)  # noqa: S301 - a fork of this very process wrote it
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            return _received(self.answers)
+        except (EOFError, OSError) as error:
             raise Lost from error
 
     def tell(self, what: Any) -> None:
         try:
-            pickle.dump(what, self.questions, pickle.HIGHEST_PROTOCOL)
-            self.questions.flush()
+            _send(what, self.questions)
         except OSError as error:
             raise Lost from error
 
@@ -136,17 +134,29 @@ def _work(
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def send(value: Any) -> None:
-        pickle.dump(value, answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
-
     def gather(value: Any) -> list[Any]:
-        send(value)
-        said: list[Any] = pickle.load(heard)  # noqa: S301 - see above
+        _send(value, answers)
+        said: list[Any] = _received(heard)
         return said
 
     try:
-        send(work(share, gather))
+        _send(work(share, gather), answers)
     finally:
         # No clean-up of the process that this is a fork of: its buffers are not ours to write.
         os._exit(0)
+
+
+def _send(what: Any, out: BinaryIO) -> None:
+    from pickle import HIGHEST_PROTOCOL, dump  # most runs are one process, which sends nothing
+
+    dump(what, out, HIGHEST_PROTOCOL)
+    out.flush()
+
+
+def _received(source: BinaryIO) -> Any:
+    from pickle import UnpicklingError, load
+
+    try:
+        return load(source)  # noqa: S301 - a fork of this very process wrote it
+    except UnpicklingError as error:
+        raise EOFError from error

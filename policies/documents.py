@@ -12,7 +12,7 @@ from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from policies.findings import Span
@@ -161,7 +161,7 @@ def nearest(word: str, known: SequenceOf[str]) -> str:
 
 @cache
 def _schema(name: str) -> dict[str, Any]:
-    folder = files("policies") / "schemas"
+    folder = Path(__file__).parent / "schemas"
     own: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
     shared = json.loads((folder / "shared.json").read_text("utf-8"))["$defs"]
     defs = own.setdefault("$defs", {})

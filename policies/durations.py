@@ -48,6 +48,7 @@ def parse_share(text: str) -> float:
     return float(match.group(1)) / 100
 
 
+@lru_cache
 def format_duration(span: timedelta) -> str:
     """Write a length of time as files do, largest unit first: ``1d12h``, ``90s`` as ``1m30s``."""
     rest = int(span.total_seconds())

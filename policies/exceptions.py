@@ -170,6 +170,11 @@ class Exceptions:
     owners: frozenset[str] = frozenset()
     baseline: Baseline | None = None
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing is set aside: most files are judged without any exception."""
+        return not (self.exemptions or self.opt_outs or self.baseline)
+
     def of(self, pipeline: str) -> "Exceptions":
         """Only what is about one pipeline; the blocklist is about all of them."""
         return replace(

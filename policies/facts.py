@@ -54,7 +54,7 @@ class Fact(Generic[T]):
 
     @property
     def known(self) -> bool:
-        return not isinstance(self.value, Unknown)
+        return self.value is not UNKNOWN
 
     @property
     def inferred(self) -> bool:
@@ -62,7 +62,8 @@ class Fact(Generic[T]):
         return self.provenance is Provenance.INFERRED or self.confidence < SURE
 
     def or_else(self, default: T) -> T:
-        return default if isinstance(self.value, Unknown) or self.value is None else self.value
+        value = self.value
+        return default if value is UNKNOWN or value is None else value
 
     def overlaid(self, value: T, span: Span) -> "Fact[T]":
         return replace(

@@ -27,10 +27,10 @@ class Ignore:
 
     def covers(self, finding: Finding) -> bool:
         return (
-            bool(self.reason)
+            finding.span.line == self.line
             and finding.rule in self.rules
             and finding.span.path == self.span.path
-            and finding.span.line == self.line
+            and bool(self.reason)
         )
 
 
@@ -42,6 +42,7 @@ class Ignores:
     used: set[tuple[Ignore, str]] = field(default_factory=set)
 
     def covering(self, finding: Finding) -> str:
+        """The words of the ignore that sets a finding aside; empty where none does."""
         for each in self.found:
             if each.covers(finding):
                 self.used.add((each, finding.rule))

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from policies.alarm import Alarm
-from policies.facts import UNSAID, Fact
+from policies.facts import UNSAID, Fact, Unknown
 from policies.findings import Span
 from policies.frozen import dataclass
 from policies.graphs import Order, decoded
@@ -133,10 +133,6 @@ class Hooks:
     validate: Fact[str | None]
 
 
-#: How an engine replaces what runs, from all at once to a slice at a time.
-STRATEGIES: Final = ("recreate", "rolling", "blue-green", "linear", "canary", "one-box")
-
-
 @dataclass(frozen=True, slots=True)
 class Deploy:
     """How a stage gets the artifact. ``hosts``, ``batch`` and ``min_healthy`` count hosts.
@@ -159,7 +155,7 @@ class Deploy:
     remote: Remote | None = None
     name: str = ""
     strategy: Fact[str | None] = UNSAID
-    """One of ``STRATEGIES``."""
+    """``recreate``, ``rolling``, ``blue-green``, ``linear``, ``canary`` or ``one-box``."""
     max_unavailable: Fact[float | None] = UNSAID
     """The share of the capacity that may be out at once, after the engine's rounding."""
     surge: Fact[float | None] = UNSAID
@@ -275,6 +271,10 @@ class Stage:
     """The rendered configuration that the stage hands to what it deploys."""
     callers: Fact[tuple[str, ...] | None] = UNSAID
     """Who may call what runs here."""
+    kinds: frozenset[StepKind | Unknown] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds", frozenset(step.kind.value for step in self.steps))
 
     @property
     def is_prod(self) -> bool:

@@ -34,7 +34,7 @@ TESTS: Final = (
 
 
 def deploys(stage: Stage) -> bool:
-    return stage.deploy is not None or any(has_kind(step, DEPLOYING) for step in stage.steps)
+    return stage.deploy is not None or StepKind.DEPLOY in stage.kinds
 
 
 DEPLOYING: Final = frozenset({StepKind.DEPLOY})
@@ -92,17 +92,20 @@ def built_elsewhere(pipeline: Pipeline) -> bool:
 
 
 def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:
-    found = [step for step in steps if has_kind(step, kinds)]
-    return Search(
-        blocking=tuple(step for step in found if step.soft.known and not step.soft.value),
-        soft=tuple(step for step in found if step.soft.known and step.soft.value),
-        unclear=tuple(
-            step
-            for step in steps
-            if not step.kind.known or (has_kind(step, kinds) and not step.soft.known)
-        ),
-        guessed=any(step.kind.inferred for step in steps),
-    )
+    """Look for steps of these kinds in one walk: a dozen rules do, each for several kinds."""
+    blocking: list[Step] = []
+    soft: list[Step] = []
+    unclear: list[Step] = []
+    guessed = False
+    for step in steps:
+        kind = step.kind
+        guessed = guessed or kind.inferred
+        if isinstance(kind.value, Unknown):
+            unclear.append(step)
+        elif kind.value in kinds:
+            how = step.soft.value
+            (unclear if isinstance(how, Unknown) else soft if how else blocking).append(step)
+    return Search(tuple(blocking), tuple(soft), tuple(unclear), guessed)
 
 
 def whole(pipeline: Pipeline) -> bool:
@@ -132,7 +135,7 @@ def first_points(pipeline: Pipeline) -> tuple[Stage, ...]:
 
 
 def _publishes(stage: Stage) -> bool:
-    return any(has_kind(step, _ENDS) for step in stage.steps)
+    return not _ENDS.isdisjoint(stage.kinds)
 
 
 def steps_on_path(pipeline: Pipeline, point: Stage) -> list[tuple[Stage, Step]]:

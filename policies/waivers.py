@@ -62,7 +62,7 @@ class Waivers:
 
         A gate has no fingerprints: an exemption of one finding does not reach it.
         """
-        if not self._waivable(rule):
+        if self.exceptions.none or not self._waivable(rule):
             return None
         for each in self.exceptions.exemptions:
             narrow = each.finding in ("", fingerprint)
@@ -137,6 +137,8 @@ class Waivers:
 
     def granted(self, pipeline: str, zone: str) -> tuple[Granted, ...]:
         """Every exemption and opt-out of a pipeline, with what the rule about them asks."""
+        if self.exceptions.none:
+            return ()
         mine = self.exceptions.of(pipeline)
         found = [self._exempted(each, zone) for each in mine.exemptions]
         return (*found, *(self._opted_out(each, zone) for each in mine.opt_outs))

@@ -2,14 +2,14 @@
 
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from policies.release import ReleaseKind
 from policies.rule import AnyRule
 from policies.source import core_value, read
 
-_TABLE: Final = "release_kinds.yaml"
+_TABLE: Final = Path(__file__).parents[1] / "release_kinds.yaml"
 
 
 class Meets(StrEnum):
@@ -29,6 +29,6 @@ def meets(kind: ReleaseKind, rule: AnyRule) -> Meets:
 
 @cache
 def _table() -> dict[str, dict[str, str | dict[str, str]]]:
-    text = (files("policies") / _TABLE).read_text(encoding="utf-8")
-    table: dict[str, dict[str, str | dict[str, str]]] = core_value(read(text, _TABLE)[0].root)
+    text = _TABLE.read_text(encoding="utf-8")
+    table: dict[str, dict[str, str | dict[str, str]]] = core_value(read(text, _TABLE.name)[0].root)
     return table

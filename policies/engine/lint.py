@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
 from policies.engine.budget import LINT_BUDGET, RULE_SECONDS, Budget, OverBudget, unlimited
-from policies.engine.tiers import at_tier, tier_of
+from policies.engine.tiers import asked_at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read, Unreadable
@@ -105,8 +105,7 @@ def lint(
         forbidden |= resolved.exceptions.forbidden
         waivers = Waivers(exceptions(pipeline), resolved.exceptions, at)
         whole = _surrounded(pipeline, resolved, waivers)
-        held = (at_tier(each, whole) for each in resolved.rules.values())
-        asked = [each for each in held if _is_asked(each)]
+        asked = asked_at_tier(resolved, whole)
         heard = _heard(rego, resolved, whole, asked, at)
         run = _Run(whole, resolved, waivers, ignores, heard, budget)
         results = {}
@@ -164,6 +163,8 @@ class _Run:
             return Result.UNKNOWN, [self._slow(effective.rule.id)]
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still run
             return Result.UNKNOWN, [self._crash(effective, error)]
+        if not problems:
+            return Result.PASS, []
         shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
         findings = [self._waived(each) for each in self._stamped(effective, shown)]
         silent = {each.result for each in problems}
@@ -178,6 +179,8 @@ class _Run:
 
         Of a rule that a gate asks too, a file alone does not say that it passes.
         """
+        if self.waivers.exceptions.none:
+            return
         told_here = {
             name: result
             for name, result in results.items()
@@ -231,11 +234,11 @@ class _Run:
         return list(run(self.pipeline, effective.params)) if run else []
 
     def _stamped(self, effective: Effective, problems: Iterable[Problem]) -> Iterator[Finding]:
-        seen: Counter[str] = Counter()
+        seen: dict[str, int] = {}
         for problem in sorted(problems, key=lambda each: each.span):
             level = _level(problem, effective)
-            occurrence = seen[problem.where]
-            seen[problem.where] += 1
+            occurrence = seen.get(problem.where, 0)
+            seen[problem.where] = occurrence + 1
             if level is Enforcement.OFF:
                 continue
             yield Finding(
@@ -297,10 +300,6 @@ class _Run:
             fix="Please report this with the file; until then, set the rule to off.",
             docs=_docs(LINT_BUDGET),
         )
-
-
-def _is_asked(effective: Effective) -> bool:
-    return effective.rule.lints and effective.enforcement > Enforcement.OFF
 
 
 def _heard(

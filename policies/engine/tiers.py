@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from policies.findings import Enforcement
 from policies.pipeline import Pipeline
 from policies.rule import Tiered
-from policies.ruleset import Effective
+from policies.ruleset import Effective, Resolved
 
 
 def tier_of(pipeline: Pipeline) -> int | None:
@@ -23,3 +24,16 @@ def at_tier(effective: Effective, pipeline: Pipeline) -> Effective:
     if upcoming and min(upcoming.enforcement, cap) == level:
         upcoming = None
     return replace(effective, enforcement=level, next=upcoming)
+
+
+def asked_at_tier(resolved: Resolved, pipeline: Pipeline) -> tuple[Effective, ...]:
+    """The rules that a lint asks of a pipeline of this tier; remembered, as most files say none."""
+    tier = str(pipeline.tier.value)
+    if tier not in resolved.asked:
+        held = (at_tier(each, pipeline) for each in resolved.rules.values())
+        resolved.asked[tier] = tuple(each for each in held if _is_asked(each))
+    return resolved.asked[tier]
+
+
+def _is_asked(effective: Effective) -> bool:
+    return effective.rule.lints and effective.enforcement > Enforcement.OFF

@@ -101,7 +101,7 @@ def read(source: Source, beside_it: Beside) -> tuple[tuple[Pipeline, ...], tuple
         if after_failure(job) and undoes(said(stage.name, stage.steps))
     }
     # A condition may be written as often as it is needed.
-    twice = tuple(each for each in written_twice(root, "Azure") if "${{" not in each.message)
+    twice = tuple(each for each in written_twice(source, "Azure") if "${{" not in each.message)
     whole_pipeline = turned_back(_baked(pipeline), undoing)
     limit = _limit(whole_pipeline)
     return (limited(tested_after(whole_pipeline), limit),), twice

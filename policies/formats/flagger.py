@@ -64,7 +64,7 @@ def read(source: Source, _beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[U
     root = source.root
     if not isinstance(root, Mapping):
         raise TypeError("detect lets mappings pass only")
-    return (_pipeline(root, source.path),), tuple(written_twice(root, "kubectl"))
+    return (_pipeline(root, source.path),), tuple(written_twice(source, "kubectl"))
 
 
 def _pipeline(root: Mapping, path: str) -> Pipeline:

@@ -78,7 +78,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     visible = (
         title.span if isinstance(title, Scalar) and title.text else root.entries["jobs"].key.span
     )
-    duplicates = tuple(written_twice(root, "GitHub"))
+    duplicates = tuple(written_twice(source, "GitHub"))
     root = Calls(beside.follower).written_out(root)
     jobs = root.get("jobs")
     found = jobs.entries if isinstance(jobs, Mapping) else {}

@@ -125,9 +125,9 @@ class Calls:
         entry = job.entries.get("steps")
         if entry is None or not isinstance(entry.value, Sequence):
             return job
-        steps = tuple(each for item in entry.value.items for each in self._step(item, chain))
-        if steps == entry.value.items:
+        if not any(_is_local(item) for item in entry.value.items):
             return job
+        steps = tuple(each for item in entry.value.items for each in self._step(item, chain))
         written = Entry(entry.key, Sequence(entry.value.span, steps))
         return MappingNode(job.span, {**job.entries, "steps": written}, job.duplicates)
 
@@ -175,6 +175,11 @@ class Calls:
             case Sequence(items=items):
                 filled = tuple(self._filled(each, inputs) for each in items)
                 return Sequence(node.span, filled, node.tag)
+
+
+def _is_local(step: Node) -> bool:
+    uses = step.get("uses") if isinstance(step, MappingNode) else None
+    return isinstance(uses, Scalar) and uses.text.startswith(_LOCAL)
 
 
 def _renamed(key: Scalar, name: str) -> Scalar:

@@ -108,28 +108,40 @@ def branches_of(
     Tags are written ``refs/tags/v*``; ``default`` stands for the default branch.
     """
     found: dict[str, Fact[tuple[str, ...] | None]] = {}
-    for name in _in_order(workflow, jobs):
-        job, place = jobs[name].value, jobs[name].key.span
-        if isinstance(job, Mapping):
-            before = [found[each] for each in needs_of(job, workflow.jobs) if each in found]
-            found[name] = _limit(workflow, job, place, before)
-    return found
-
-
-def _in_order(workflow: Workflow, jobs: dict[str, Entry]) -> list[str]:
-    """Every job after those that it needs; a circle, which GitHub refuses, leaves file order."""
     needs = {
         name: needs_of(entry.value, workflow.jobs) if isinstance(entry.value, Mapping) else ()
         for name, entry in jobs.items()
     }
+    limits = {event: _limit_of(workflow, event) for event in sorted(workflow.events)}
+    for name in _in_order(needs):
+        job, place = jobs[name].value, jobs[name].key.span
+        if isinstance(job, Mapping):
+            before = [found[each] for each in needs[name] if each in found]
+            found[name] = _limit(workflow, job, place, before, limits)
+    return found
+
+
+def _in_order(needs: dict[str, tuple[str, ...]]) -> list[str]:
+    """Every job after those that it needs; a circle, which GitHub refuses, leaves file order."""
+    seen: set[str] = set()
+    for name, before in needs.items():
+        if not seen.issuperset(before):
+            break
+        seen.add(name)
+    else:
+        return list(needs)
     try:
         return list(TopologicalSorter(needs).static_order())
     except CycleError:
-        return list(jobs)
+        return list(needs)
 
 
 def _limit(
-    workflow: Workflow, job: Mapping, place: Span, before: list[Fact[tuple[str, ...] | None]]
+    workflow: Workflow,
+    job: Mapping,
+    place: Span,
+    before: list[Fact[tuple[str, ...] | None]],
+    limits: dict[str, tuple[str, ...]],
 ) -> Fact[tuple[str, ...] | None]:
     text = condition(job)
     own = job.entries["if"].value.span if text else place
@@ -143,18 +155,20 @@ def _limit(
         return inherited
     if _REF.search(text):
         return unknown(own, f"its condition is {' '.join(text.split())}")
-    return _by_events(workflow, job, place)
+    return _by_events(workflow, job, place, limits)
 
 
 def _tags(part: str) -> list[str]:
     return [f"{prefix}*" for prefix in _TAGGED.findall(part)]
 
 
-def _by_events(workflow: Workflow, job: Mapping, place: Span) -> Fact[tuple[str, ...] | None]:
+def _by_events(
+    workflow: Workflow, job: Mapping, place: Span, of_event: dict[str, tuple[str, ...]]
+) -> Fact[tuple[str, ...] | None]:
     events = _events(workflow, condition(job))
     if "workflow_call" in events:
         return unknown(place, "the workflow that calls this one decides")
-    limits = [_limit_of(workflow, event) for event in sorted(events)]
+    limits = [of_event[event] for event in sorted(events)]
     if all(limits):
         names = dict.fromkeys(name for each in limits for name in each)
         return Fact(tuple(names) or None, place)
@@ -173,6 +187,8 @@ def _by_events(workflow: Workflow, job: Mapping, place: Span) -> Fact[tuple[str,
 
 def _events(workflow: Workflow, text: str) -> frozenset[str]:
     """The events of the workflow that the condition of a job lets through."""
+    if not text:
+        return workflow.events
     parts = text.split("||")
     named = [_EVENT_IS.findall(part) for part in parts]
     if all(named):

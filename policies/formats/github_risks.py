@@ -4,15 +4,12 @@ import re
 from typing import Final
 
 from policies.facts import Fact
-from policies.findings import Span
 from policies.formats.github_workflow import Workflow, expressions, leaves
 from policies.source import Mapping, Scalar
 
 _SECRET: Final = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*'([^']+)'\s*\])")
 #: Its rights are what ``permissions`` tells, so it is no secret of its own.
 _OF_THE_RUN: Final = "GITHUB_TOKEN"
-#: Events that run with the rights and secrets of the repository on content of anybody.
-_PRIVILEGED: Final = ("pull_request_target", "workflow_run", "issue_comment")
 _CHANGE: Final = re.compile(
     r"github\.event\.pull_request\.(?:head\b|number|merge_commit_sha)|github\.head_ref"
     r"|github\.event\.workflow_run\.head_|refs/pull/|github\.event\.issue\.number"
@@ -68,10 +65,9 @@ def secrets_in(workflow: Workflow, *nodes: object) -> tuple[str, ...]:
     return tuple(name for name in found if name != _OF_THE_RUN)
 
 
-def untrusted(workflow: Workflow, step: Mapping, place: Span) -> Fact[str | None]:
+def untrusted(workflow: Workflow, step: Mapping) -> Fact[str | None] | None:
     """The construct by which content that nobody reviewed runs here with rights or secrets."""
-    inputs = step.get("with")
-    event = next((each for each in _PRIVILEGED if each in workflow.events), None)
+    inputs, event = step.get("with"), workflow.privileged
     ref = inputs.get("ref") if isinstance(inputs, Mapping) else None
     if event and isinstance(ref, Scalar) and _CHANGE.search(ref.text):
         return Fact(f"a checkout of the change under {event}", ref.span)
@@ -81,7 +77,7 @@ def untrusted(workflow: Workflow, step: Mapping, place: Span) -> Fact[str | None
             return Fact(f"a checkout of the change under {event}", script.span)
         if isinstance(script, Scalar) and (words := _pasted(workflow, script.text)):
             return Fact(f"${{{{ {words} }}}} inside a script", script.span)
-    return Fact(None, place)
+    return None
 
 
 def _pasted(workflow: Workflow, script: str) -> str:

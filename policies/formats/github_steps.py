@@ -1,7 +1,7 @@
 """Steps of GitHub Actions jobs: what each is, and whether its failure is let pass."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from policies.classify import GUESSED, classify
 from policies.facts import Fact, Provenance, unknown
@@ -60,15 +60,9 @@ def _handed_on(workflow: Workflow, job: Mapping) -> tuple[str, ...]:
 def _step(
     workflow: Workflow, step: Mapping, soft: Fact[str | None] | None, shared: tuple[str, ...]
 ) -> Step:
-    run, uses = step.get("run"), step.get("uses")
-    visible = step.span
-    for key in ("name", "uses", "run", "id"):
-        found = step.get(key)
-        if isinstance(found, Scalar):
-            # A block scalar's mark is its first character; the key says more to a reader.
-            visible = found.span if found.span.line == found.span.end_line else visible
-            break
-    title = step.get("name")
+    title, run, uses = step.get("name"), step.get("run"), step.get("uses")
+    visible = _visible(step, title, uses, run, step.get("id"))
+    nothing: Fact[Any] = Fact(None, visible)
     name = title.text if isinstance(title, Scalar) else ""
     run_text = run.text if isinstance(run, Scalar) else None
     uses_text = uses.text if isinstance(uses, Scalar) else None
@@ -78,13 +72,13 @@ def _step(
     return Step(
         name=Fact(name or uses_text or (run_text or "").partition("\n")[0], visible),
         kind=Fact(kind, visible, Provenance.INFERRED, sure),
-        run=Fact(run_text, run.span if run else visible),
-        uses=Fact(uses_text, uses.span if uses else visible),
-        soft=_soft(step, run, workflow) or soft or Fact(None, visible),
-        timeout=timeout_of(step, visible),
+        run=Fact(run_text, run.span) if run else nothing,
+        uses=Fact(uses_text, uses.span) if uses else nothing,
+        soft=_soft(step, run, workflow) or soft or nothing,
+        timeout=timeout_of(step, visible) if "timeout-minutes" in step.entries else nothing,
         secrets=tuple(dict.fromkeys((*shared, *secrets_in(workflow, step)))),
         references=(used(uses.text, uses.span),) if isinstance(uses, Scalar) else (),
-        untrusted=untrusted(workflow, step, visible),
+        untrusted=untrusted(workflow, step) or nothing,
     )
 
 
@@ -95,6 +89,13 @@ def _handed_script(inputs: Node | None) -> str:
         if key.lower() in _RUNS and isinstance(entry.value, Scalar):
             return entry.value.text
     return ""
+
+
+def _visible(step: Mapping, *told: Node | None) -> Span:
+    """The place of a step: the first of what it tells of itself."""
+    found = next((each for each in told if isinstance(each, Scalar)), None)
+    # A block scalar's mark is its first character; the key says more to a reader.
+    return found.span if found and found.span.line == found.span.end_line else step.span
 
 
 def _soft(step: Mapping, run: object, workflow: Workflow) -> Fact[str | None] | None:

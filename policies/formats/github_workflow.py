@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from dataclasses import field
 from typing import Final
 
 from policies.fields import texts
@@ -15,6 +16,8 @@ OVERLAY: Final = "say it in bakegate.yaml"
 _FAILED: Final = re.compile(
     r"(?<!!)\bfailure\(\)|needs\.[\w.-]+\s*(?:==\s*'(?:failure|false)'|!=\s*'(?:success|true)')"
 )
+#: Events that run with the rights and secrets of the repository on content of anybody.
+_PRIVILEGED: Final = ("pull_request_target", "workflow_run", "issue_comment")
 _BRACES: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -29,6 +32,12 @@ class Workflow:
     events: frozenset[str]
     secrets: dict[str, tuple[int, ...]]
     """The lines that name any secret, so that most steps are not searched for them."""
+    privileged: str = field(init=False)
+    """The event that runs with the repository's rights on content of anybody; "" for none."""
+
+    def __post_init__(self) -> None:
+        found = next((each for each in _PRIVILEGED if each in self.events), "")
+        object.__setattr__(self, "privileged", found)
 
     @property
     def only_called(self) -> bool:
@@ -68,7 +77,7 @@ def needs_of(job: Mapping, known: frozenset[str]) -> tuple[str, ...]:
     that nothing failed.
     """
     text = condition(job)
-    ignores = any(word in text for word in ("always()", "!cancelled()", "failure()"))
+    ignores = text and any(word in text for word in ("always()", "!cancelled()", "failure()"))
     if ignores and "needs." not in text and "!failure()" not in text:
         return ()
     return tuple(name for name in texts(job.get("needs")) if name in known)
@@ -76,7 +85,8 @@ def needs_of(job: Mapping, known: frozenset[str]) -> tuple[str, ...]:
 
 def after_failure(job: Mapping) -> bool:
     """Whether a job runs only when something before it failed, or was found to be unhealthy."""
-    return bool(_FAILED.search(condition(job)))
+    text = condition(job)
+    return bool(text and _FAILED.search(text))
 
 
 def step_nodes(job: Mapping) -> tuple[Mapping, ...]:

@@ -4,14 +4,12 @@ Each gets the place of the include, so that a finding about it points at a line 
 """
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from policies.findings import Span
 from policies.frozen import dataclass
-from policies.source import Entry, Mapping, Node, Scalar
+from policies.source import Entry, Mapping, Node, Scalar, core_value, read
 
 _ENDINGS: Final = (".gitlab-ci.yml", ".latest")
 
@@ -26,8 +24,8 @@ class Template:
 
 @cache
 def templates() -> dict[str, Template]:
-    text = (files("policies") / "formats" / "gitlab_templates.yaml").read_text("utf-8")
-    data: dict[str, dict[str, Any]] = yaml.load(text, Loader=yaml.CSafeLoader)
+    text = Path(__file__).with_suffix(".yaml").read_text("utf-8")
+    data: dict[str, dict[str, Any]] = core_value(read(text, "gitlab_templates.yaml")[0].root)
     return {
         name: Template(row["stage"], row["report"], row["base"], tuple(row["jobs"]))
         for name, row in data.items()

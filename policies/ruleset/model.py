@@ -228,6 +228,11 @@ class Resolved:
     rules: Mapping[str, Effective]
     placed: tuple[PlacedWindows, ...] = ()
     exceptions: ExceptionPolicy = NO_LIMITS
+    asked: dict[str, tuple[Effective, ...]] = field(init=False, compare=False, repr=False)
+    """By tier, what a lint asks for: ``engine.tiers`` works it out once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", {})
 
     @property
     def windows(self) -> tuple[WindowSet, ...]:

@@ -7,9 +7,7 @@ that expands beyond ``MAX_NODES`` is refused before anything walks it.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 from yaml import (
@@ -33,7 +31,9 @@ from policies.source.nodes import (
     Source,
     SourceError,
     entry_of,
+    mapping_of,
     scalar_of,
+    sequence_of,
 )
 
 #: Most nodes after aliases are expanded.
@@ -49,31 +49,9 @@ _BREAK: Final = re.compile("[\x85\u2028\u2029]")
 _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
 
 
-@dataclass(slots=True)
-class _Frame:
-    """A container that is being read.
+class _Read(NamedTuple):
+    """A container or an alias: how many nodes it is with aliases expanded, and how deep."""
 
-    ``more`` counts the nodes inside of its containers and aliases, which ``items`` does not show.
-    """
-
-    line: int
-    column: int
-    anchor: str | None
-    tag: str
-    mapping: bool
-    flow: bool
-    items: list[Node] = field(default_factory=list)
-    more: int = 0
-    height: int = 1
-
-    @property
-    def weight(self) -> int:
-        """How many nodes it stands for with aliases expanded, itself included."""
-        return 1 + len(self.items) + self.more
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchored:
     node: Node
     weight: int
     height: int
@@ -86,32 +64,57 @@ class Builder:
         self.text = text if shown is None else shown
         self.path = path
         self.lines: list[str] = []
-        self.broken = bool(_BREAK.search(text))
+        self.broken = not text.isascii() and bool(_BREAK.search(text))
         self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
-        self.frames: list[_Frame] = []
-        self.anchors: dict[str, _Anchored | None] = {}
-        self.total = 0
-        self.roots: list[Node] = []
+        self.anchors: dict[str, _Read | None] = {}
+        self.doubled = False
         self.quiet: list[Span] | None = [] if "bakegate:" in text else None
 
     def build(self) -> list[Source]:
-        get, scalar, add = self.parser.get_event, self._scalar, self.roots.append
+        """All documents of the text that are not empty.
+
+        A file has thousands of events, so the container that is being read stands in variables:
+        what opened it, its items, how many nodes stand below them, and how deep.
+        """
+        get, scalar = self.parser.get_event, self._scalar
+        opened: Any = None
+        roots: list[Node] = []
+        items, more, height = roots, 0, 1
+        around: list[tuple[Any, list[Node], int, int]] = []
         while (event := get()) is not None:
             kind = type(event)
             if kind is ScalarEvent:
-                add(scalar(event))
-            elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                add = self._open(event, mapping=kind is MappingStartEvent)
-            elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                add = self._close(event.end_mark)
+                items.append(scalar(event))
+                continue
+            if kind is MappingStartEvent or kind is SequenceStartEvent:
+                self._open(event, len(around))
+                around.append((opened, items, more, height))
+                opened, items, more, height = event, [], 0, 1
+                continue
+            if kind is MappingEndEvent or kind is SequenceEndEvent:
+                node, weight, inner = (
+                    self._closed(opened, items, event),
+                    1 + len(items) + more,
+                    height,
+                )
+                if opened.anchor or weight > MAX_NODES:
+                    self._keep(opened, _Read(node, weight, inner))
+                opened, items, more, height = around.pop()
             elif kind is AliasEvent:
-                self._alias(event)
-            elif kind is DocumentStartEvent:
-                self.anchors = {}
-        written = [root for root in self.roots if not _empty(root)]
+                node, weight, inner = self._alias(event, len(around), len(items) + more)
+            else:
+                if kind is DocumentStartEvent:
+                    self.anchors = {}
+                continue
+            items.append(node)
+            more += weight - 1
+            height = max(height, inner + 1)
+        return self._sources([root for root in roots if not _empty(root)])
+
+    def _sources(self, written: list[Node]) -> list[Source]:
         found = self._comments(written)
         return [
-            Source(self.path, self.text, root, tuple(found.get(index, ())))
+            Source(self.path, self.text, root, tuple(found.get(index, ())), self.doubled)
             for index, root in enumerate(written)
         ]
 
@@ -138,7 +141,7 @@ class Builder:
             text = text.translate(_UNBREAKS)
         node = scalar_of((span, text, not style, tag or ""))
         if event.anchor:
-            self.anchors[event.anchor] = _Anchored(node, 1, 0)
+            self.anchors[event.anchor] = _Read(node, 1, 0)
         return node
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:
@@ -151,82 +154,63 @@ class Builder:
         last = max(last, first + 1)
         return last, len(self.lines[last - 1]) + 1
 
-    def _open(self, event: Any, *, mapping: bool) -> Callable[[Node], None]:
-        """Start a container; what is read next is added to it."""
-        mark = event.start_mark
-        if len(self.frames) >= MAX_DEPTH:
-            raise self._refusal(mark, f"nested deeper than {MAX_DEPTH} levels; flatten the file")
+    def _open(self, event: Any, depth: int) -> None:
+        """Start a container; ``depth`` are those around it."""
+        if depth >= MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels; flatten the file"
+            raise self._refusal(event.start_mark, message)
         if event.anchor:
             self.anchors[event.anchor] = None
-        flow = bool(event.flow_style)
-        frame = _Frame(mark.line + 1, mark.column + 1, event.anchor, event.tag or "", mapping, flow)
-        self.frames.append(frame)
-        return frame.items.append
 
-    def _close(self, mark: Any) -> Callable[[Node], None]:
-        """End a container; what is read next is added to the one around it."""
-        frame = self.frames.pop()
-        if frame.flow:
-            line, column = mark.line + 1, mark.column + 1
-        elif frame.items:
-            # The parser ends a block where the next token starts; readers end it with its words.
-            line, column = self._last_place(frame)
+    def _closed(self, opened: Any, items: list[Node], event: Any) -> Node:
+        """A container that has ended, from the event that opened it and its items."""
+        start = opened.start_mark
+        place = start.line + 1, start.column + 1
+        if opened.flow_style:
+            mark = event.end_mark
+            end = mark.line + 1, mark.column + 1
         else:
-            line, column = frame.line, frame.column
-        span = span_of((self.path, frame.line, frame.column, line, column))
-        node = (
-            self._mapping(frame, span)
-            if frame.mapping
-            else Sequence(span, tuple(frame.items), frame.tag)
-        )
-        if frame.weight > MAX_NODES:
-            raise SourceError(span, _TOO_MANY)
-        if frame.anchor:
-            self.anchors[frame.anchor] = _Anchored(node, frame.weight, frame.height)
-        return self._add(node, frame.weight, frame.height)
+            # The parser ends a block where the next token starts; readers end it with its words.
+            # Aliases point elsewhere in the text, so the end is the largest place after the start.
+            end = max(place, *[node[0][3:] for node in items[-2:]])
+        span = span_of((self.path, *place, *end))
+        tag = opened.tag or ""
+        if type(opened) is MappingStartEvent:
+            return self._mapping(items, span, tag)
+        return sequence_of((span, tuple(items), tag))
 
-    def _last_place(self, frame: _Frame) -> tuple[int, int]:
-        """Aliases point elsewhere in the text, so the end is the largest place after the start."""
-        return max((frame.line, frame.column), *(node.span[3:] for node in frame.items[-2:]))
+    def _keep(self, opened: Any, read: _Read) -> None:
+        """Remember what aliases stand for; what is too large by itself is refused."""
+        if read.weight > MAX_NODES:
+            raise SourceError(read.node.span, _TOO_MANY)
+        self.anchors[opened.anchor] = read
 
-    def _alias(self, event: Any) -> None:
+    def _alias(self, event: Any, depth: int, held: int) -> _Read:
+        """What an alias stands for, in a container that already holds so many nodes."""
         name, mark = event.anchor, event.start_mark
         if name not in self.anchors:
             raise self._refusal(mark, f"no anchor &{name} before this; define it above")
         anchored = self.anchors[name]
         if anchored is None:
             raise self._refusal(mark, f"*{name} stands inside &{name} itself; write the part out")
-        if len(self.frames) + anchored.height > MAX_DEPTH:
+        if depth + anchored.height > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels with aliases; flatten the file"
             raise self._refusal(mark, message)
-        self._add(anchored.node, anchored.weight, anchored.height)
-        if self.frames and self.frames[-1].weight > MAX_NODES:
+        if depth and 1 + held + anchored.weight > MAX_NODES:
             raise self._refusal(mark, _TOO_MANY)
-
-    def _add(self, node: Node, weight: int, height: int) -> Callable[[Node], None]:
-        """Put a container or an alias where it belongs; returns what adds its next neighbour."""
-        if not self.frames:
-            self.roots.append(node)
-            return self.roots.append
-        frame = self.frames[-1]
-        frame.items.append(node)
-        frame.more += weight - 1
-        if height >= frame.height:
-            frame.height = height + 1
-        return frame.items.append
+        return anchored
 
     def _refusal(self, mark: Any, message: str) -> SourceError:
         line, column = mark.line + 1, mark.column + 1
         return SourceError(Span(self.path, line, column, line, column), message)
 
-    def _mapping(self, frame: _Frame, span: Span) -> Mapping:
+    def _mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
         entries: dict[str, Entry] = {}
         duplicates: list[Scalar] = []
         merges: list[Node] = []
-        items = frame.items
-        for index in range(0, len(items), 2):
-            key, value = items[index], items[index + 1]
-            if not isinstance(key, Scalar):
+        pairs = iter(items)
+        for key, value in zip(pairs, pairs, strict=True):
+            if type(key) is not Scalar:
                 raise SourceError(key.span, "a key must be one word or text, not a list or mapping")
             name = key.text
             if name == "<<" and key.plain:
@@ -234,10 +218,11 @@ class Builder:
                 continue
             if name in entries:
                 duplicates.append(entries[name].key)
+                self.doubled = True
             entries[name] = entry_of((key, value))
         for merge in merges:
             self._merge(merge, entries)
-        return Mapping(span, entries, tuple(duplicates), frame.tag)
+        return mapping_of((span, entries, tuple(duplicates), tag))
 
     def _merge(self, merge: Node, entries: dict[str, Entry]) -> None:
         """Keys of the merged mappings that stand nowhere nearer; the first mapping wins."""

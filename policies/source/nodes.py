@@ -28,11 +28,6 @@ class Entry(NamedTuple):
     value: "Node"
 
 
-#: Both of their parts in order, in a third of the time: a file has thousands.
-scalar_of: Final[Callable[[tuple[Span, str, bool, str]], Scalar]] = partial(tuple.__new__, Scalar)
-entry_of: Final[Callable[[tuple[Scalar, "Node"]], Entry]] = partial(tuple.__new__, Entry)
-
-
 class Mapping(NamedTuple):
     """Keys in file order; of duplicate keys the last wins, the others stand in ``duplicates``."""
 
@@ -43,7 +38,7 @@ class Mapping(NamedTuple):
 
     def get(self, key: str) -> "Node | None":
         entry = self.entries.get(key)
-        return entry.value if entry else None
+        return None if entry is None else entry[1]
 
 
 class Sequence(NamedTuple):
@@ -53,6 +48,16 @@ class Sequence(NamedTuple):
 
 
 Node = Scalar | Mapping | Sequence
+
+#: All of their parts in order, in a third of the time: a file has thousands.
+scalar_of: Final[Callable[[tuple[Span, str, bool, str]], Scalar]] = partial(tuple.__new__, Scalar)
+entry_of: Final[Callable[[tuple[Scalar, Node]], Entry]] = partial(tuple.__new__, Entry)
+mapping_of: Final[Callable[[tuple[Span, dict[str, Entry], tuple[Scalar, ...], str]], Mapping]] = (
+    partial(tuple.__new__, Mapping)
+)
+sequence_of: Final[Callable[[tuple[Span, tuple[Node, ...], str]], Sequence]] = partial(
+    tuple.__new__, Sequence
+)
 
 
 class SourceError(Exception):
@@ -83,6 +88,8 @@ class Source:
     text: str
     root: Node
     comments: tuple[Comment, ...] = field(default=())
+    doubled: bool = True
+    """Whether some mapping of the file may have duplicates; most files have none."""
 
 
 _INT: Final = re.compile(r"[-+]?[0-9]+")

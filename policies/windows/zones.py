@@ -7,7 +7,7 @@ made with ``ZoneInfo.from_file``, because ``zoneinfo.reset_tzpath`` would change
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ def zone(name: str) -> ZoneInfo:
         near = get_close_matches(name, sorted(zone_names()), n=1)
         hint = f"; did you mean {near[0]}?" if near else "; write an IANA name as Europe/Berlin"
         raise ValueError(f"unknown zone {name!r}{hint}")
-    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+    with Path(tzdata.__file__).with_name("zoneinfo").joinpath(name).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 

@@ -46,7 +46,8 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
     pipeline.Stage: (
         "in_stage",
         {"span": None, "bake_known": None, "synthetics_known": None, "windows": None}
-        | {"timeout": "timeout_s"},
+        | {"timeout": "timeout_s"}
+        | {"kinds": None},
     ),
     pipeline.Step: ("in_step", {"timeout": "timeout_s"}),
     pipeline.Deploy: (
