@@ -21,6 +21,7 @@ from policies.history import History
 from policies.neighbours import ConfigSource, Writer
 from policies.references import Reference
 from policies.remote import Remote
+from policies.scripted import Request
 from policies.surroundings import UNRESOLVED, Surroundings
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Step:
     """Names of the secrets that the step may read."""
     references: tuple[Reference, ...] = ()
     """What it uses from elsewhere: actions, images, included files."""
+    requests: tuple[Request, ...] = ()
+    """What it asks of the running version, where it is a suite of requests and no command."""
     untrusted: Fact[str | None] = UNSAID
     """The construct by which unreviewed content runs here with rights or secrets."""
 
@@ -196,15 +199,6 @@ class Target:
     zone: str = ""
     cell: str = ""
     traffic: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One scripted request of a synthetic and what its answer must be."""
-
-    method: str
-    path: str
-    status: int
 
 
 @dataclass(frozen=True, slots=True)

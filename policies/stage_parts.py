@@ -1,12 +1,14 @@
 """Parts of a stage that a pipeline file and an overlay write alike: bake, approvals, synthetics."""
 
+import json
 from datetime import timedelta
 
 from policies.durations import parse_duration
 from policies.facts import UNSAID, Fact
 from policies.fields import Fields, texts
-from policies.pipeline import Approvals, Bake, OnAlarm, Request, Synthetic
-from policies.source import Mapping
+from policies.pipeline import Approvals, Bake, OnAlarm, Synthetic
+from policies.scripted import Request
+from policies.source import Mapping, core_value
 
 #: Methods that a synthetic's request may name as its key.
 METHODS = ("get", "post", "put", "delete", "head")
@@ -50,7 +52,7 @@ def read_synthetics(fields: Fields) -> tuple[Synthetic, ...]:
             name=each.name,
             span=each.span,
             every=each.fact("every", duration),
-            requests=tuple(_request(request) for request in each.listed("requests")),
+            requests=read_requests(each),
             outside=_outside(each),
             operations=texts(each.node.get("operations")),
             dependencies=texts(each.node.get("dependencies")),
@@ -65,8 +67,42 @@ def _outside(fields: Fields) -> Fact[bool | None]:
     return Fact(fields.flag("outside"), found.span) if found else UNSAID
 
 
+def read_requests(fields: Fields) -> tuple[Request, ...]:
+    return tuple(_request(each) for each in fields.listed("requests"))
+
+
 def _request(fields: Fields) -> Request:
     method = next((each for each in METHODS if fields.scalar(each)), "get")
-    expect = fields.group("expect")
-    status = int(expect.text("status", "200")) if expect else 200
-    return Request(method.upper(), fields.text(method, "/"), status)
+    expect = fields.group("expect") or Fields(Mapping(fields.span, {}), fields.span)
+    body = fields.node.get("json")
+    within = expect.text("within")
+    return Request(
+        method=method.upper(),
+        path=fields.text(method, "/"),
+        status=int(expect.text("status", "200")),
+        operation=fields.text("operation"),
+        headers=_pairs(fields, "headers"),
+        body=None if body is None else json.dumps(core_value(body)),
+        expected=_pairs(expect, "json"),
+        contains=expect.text("contains"),
+        within=_short(within) if within else None,
+        capture=_pairs(fields, "capture"),
+    )
+
+
+def _pairs(fields: Fields, key: str) -> tuple[tuple[str, str], ...]:
+    """A mapping's keys with its values: of ``json`` as JSON, else as they are written."""
+    group = fields.group(key)
+    if group is None:
+        return ()
+    entries = group.node.entries
+    if key == "json":
+        return tuple((name, json.dumps(core_value(each.value))) for name, each in entries.items())
+    return tuple((name, group.text(name)) for name in entries)
+
+
+def _short(text: str) -> timedelta:
+    """``500ms`` or ``2s``, as the schema lets it be written."""
+    if text.endswith("ms"):
+        return timedelta(milliseconds=int(text.removesuffix("ms")))
+    return duration(text)

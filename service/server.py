@@ -84,7 +84,12 @@ class Server:
 
 def _as_watched(place: Place) -> Watched:
     return Watched(
-        place.pipeline, place.stage, place.target, place.every or _PROBE_EVERY, place.requests
+        place.pipeline,
+        place.stage,
+        place.target,
+        place.every or _PROBE_EVERY,
+        place.requests,
+        place.script,
     )
 
 

@@ -11,7 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 from policies.documents import Issue, locate, nearest
 from policies.fields import Fields, texts
 from policies.formats.bakegate_ssh import ssh_issues
+from policies.scripted import unknown_captures
 from policies.source import Mapping, Node, Scalar, Sequence
+from policies.stage_parts import read_requests
 
 
 def issues(root: Node) -> list[Issue]:
@@ -30,6 +32,7 @@ def issues(root: Node) -> list[Issue]:
         *ssh_issues(top, stages),
         *_alarms(top, stages),
         *_waves(stages),
+        *_captures(stages),
     ]
 
 
@@ -168,6 +171,20 @@ def _waves(stages: list[Fields]) -> Iterator[Issue]:
                     f"only a prod stage has customers; take '{key}' out, or write 'kind: prod'"
                 )
                 yield Issue(stage.node.entries[key].key.span, message)
+
+
+def _captures(stages: list[Fields]) -> Iterator[Issue]:
+    """Values in scripted requests that no request before them captures."""
+    for stage in stages:
+        for script in (*stage.listed("synthetics"), *stage.listed("tests")):
+            written = list(script.listed("requests"))
+            try:
+                found = unknown_captures(read_requests(script))
+            except ValueError:
+                continue
+            for number, name in found:
+                message = f"no request before this one captures '{name}'"
+                yield Issue(written[number].span, message)
 
 
 def _scalars(node: Node | None) -> Iterable[Scalar]:

@@ -28,6 +28,7 @@ from policies.stage_parts import (
     duration,
     read_approvals,
     read_bake,
+    read_requests,
     read_synthetics,
     read_transition,
 )
@@ -230,6 +231,7 @@ def _step(fields: Fields, lines: list[str]) -> Step:
         retries=int(fields.text("retries", "0")),
         reports=tuple((key, reports.text(key)) for key in reports.node.entries) if reports else (),
         secrets=texts(fields.node.get("secrets")),
+        requests=read_requests(fields),
     )
 
 

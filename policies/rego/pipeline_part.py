@@ -18,7 +18,6 @@ from policies.pipeline import (
     Bake,
     Deploy,
     Pipeline,
-    Request,
     Stage,
     Step,
     Synthetic,
@@ -26,6 +25,7 @@ from policies.pipeline import (
 )
 from policies.references import Reference
 from policies.rego.document import Part
+from policies.scripted import Request
 
 
 class _Placed(Protocol):

@@ -1,4 +1,7 @@
-"""A prober for every target in service: each answer is a data point of the version that gave it."""
+"""A prober for every target in service: each answer is a data point of the version that gave it.
+
+The answers are told as counts of each operation once a round, and kept as counts of each period.
+"""
 
 import logging
 import threading
@@ -12,8 +15,9 @@ from typing import Final
 
 import httpx
 
-from policies.pipeline import Request
-from service.promotions.ports import Deployer, Host
+from policies.scripted import Request
+from service.adapters.script_player import play
+from service.promotions.ports import Deployer
 
 _log: Final = logging.getLogger(__name__)
 
@@ -23,22 +27,24 @@ _TIMEOUT_S: Final = 2.0
 _TICK_S: Final = 0.2
 _AT_ONCE: Final = 8
 #: What is asked where a stage declares no synthetic.
-_DEFAULT: Final = (Request("get", "/health", 200),)
+_DEFAULT: Final = (Request("GET", "/health", 200),)
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One target and what it is asked, every so often."""
+    """One script against one target, every so often."""
 
     pipeline: str
     stage: str
     target: str
     every: timedelta
     requests: tuple[Request, ...]
+    script: str = ""
+    """The name of the synthetic; empty where the stage declares none."""
 
 
-#: Pipeline, stage, target, digest, positive, negative.
-Tell = Callable[[str, str, str, str, int, int], None]
+#: Pipeline, stage, target, digest, positive, negative, operation.
+Tell = Callable[[str, str, str, str, int, int, str], None]
 
 
 class Prober:
@@ -50,7 +56,7 @@ class Prober:
         self._deployer = deployer
         self._watch = watch
         self._tell = tell
-        self._due: dict[tuple[str, str, str], float] = {}
+        self._due: dict[tuple[str, str, str, str], float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="prober", daemon=True)
 
@@ -79,7 +85,7 @@ class Prober:
         now = time.monotonic()
         ready = []
         for each in self._watch():
-            key = (each.pipeline, each.stage, each.target)
+            key = (each.pipeline, each.stage, each.target, each.script)
             if self._due.get(key, 0.0) <= now:
                 self._due[key] = now + each.every.total_seconds()
                 ready.append(each)
@@ -87,20 +93,13 @@ class Prober:
 
     def _round(self, client: httpx.Client, watched: Watched) -> None:
         place = (watched.pipeline, watched.stage, watched.target)
-        counts: Counter[tuple[str, bool]] = Counter()
+        counts: Counter[tuple[str, str, bool]] = Counter()
         for host in self._deployer.hosts(*place):
-            for request in watched.requests or _DEFAULT:
-                good = _answers(client, host, request)
+            for answered in play(client, host.url, watched.requests or _DEFAULT, _TIMEOUT_S):
+                good = not answered.problem
                 # A host that was just taken out of service owes nobody an answer.
                 if good or host in self._deployer.hosts(*place):
-                    counts[host.digest, good] += 1
-        for digest in {digest for digest, _ in counts}:
-            self._tell(*place, digest, counts[digest, True], counts[digest, False])
-
-
-def _answers(client: httpx.Client, host: Host, request: Request) -> bool:
-    try:
-        answer = client.request(request.method.upper(), host.url + request.path)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == request.status
+                    counts[host.digest, answered.operation, good] += 1
+        for digest, operation in dict.fromkeys(key[:2] for key in counts):
+            told = (counts[digest, operation, True], counts[digest, operation, False])
+            self._tell(*place, digest, *told, operation)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from policies.pipeline import Step, StepKind
 from policies.release import Evidence
 from policies.steps import TESTS
@@ -15,11 +17,14 @@ from service.adapters.kept import OUTPUT, PROCESSES, Ended, Limits, run_kept
 from service.adapters.report_files import UnreadableReportError
 from service.adapters.reports import NOTHING, Told, read_reports
 from service.adapters.sbom import SbomError
+from service.adapters.script_player import Answered, play
 from service.promotions.ports import Clock
 
 #: For a step, and for a stage, that declares no time.
 _STEP_TIMEOUT: Final = timedelta(minutes=20)
 _STAGE_TIMEOUT: Final = timedelta(hours=2)
+#: Seconds for the answer to one request of a suite.
+_ANSWER_S: Final = 30.0
 #: Why we ended a step, or could not look after it any more.
 _REASONS: Final = {
     "time": "it was ended because its time was up",
@@ -52,14 +57,45 @@ class StepRunner:
     timeout: timedelta | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def run(self, step: Step, environment: Mapping[str, str]) -> Outcome:
-        """Run a step, again where it may be retried, and read the reports that it promised."""
-        outcome = self._attempt(step, environment, 0)
+    def run(self, step: Step, environment: Mapping[str, str], url: str = "") -> Outcome:
+        """Run a step, again where it may be retried, and read the reports that it promised.
+
+        A suite of requests asks what answers at ``url``.
+        """
+
+        def once(attempt: int) -> Outcome:
+            if step.requests:
+                return self._suite(step, url, attempt)
+            return self._attempt(step, environment, attempt)
+
+        outcome = once(0)
         for attempt in range(1, step.retries + 1):
             if not outcome.problem:
                 break
-            outcome = self._attempt(step, environment, attempt)
+            outcome = once(attempt)
         return outcome
+
+    def _suite(self, step: Step, url: str, attempt: int) -> Outcome:
+        """Ask each request of the step once; each is a test."""
+        if not url:
+            return Outcome("it asks what is deployed, and nothing is here (requests)")
+        deadline = time.monotonic() + self._allowed(step).total_seconds()
+        answered: list[Answered] = []
+        problem = ""
+        # trust_env off: a proxy of the machine must not stand between the test and the hosts.
+        with httpx.Client(timeout=_ANSWER_S, trust_env=False) as client:
+            for each in play(client, url, step.requests, _ANSWER_S):
+                answered.append(each)
+                if time.monotonic() > deadline:
+                    problem = _REASONS["time"]
+                    break
+        bad = [each for each in answered if each.problem]
+        problem = "; ".join(filter(None, [*(f"{e.operation}: {e.problem}" for e in bad), problem]))
+        lines = "".join(f"{each.operation}: {each.problem or 'ok'}\n" for each in answered)
+        with self.log.open("ab") as log:
+            log.write(f"--- {name_of(step)}: {url}\n{lines}\n".encode())
+        counts = Counts(len(answered), len(bad))
+        return Outcome(problem or _count_problem(step, counts), Told(counts), attempt)
 
     def _attempt(self, step: Step, environment: Mapping[str, str], attempt: int) -> Outcome:
         command = step.run.or_else(None)
@@ -78,21 +114,24 @@ class StepRunner:
         return Outcome(problem or _count_problem(step, told.counts), told, attempt)
 
     def _run(self, step: Step, command: str, environment: Mapping[str, str]) -> Ended:
-        left = (self.timeout or _STAGE_TIMEOUT) - timedelta(seconds=time.monotonic() - self.started)
-        allowed = min(step.timeout.or_else(None) or _STEP_TIMEOUT, max(left, timedelta()))
         output = self.log.with_suffix(".step")
         ended = run_kept(
             command,
             folder=self.checkout,
             environment=environment,
             inherit=self.inherit,
-            limits=Limits(allowed),
+            limits=Limits(self._allowed(step)),
             output=output,
         )
         with self.log.open("ab") as log:
             log.write(f"--- {name_of(step)}: {command}\n".encode() + output.read_bytes() + b"\n")
         output.unlink()
         return ended
+
+    def _allowed(self, step: Step) -> timedelta:
+        """What is left of the stage's time, or the step's own."""
+        left = (self.timeout or _STAGE_TIMEOUT) - timedelta(seconds=time.monotonic() - self.started)
+        return min(step.timeout.or_else(None) or _STEP_TIMEOUT, max(left, timedelta()))
 
     def place(self, path: str) -> Path:
         """A path of the pipeline file in the checkout; raises ValueError for one outside of it."""

@@ -87,7 +87,7 @@ def _against(order: TestOrder, step: Step, host: Host, runner: StepRunner) -> Ou
         "BAKEGATE_IDEMPOTENCY_KEY": order.key,
     }
     try:
-        outcome = runner.run(step, environment)
+        outcome = runner.run(step, environment, host.url)
     except ValueError as error:
         outcome = Outcome(str(error))
     return (

@@ -69,7 +69,14 @@ class Backend(Protocol):
         ...
 
     def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers
-        self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
+        self,
+        pipeline: str,
+        stage: str,
+        target: str,
+        digest: str,
+        positive: int,
+        negative: int,
+        operation: str = "",
     ) -> None: ...
 
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:

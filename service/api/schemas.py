@@ -106,6 +106,7 @@ class DataPoints(Incoming):
     digest: Digest
     positive: Annotated[int, Field(ge=0, examples=[118])]
     negative: Annotated[int, Field(ge=0, examples=[0])]
+    operation: Annotated[str, Field(max_length=200, examples=["POST /orders"])] = ""
 
 
 class Organization(Incoming):

@@ -60,6 +60,7 @@ def data_points(points: DataPoints, backend: GivenBackend) -> None:
         points.digest,
         points.positive,
         points.negative,
+        points.operation,
     )
 
 

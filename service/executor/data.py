@@ -21,6 +21,7 @@ def record_data_points(  # noqa: PLR0917 - the counts of one place, always named
     digest: str,
     positive: int,
     negative: int,
+    operation: str = "",
 ) -> None:
     """Count answers of one version on one target, and act at once on what they mean."""
     with ground.turn(pipeline) as turn:
@@ -28,12 +29,16 @@ def record_data_points(  # noqa: PLR0917 - the counts of one place, always named
         planned = found(kept.stage(stage), "stage", stage)
         _known_target(planned, target)
         start = _start(turn, stage, digest, period_start(turn.now, period_of(kept, planned)))
-        count = turn.session.get(CountRow, (pipeline, stage, target, digest, start))
-        if count is None:
-            count = CountRow(
-                pipeline=pipeline, stage=stage, target=target, digest=digest, start=start
-            )
-            turn.session.add(count)
+        key = (pipeline, stage, target, digest, start, operation)
+        count = turn.session.get(CountRow, key) or CountRow(
+            pipeline=pipeline,
+            stage=stage,
+            target=target,
+            digest=digest,
+            start=start,
+            operation=operation,
+        )
+        turn.session.add(count)
         count.positive += positive
         count.negative += negative
         turn.session.flush()

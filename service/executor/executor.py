@@ -164,9 +164,17 @@ class Executor:
         intake.switch_transition(self.ground, pipeline, stage, mode, reason, actor)
 
     def record_data_points(  # noqa: PLR0917 - the counts of one place, always named by callers
-        self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
+        self,
+        pipeline: str,
+        stage: str,
+        target: str,
+        digest: str,
+        positive: int,
+        negative: int,
+        operation: str = "",
     ) -> None:
-        data.record_data_points(self.ground, pipeline, stage, target, digest, positive, negative)
+        counts = (positive, negative, operation)
+        data.record_data_points(self.ground, pipeline, stage, target, digest, *counts)
 
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
         """One attempt of an effect; None when the run no longer waits for it."""

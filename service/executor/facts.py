@@ -149,7 +149,8 @@ def _capacity(run: RunRow) -> float | None:
 def _points(turn: Turn, seen: Bake | None) -> DataPoints | None:
     if seen is None or seen.last_data is None:
         return None
-    return DataPoints(seen.positive, seen.negative, min(seen.last_data, turn.now))
+    at = min(seen.last_data, turn.now)
+    return DataPoints(seen.positive, seen.negative, at, per_operation=seen.operations)
 
 
 def _context(turn: Turn, release: ReleaseRow) -> Context:

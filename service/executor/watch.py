@@ -4,7 +4,8 @@ The needs of a bake come from the same functions as the rules that guard the nex
 never waits for a bake that has ended here.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,6 +61,10 @@ class Bake:
     """How long until all alarms were silent long enough; None while one is not silent."""
     period: timedelta
     """Of the data points: how often time alone may change an alarm, or stop the clock."""
+    operations: tuple[tuple[str, int], ...] = ()
+    """Good answers of each operation that customers' traffic was told by."""
+    operation_needed: int = 0
+    """Good answers that each of these needs."""
 
     @property
     def over(self) -> bool:
@@ -67,6 +72,7 @@ class Bake:
         return (
             self.time >= self.needed
             and self.positive >= self.positive_needed
+            and not self.thin
             and self.quiet
             and clear
         )
@@ -76,12 +82,17 @@ class Bake:
         return all(level is AlarmLevel.OK for _, level in self.alarms)
 
     @property
+    def thin(self) -> tuple[str, ...]:
+        """Operations that were not called often enough yet."""
+        return tuple(name for name, count in self.operations if count < self.operation_needed)
+
+    @property
     def rest(self) -> timedelta:
         """How soon time alone can end the bake or stop its clock.
 
         New data points are looked at when they come, so what waits for them need not be looked at.
         """
-        if self.time < self.needed or self.positive < self.positive_needed:
+        if self.time < self.needed or self.positive < self.positive_needed or self.thin:
             if self.still_since is not None:
                 return QUIET
             if self.time < self.needed:
@@ -111,6 +122,8 @@ class Bake:
         """What else the bake waits for."""
         if self.still_since:
             yield f"the clock stands still since {self.still_since:%H:%M:%S}: no data"
+        if self.thin:
+            yield f"too few answers of {listed(self.thin)}"
         loud = [f"{name} is {level}" for name, level in self.alarms if level is not AlarmLevel.OK]
         if loud:
             yield f"alarm {listed(loud)}"
@@ -205,6 +218,8 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
         last_data=max((each.start + period for each in counts), default=None),
         clear_in=_clear_in(turn, pipeline, stage, resolved),
         period=period,
+        operations=_operations(stage, whole),
+        operation_needed=_each_operation(pipeline, stage, release, resolved),
     )
 
 
@@ -216,7 +231,24 @@ def _counts(turn: Turn, run: RunRow, digest: str, period: timedelta) -> list[Cou
         col(CountRow.start) >= period_start(run.started_at or run.entered_at, period),
     )
     rows = turn.session.exec(asked)
-    return [Counts(each.target, each.start, each.positive, each.negative) for each in rows]
+    return [
+        Counts(each.target, each.start, each.positive, each.negative, each.operation)
+        for each in rows
+    ]
+
+
+def _operations(stage: Stage, counts: Iterable[Counts]) -> tuple[tuple[str, int], ...]:
+    """Good answers of each operation that somebody told by its name.
+
+    What our own probes ask is left out: they ask everything equally often, so that their numbers
+    say nothing about customers. They count among all answers.
+    """
+    probed = {request.name for each in stage.synthetics for request in each.requests}
+    totals: dict[str, int] = defaultdict(int)
+    for each in counts:
+        if each.operation and each.operation not in probed:
+            totals[each.operation] += each.positive
+    return tuple(sorted(totals.items()))
 
 
 def _blocks(resolved: Resolved, rule: str) -> bool:
@@ -260,6 +292,16 @@ def bake_needed(
         paced = with_impact(pipeline, resolved)
         return bake_time.required(paced, stage, ReleaseKind(release.kind), params)
     return own or timedelta()
+
+
+def _each_operation(
+    pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved
+) -> int:
+    params = resolved.rules[min_data_points.RULE.id].params
+    if _waits_for_points(pipeline, resolved) and _guards(pipeline, stage):
+        assert isinstance(params, min_data_points.MinDataPoints)  # noqa: S101 - the catalogue pairs them
+        return min_data_points.required(stage, ReleaseKind(release.kind), params).per_operation
+    return 0
 
 
 def _positive(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved) -> int:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from sqlmodel import select
 
-from policies.pipeline import Request, Stage
+from policies.pipeline import Stage
+from policies.scripted import Request
 from service.executor.definitions import definition
 from service.executor.ground import Ground
 from service.store.tables import PipelineRow, StageRow
@@ -13,13 +14,17 @@ from service.store.tables import PipelineRow, StageRow
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One target in service; ``every`` is None where the stage declares no synthetic."""
+    """One script against one target in service; without a name where the stage declares none.
+
+    ``every`` is None where nobody says how often.
+    """
 
     pipeline: str
     stage: str
     target: str
     every: timedelta | None
     requests: tuple[Request, ...]
+    script: str = ""
 
 
 def places(ground: Ground) -> list[Place]:
@@ -32,13 +37,16 @@ def places(ground: Ground) -> list[Place]:
             for each in stages:
                 stage = kept.stage(each.stage)
                 if stage:
-                    found += [_place(row.name, stage, target) for target in each.running]
+                    found += [
+                        place for target in each.running for place in _places(row, stage, target)
+                    ]
     return found
 
 
-def _place(pipeline: str, stage: Stage, target: str) -> Place:
-    every = min(
-        (known for each in stage.synthetics if (known := each.every.or_else(None))), default=None
-    )
-    requests = tuple(request for each in stage.synthetics for request in each.requests)
-    return Place(pipeline, stage.name, target, every, requests)
+def _places(row: PipelineRow, stage: Stage, target: str) -> list[Place]:
+    """Each synthetic of the stage on its own time, else what every target is asked."""
+    scripts = [
+        Place(row.name, stage.name, target, each.every.or_else(None), each.requests, each.name)
+        for each in stage.synthetics
+    ]
+    return scripts or [Place(row.name, stage.name, target, None, ())]

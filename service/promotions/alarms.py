@@ -17,12 +17,16 @@ from policies.pipeline import Target
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Positive and negative answers of one version on one target in one period."""
+    """Positive and negative answers of one version on one target in one period.
+
+    ``operation`` is empty where nobody said to what they were answers.
+    """
 
     target: str
     start: datetime
     positive: int
     negative: int
+    operation: str = ""
 
 
 class AlarmLevel(StrEnum):

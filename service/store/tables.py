@@ -201,7 +201,10 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class CountRow(SQLModel, table=True):
-    """Data points as counts per target, version and alarm period, not as one row a request."""
+    """Data points as counts per target, version, alarm period and operation: no row a request.
+
+    Who tells of answers without saying to what, tells of the operation without a name.
+    """
 
     __tablename__ = "counts"
     pipeline: str = Field(primary_key=True)
@@ -209,6 +212,7 @@ class CountRow(SQLModel, table=True):
     target: str = Field(primary_key=True)
     digest: str = Field(primary_key=True)
     start: datetime = Field(sa_column=sa.Column(Instant(), primary_key=True))
+    operation: str = Field(default="", primary_key=True)
     positive: int = 0
     negative: int = 0
 

@@ -177,10 +177,19 @@ class MemoryBackend:
         return decision(name, stage, "allow", at=at or NOW, release=release or "").message
 
     def record_data_points(  # noqa: PLR0917 - the signature of the port
-        self, pipeline: str, stage: str, target: str, digest: str, positive: int, negative: int
+        self,
+        pipeline: str,
+        stage: str,
+        target: str,
+        digest: str,
+        positive: int,
+        negative: int,
+        operation: str = "",
     ) -> None:
         self._stage(pipeline, stage)
-        self.written.append(("data", pipeline, stage, target, digest, positive, negative))
+        self.written.append(
+            ("data", pipeline, stage, target, digest, positive, negative, operation)
+        )
 
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
         self.written.append(("blocklist", asdict(entry), actor))

@@ -14,12 +14,12 @@ from policies.pipeline import (
     OnAlarm,
     Pipeline,
     PipelineKind,
-    Request,
     StageKind,
     StepKind,
     Target,
 )
 from policies.references import Pin, Reference
+from policies.scripted import Request
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pipelines" / "every-key.yaml"
 

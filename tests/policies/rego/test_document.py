@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policies import guards, pipeline, references
+from policies import guards, pipeline, references, scripted
 from policies.alarm import Alarm
 from policies.documents import schema_text
 from policies.formats import read_pipelines
@@ -34,6 +34,8 @@ FILES = {
     ".github/workflows/shop.yml": GOLDEN / "pipelines" / "shop.workflow.yml",
 }
 AT = datetime(2026, 11, 27, 23, 30, tzinfo=UTC)
+#: Of a request; the rest of it says what is asked.
+UNTOLD = ("operation", "headers", "body", "expected", "contains", "within", "capture")
 #: By class of the model: its definition in the schema, and what stands under another name there, or
 #: on purpose nowhere: places, what only the engine computes, what other files say.
 CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
@@ -49,7 +51,7 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
         | {"timeout": "timeout_s"}
         | {"kinds": None},
     ),
-    pipeline.Step: ("in_step", {"timeout": "timeout_s"}),
+    pipeline.Step: ("in_step", {"timeout": "timeout_s", "requests": None}),
     pipeline.Deploy: (
         "in_deploy",
         {"span": None, "remote": None, "deadline": "deadline_s", "drain": "drain_s"},
@@ -58,7 +60,8 @@ CLASSES: dict[type[Any], tuple[str, dict[str, str | None]]] = {
     Alarm: ("in_alarm", {"span": None, "period": "period_s"}),
     pipeline.Synthetic: ("in_synthetic", {"span": None, "every": "every_s"}),
     pipeline.Target: ("in_target", {}),
-    pipeline.Request: ("in_request", {}),
+    # What a request sends may be meant for the service alone.
+    scripted.Request: ("in_request", dict.fromkeys(UNTOLD)),
     pipeline.Approvals: ("in_approvals", {}),
     guards.Analysis: ("in_analysis", {"span": None}),
     guards.Mutex: ("in_mutex", {"span": None}),

@@ -1,7 +1,10 @@
 """CommandTester: real commands from a real commit, against each host that is in service."""
 
 import subprocess
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
@@ -118,6 +121,78 @@ def test_a_test_that_executed_nothing_fails(source: Path, tester: CommandTester)
     result = tester.run(order_of(source, tests))
     told = "test api failed in beta: 0: no test was executed; 1: no test was executed"
     assert result.message == told
+
+
+class App(BaseHTTPRequestHandler):
+    """Answers what its version says, and wrongly the first time where it is flaky."""
+
+    flaky = True
+
+    def do_GET(self) -> None:
+        good = self.path == "/good" or (self.path == "/flaky" and not App.flaky)
+        App.flaky = False
+        self.send_response(200 if good else 500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the tests look at results."""
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    App.flaky = True
+    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Served(MemoryDeployer):
+    """Two hosts that really answer, at one address."""
+
+    url = ""
+
+    def hosts(self, pipeline: str, stage: str, target: str) -> tuple[ports.Host, ...]:
+        return tuple(replace(each, url=self.url) for each in super().hosts(pipeline, stage, target))
+
+
+@pytest.fixture
+def asking(tmp_path: Path, source: Path, served: str) -> CommandTester:
+    deployer = Served(placed={("shop", "beta", "beta"): [DIGEST, DIGEST]})
+    deployer.url = served
+    where = {"shop": str(source)}.__getitem__
+    return CommandTester(tmp_path / "tests", deployer, GitRepository(), where, MovableClock())
+
+
+def test_each_request_of_a_suite_is_a_test_of_each_host(
+    source: Path, asking: CommandTester
+) -> None:
+    suite = "requests: [{get: /good}, {get: /bad, expect: {status: 500}}]"
+    result = asking.run(order_of(source, f"{{name: api, kind: integration, {suite}}}"))
+    assert (result.ok, result.message) == (True, "1 of 1 tests passed against 2 hosts of beta")
+    assert [(each.executed, each.failed) for each in result.evidence] == [(4, 0)]
+
+
+def test_a_suite_tells_the_answers_that_were_wrong(source: Path, asking: CommandTester) -> None:
+    suite = "requests: [{get: /good}, {get: /bad}]"
+    result = asking.run(order_of(source, f"{{name: api, kind: integration, {suite}}}"))
+    told = "GET /bad: answered 500, 200 is expected"
+    assert result.message == f"test api failed in beta: 0: {told}; 1: {told}"
+    assert [(each.result, each.executed, each.failed) for each in result.evidence] == [
+        ("fail", 4, 2)
+    ]
+
+
+def test_a_suite_is_tried_again_and_the_tries_are_counted(
+    source: Path, asking: CommandTester
+) -> None:
+    suite = "requests: [{get: /flaky}], retries: 2"
+    result = asking.run(order_of(source, f"{{name: api, kind: smoke, {suite}}}"))
+    assert [(each.result, each.retries) for each in result.evidence] == [("pass", 1)]
 
 
 def test_a_known_key_is_answered_and_not_run_again(

@@ -55,7 +55,7 @@ def test_data_points_are_counted(client: Client, backend: MemoryBackend) -> None
     counted = points | {"digest": DIGEST, "positive": 118, "negative": 2}
     answer = client.post("/v1/data-points", json=counted)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert backend.written == [("data", "payments-api", "one-box", "one-box", DIGEST, 118, 2)]
+    assert backend.written == [("data", "payments-api", "one-box", "one-box", DIGEST, 118, 2, "")]
 
 
 def test_a_blocklist_entry_names_the_pipelines_that_were_asked(
