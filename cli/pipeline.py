@@ -135,6 +135,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"{stage['name']:<16} {stage['kind']:<8} {stage['transition']:<9} {doing}")
         if stage["transition_reason"]:
             lines.append(f"{'':<16} {stage['transition']}: {brief(stage['transition_reason'])}")
+    lines += [
+        f"{each['stage']}/{each['target']} is gone from the file and still runs "
+        f"{each['release'] or each['digest']}"
+        for each in found["left"]
+    ]
     lines += [f"paused ({each['id']}): {each['reason']}" for each in found["pauses"]]
     return lines
 

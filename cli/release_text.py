@@ -35,6 +35,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     told = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
     told += [f"{run['stage']:<16} {_word(run):<12} {reason(run)}".rstrip() for run in found["runs"]]
     told += _riding(found)
+    told += _differs(found["differs"]) if found["differs"] else []
     told += _ahead(found["forecast"]) if found["forecast"] else []
     for each in found["approvals"]:
         void = f" (void: {each['voided']})" if each["voided"] else ""
@@ -62,6 +63,15 @@ def _riding(found: dict[str, Any]) -> list[str]:
     if found["superseded_by"]:
         own = listed(short(change["commit"]) for change in found["changes"])
         told.append(f"superseded by {found['superseded_by']}, which carries {own}")
+    return told
+
+
+def _differs(found: dict[str, Any]) -> list[str]:
+    """How the pipeline file changed since the release began, and what it alone still goes to."""
+    told = ["the pipeline file has changed since; this release keeps its own:"]
+    told += [f"  {each}" for each in found["diff"].splitlines()]
+    if found["gone"]:
+        told.append(f"it still goes to what is gone from the file: {listed(found['gone'])}")
     return told
 
 

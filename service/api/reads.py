@@ -8,7 +8,8 @@ from pydantic import AwareDatetime
 
 from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
-from service.api.schemas import Announcements, Compliance, Decision, Pipeline, Release, Summaries
+from service.api.report_schemas import Announcements, Compliance
+from service.api.schemas import Decision, Pipeline, Release, Summaries
 
 router = APIRouter(responses=PROBLEMS)
 

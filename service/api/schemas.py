@@ -256,6 +256,7 @@ class Pipeline(Outgoing):
     in_flight: list[Run]
     events: list[Event]
     pauses: list["Pause"]
+    left: list["Left"]
     forecasts: list[Forecast]
 
 
@@ -346,6 +347,22 @@ class Pause(Outgoing):
     until: Instant | None
 
 
+class Differs(Outgoing):
+    """How the pipeline file changed since the release began, which keeps its own."""
+
+    diff: str
+    gone: list[str]
+
+
+class Left(Outgoing):
+    """Something that still runs on a target that the pipeline file no longer has."""
+
+    stage: str
+    target: str
+    digest: str
+    release: str | None
+
+
 class Release(Outgoing):
     id: str
     pipeline: str
@@ -371,28 +388,4 @@ class Release(Outgoing):
     reason: str
     incident: str
     forecast: Forecast | None
-
-
-class Compliance(Outgoing):
-    """One row for each rule and pipeline that the service has seen."""
-
-    rows: list[dict[str, Any]]
-
-
-class Announcement(Outgoing):
-    """One message to one team about a scheduled rule; ``sent_at`` is empty until it was sent."""
-
-    key: str
-    rule: str
-    moment: str
-    date: str
-    team: str
-    via: str
-    pipelines: tuple[str, ...]
-    ordered_at: Instant
-    sent_at: Instant | None
-    error: str
-
-
-class Announcements(Outgoing):
-    announcements: list[Announcement]
+    differs: Differs | None

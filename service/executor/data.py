@@ -25,9 +25,9 @@ def record_data_points(  # noqa: PLR0917 - the counts of one place, always named
 ) -> None:
     """Count answers of one version on one target, and act at once on what they mean."""
     with ground.turn(pipeline) as turn:
-        kept = turn.registered()
+        kept = turn.acting(stage)
         planned = found(kept.stage(stage), "stage", stage)
-        _known_target(planned, target)
+        _known_target(turn, planned, target)
         start = _start(turn, stage, digest, period_start(turn.now, period_of(kept, planned)))
         key = (pipeline, stage, target, digest, start, operation)
         count = turn.session.get(CountRow, key) or CountRow(
@@ -49,8 +49,9 @@ def record_data_points(  # noqa: PLR0917 - the counts of one place, always named
             reconsider(turn)
 
 
-def _known_target(stage: Stage, target: str) -> None:
-    if target not in targets(stage):
+def _known_target(turn: Turn, stage: Stage, target: str) -> None:
+    """A target of the stage, or one that its file no longer has and on which something runs."""
+    if target not in {*targets(stage), *turn.stage(stage.name).running}:
         raise NotFound(f"target of {stage.name}", target)
 
 

@@ -14,7 +14,15 @@ from policies.ruleset import Pinned
 from policies.tree import Tree, read_tree
 from service.errors import Conflict, NotFound
 from service.store.schedules import ready
-from service.store.tables import Blob, CalendarRow, OrganizationRow
+from service.store.tables import (
+    Blob,
+    CalendarRow,
+    OrganizationRow,
+    PipelineRow,
+    ReleaseRow,
+    RunRow,
+    StageRow,
+)
 
 #: The name under which an organization file is registered.
 ROOT = "organization.yaml"
@@ -30,6 +38,28 @@ def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
         if pipeline.name == name:
             return pipeline
     raise NotFound("pipeline in this file", name)
+
+
+def acting(session: Session, row: PipelineRow, stage: str) -> Pipeline:
+    """The pipeline as the release that acts in the stage knows it, else as it is registered.
+
+    Of a stage that the file no longer has, releases in flight may still want to know something.
+    """
+    kept = session.get(StageRow, (row.name, stage))
+    run = session.get(RunRow, kept.active) if kept and kept.active is not None else None
+    now = definition(session, row.definition, row.path, row.name)
+    if run is None and now.stage(stage) is not None:
+        return now
+    asked = (
+        select(ReleaseRow)
+        .where(ReleaseRow.pipeline == row.name)
+        .where(ReleaseRow.id == run.release if run else ReleaseRow.outcome == "")
+        .order_by(col(ReleaseRow.number).desc())
+    )
+    known = (
+        definition(session, each.definition, row.path, row.name) for each in session.exec(asked)
+    )
+    return next((each for each in known if each.stage(stage)), now)
 
 
 def organization(session: Session) -> Tree:

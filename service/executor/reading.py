@@ -15,9 +15,11 @@ from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
 from service.executor.turn import Turn
 from service.executor.watch import bake
+from service.promotions.differing import differing
 from service.promotions.views import (
     BakeView,
     DecisionView,
+    DiffersView,
     NoticeView,
     PipelineSummary,
     PipelineView,
@@ -27,7 +29,7 @@ from service.promotions.views import (
 from service.promotions.wording import answer
 from service.reports.compliance import compliance
 from service.store import notices, read, said
-from service.store.tables import ReleaseRow, RunRow
+from service.store.tables import Blob, ReleaseRow, RunRow
 
 
 def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
@@ -70,7 +72,16 @@ def release(ground: Ground, name: str) -> ReleaseView:
         if view.outcome:
             return view
         runs = read.in_flight(session, row.pipeline, lambda run: _bake(looking, run))
-        return replace(view, forecast=forecast_of(looking, name, runs))
+        differs = _differs(looking, row)
+        return replace(view, forecast=forecast_of(looking, name, runs), differs=differs)
+
+
+def _differs(turn: Turn, row: ReleaseRow) -> DiffersView | None:
+    """How the file changed since the release began."""
+    names = (row.definition, turn.pipeline.definition)
+    then, now = (turn.session.get_one(Blob, each).text for each in names)
+    old, new = (then, turn.definition(row)), (now, turn.registered())
+    return differing(old, new, turn.pipeline.path)
 
 
 def releases(ground: Ground, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:

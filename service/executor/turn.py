@@ -13,7 +13,7 @@ from policies.pipeline import Pipeline, Stage
 from policies.rego.port import Rego
 from policies.tree import Tree
 from service.errors import NotFound
-from service.executor.definitions import definition, organization
+from service.executor.definitions import acting, definition, organization
 from service.promotions.model import Effect
 from service.promotions.notices import Letter
 from service.store.pauses import reaching, standing
@@ -77,6 +77,10 @@ class Turn:
         """The pipeline as it is registered now."""
         row = self.pipeline
         return definition(self.session, row.definition, row.path, row.name)
+
+    def acting(self, stage: str) -> Pipeline:
+        """The pipeline as it is meant in one stage; see ``definitions.acting``."""
+        return acting(self.session, self.pipeline, stage)
 
     def planned(self, release: ReleaseRow, stage: str) -> Stage:
         return found(self.definition(release).stage(stage), "stage", stage)

@@ -29,6 +29,7 @@ from service.promotions.alarms import (
     observed,
     period_start,
     places,
+    silent,
     still_since,
     worst,
 )
@@ -56,6 +57,8 @@ class Bake:
     fires: str
     """Which of them say that the release harms customers, in words; empty where none does."""
     still_since: datetime | None
+    silent: tuple[str, ...]
+    """Targets without data, for which the clock stands still."""
     last_data: datetime | None
     clear_in: timedelta | None
     """How long until all alarms were silent long enough; None while one is not silent."""
@@ -121,7 +124,8 @@ class Bake:
     def _lacks(self) -> Iterator[str]:
         """What else the bake waits for."""
         if self.still_since:
-            yield f"the clock stands still since {self.still_since:%H:%M:%S}: no data"
+            since = f"{self.still_since:%H:%M:%S}"
+            yield f"the clock stands still since {since}: no data of {listed(self.silent)}"
         if self.thin:
             yield f"too few answers of {listed(self.thin)}"
         loud = [f"{name} is {level}" for name, level in self.alarms if level is not AlarmLevel.OK]
@@ -215,6 +219,7 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
         alarms=tuple((each.name, each.level) for each in alarms),
         fires="; ".join(each.harm for each in alarms if each.harm),
         still_since=still_since(whole, targets(stage), period, since, turn.now) if since else None,
+        silent=silent(whole, targets(stage), period, since, turn.now) if since else (),
         last_data=max((each.start + period for each in counts), default=None),
         clear_in=_clear_in(turn, pipeline, stage, resolved),
         period=period,

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from policies.pipeline import Stage
 from policies.scripted import Request
-from service.executor.definitions import definition
+from service.executor.definitions import acting
 from service.executor.ground import Ground
 from service.store.tables import PipelineRow, StageRow
 
@@ -32,10 +32,9 @@ def places(ground: Ground) -> list[Place]:
     found: list[Place] = []
     with ground.engines.reading() as session:
         for row in session.exec(select(PipelineRow)):
-            kept = definition(session, row.definition, row.path, row.name)
             stages = session.exec(select(StageRow).where(StageRow.pipeline == row.name))
             for each in stages:
-                stage = kept.stage(each.stage)
+                stage = acting(session, row, each.stage).stage(each.stage)
                 if stage:
                     found += [
                         place for target in each.running for place in _places(row, stage, target)

@@ -141,11 +141,28 @@ def still_since(
 
     The running period and the one before it are allowed to be empty: data arrive after the fact.
     """
-    latest = dict.fromkeys(targets, since)
-    for each in counts:
-        if each.positive + each.negative and each.target in latest:
-            latest[each.target] = max(
-                latest[each.target], period_start(each.start, period) + period
-            )
-    stopped = min(latest.values(), default=since)
+    stopped = min(_last(counts, targets, period, since).values(), default=since)
     return stopped if now - stopped > period else None
+
+
+def silent(
+    counts: Sequence[Counts],
+    targets: Sequence[str],
+    period: timedelta,
+    since: datetime,
+    now: datetime,
+) -> tuple[str, ...]:
+    """The targets for whose want of data the clock stands still."""
+    last = _last(counts, targets, period, since)
+    return tuple(name for name, stopped in last.items() if now - stopped > period)
+
+
+def _last(
+    counts: Sequence[Counts], targets: Sequence[str], period: timedelta, since: datetime
+) -> dict[str, datetime]:
+    """When the last period with data ended on each target."""
+    last = dict.fromkeys(targets, since)
+    for each in counts:
+        if each.positive + each.negative and each.target in last:
+            last[each.target] = max(last[each.target], period_start(each.start, period) + period)
+    return last

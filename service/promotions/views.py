@@ -230,6 +230,25 @@ class ForecastView:
 
 
 @dataclass(frozen=True, slots=True)
+class DiffersView:
+    """How the pipeline file changed since a release began; ``gone`` is what it alone still has."""
+
+    diff: str
+    """As of the program ``diff``, unified."""
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftView:
+    """Something that still runs on a target that the pipeline file no longer has."""
+
+    stage: str
+    target: str
+    digest: str
+    release: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseLine:
     """A row of a list of releases; ``stages`` holds each stage that it reached, with its state."""
 
@@ -276,6 +295,8 @@ class ReleaseView:
     """Why it is an emergency."""
     incident: str = ""
     """What the emergency mends."""
+    differs: DiffersView | None = None
+    """How the pipeline file changed since; None where it did not, or once the release ended."""
     forecast: ForecastView | None = None
     """None once it has ended."""
 
@@ -309,6 +330,7 @@ class PipelineView:
     """One for each release in flight, in their order."""
     closed: tuple[tuple[datetime, datetime], ...] = ()
     """When the time of production is closed, as far as the forecasts reach."""
+    left: tuple[LeftView, ...] = ()
     usual: tuple[tuple[str, timedelta], ...] = ()
     """How long stages took their last releases, at the median."""
 

@@ -25,6 +25,7 @@ from service.promotions.views import (
     TargetView,
 )
 from service.store import said
+from service.store.left import left
 from service.store.tables import (
     Blob,
     DecisionRow,
@@ -178,6 +179,7 @@ def pipeline_view(
         findings=_findings(session, name, waived),
         path=row.path,
         pauses=pauses,
+        left=left(reading.stages.values(), pipeline, reading.by_digest),
     )
 
 
