@@ -38,6 +38,10 @@ def deploys(stage: Stage) -> bool:
 
 
 DEPLOYING: Final = frozenset({StepKind.DEPLOY})
+#: The format that says all of a pipeline in one file.
+_OWN: Final = "bakegate"
+#: What a file does that makes a version, in front of its deployment.
+_MAKING: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH}) | (TESTS - ASKING)
 _ENDS: Final = frozenset({StepKind.PUBLISH, StepKind.DEPLOY})
 
 
@@ -85,10 +89,19 @@ def tests_elsewhere(pipeline: Pipeline, steps: Iterable[Step]) -> bool:
     return pipeline.format in _SPLIT and not any(has_kind(step, TESTS) for step in steps)
 
 
-def built_elsewhere(pipeline: Pipeline) -> bool:
-    """Whether the file says that what it deploys was built by another system."""
+def built_elsewhere(pipeline: Pipeline) -> str:
+    """Why what a file deploys seems to be built, and so tested, somewhere else; empty where not.
+
+    A file of another tool that only deploys and asks what runs has what a build made that is not
+    seen here.
+    """
     artifact = pipeline.artifact
-    return not artifact.known and artifact.provenance is Provenance.DECLARED
+    if not artifact.known and artifact.provenance is Provenance.DECLARED:
+        return artifact.note
+    steps = (step for stage in pipeline.stages for step in stage.steps)
+    if pipeline.format != _OWN and not any(has_kind(step, _MAKING) for step in steps):
+        return "nothing in this file builds it"
+    return ""
 
 
 def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:

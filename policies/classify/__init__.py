@@ -185,10 +185,15 @@ def commands(run: str) -> Iterator[tuple[str, str]]:
         words = part.split()
         start = 0
         while start < len(words) and _skipped(words[start], known.prefixes):
-            start += 1
+            # ``timeout 300 pip-audit`` and ``timeout 5m ./x`` name a time in front of the command.
+            start += 2 if words[start] == "timeout" and _after_time(words, start) else 1
         if start < len(words) and not words[start].startswith("#"):
             word = words[start].strip("\"'()")
             yield word.rpartition("/")[2] or word, " ".join(words[start + 1 :])
+
+
+def _after_time(words: list[str], at: int) -> bool:
+    return at + 1 < len(words) and words[at + 1][0].isdigit()
 
 
 def _skipped(word: str, prefixes: frozenset[str]) -> bool:

@@ -1,14 +1,17 @@
 """What one file cannot say of its pipelines: the others of the same run, and what was before."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policies.facts import Fact, Provenance
 from policies.formats import Read
 from policies.history import History
 from policies.neighbours import Writer
 from policies.pipeline import Pipeline, Stage
+
+_BACK: Final = re.compile(r"roll-?_?back", re.IGNORECASE)
 
 
 class Place(NamedTuple):
@@ -25,7 +28,9 @@ def written(read: Read) -> Iterator[tuple[Place, Writer]]:
     is the same: the repository of the artifact, or the very same command.
     """
     for pipeline in read.pipelines:
-        for stage in pipeline.prod:
+        # The way back is no second road for releases.
+        back = _BACK.search(f"{pipeline.name} {read.path}")
+        for stage in () if back else pipeline.prod:
             if place := _place(stage):
                 yield place, Writer(pipeline.name, read.path, place.environment, stage.span)
 

@@ -164,6 +164,10 @@ def _complete(source: Source, root: MappingNode, expander: Expander, span: Span)
         return expander.gaps[0]
     if _is_template(source, root):
         return elsewhere(span, "this template is used by other files, which are not seen here")
+    resources = root.get("resources")
+    before = resources.get("pipelines") if isinstance(resources, MappingNode) else None
+    if isinstance(before, Sequence) and before.items:
+        return unknown(before.span, "what it deploys comes from another pipeline, not seen here")
     return Fact(value=True, span=span)
 
 

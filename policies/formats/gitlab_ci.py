@@ -70,9 +70,14 @@ def _is_root(path: str) -> bool:
 
 def _is_whole(path: str, found: Configuration) -> bool:
     """Whether a file is a pipeline of its own: by its name, or as its jobs fill all its stages."""
+    if _is_root(path):
+        return True
+    folder, _, name = unflattened(path).rpartition("/")
+    if ".gitlab" in folder or not name.endswith(_FILE.removeprefix(".")):
+        return False
     declared = set(texts(found.get("stages")))
     filled = {text for entry in found.entries.values() for text in texts(_stage_in(entry.value))}
-    return _is_root(path) or (len(declared) > 1 and declared <= filled)
+    return len(declared) > 1 and declared <= filled
 
 
 def _stage_in(node: Node) -> Node | None:
@@ -248,7 +253,8 @@ def _notifies(running: Iterable[tuple[Job, Start]], stages: tuple[Stage, ...]) -
     for (job, begin), stage in zip(running, stages, strict=True):
         tells = any(step.kind.value is StepKind.NOTIFY for step in stage.steps)
         if begin.after_failure and tells:
-            return Fact(("team_channel",), job.span, Provenance.INFERRED, 0.7)
+            # GitLab itself mails whoever started the pipeline.
+            return Fact(("author", "team_channel"), job.span, Provenance.INFERRED, 0.7)
     place = stages[0].span if stages else Span("", 1, 1, 1, 1)
     return unknown(place, "pipeline mails and chat messages stand in Settings, Integrations")
 

@@ -108,8 +108,10 @@ class _Reader:
     def _line(self, item: Scalar, name: str) -> Step:
         kind, sure = classify(name, self.job.expanded(item.text), None)
         lines = self.texts.get(item.span.path, [])
+        first, _, more = item.text.strip().partition("\n")
+        # Of a long script its job's name says more than its first line.
         return self._step(
-            item.text.strip().partition("\n")[0],
+            self.job.name if name and (more or first.startswith("/analyzer")) else first,
             _visible(item.span),
             Fact(kind, _visible(item.span), Provenance.INFERRED, sure),
             run=item,

@@ -8,6 +8,8 @@ from policies.findings import Span
 from policies.source import Scalar
 
 _PASSES: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)(?![\w/-])|^\s*set \+e", re.MULTILINE)
+#: The output of a command that a script keeps in a variable.
+_CAPTURED: Final = re.compile(r"\w+=\"?\$\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
 def softener(run: Scalar, lines: list[str]) -> Fact[str | None] | None:
@@ -19,8 +21,11 @@ def softener(run: Scalar, lines: list[str]) -> Fact[str | None] | None:
 
 
 def softening(run: str) -> str:
-    """The first such words of a script; empty where there are none."""
-    match = _PASSES.search(run)
+    """The first such words of a script; empty where there are none.
+
+    Inside of ``x=$(...)`` they only let the script go on to look at what was said.
+    """
+    match = _PASSES.search(_CAPTURED.sub("", run) if "$(" in run else run)
     return match.group().strip() if match else ""
 
 

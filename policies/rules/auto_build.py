@@ -31,7 +31,8 @@ jobs:
 ```
 
 ## Not reported
-Pipelines that build nothing: what they deploy was built elsewhere. A nightly run beside a build
+Pipelines that build nothing: what they deploy was built elsewhere. Builds whose result is only
+looked at, as a scan of an image does. A nightly run beside a build
 for each push. Workflows that other workflows call.
 
 ## Sources
@@ -50,7 +51,7 @@ from policies.observations import observed
 from policies.phrases import listed
 from policies.pipeline import Pipeline, StageKind, StepKind
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
-from policies.steps import has_kind, incomplete, not_applicable, unclear, whole
+from policies.steps import first_points, has_kind, incomplete, not_applicable, unclear, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,10 @@ _WORDS: Final = {"manual": "a person", "schedule": "a clock", "api": "another sy
 
 def lint(pipeline: Pipeline, params: AutoBuild) -> Iterator[Problem]:
     del params  # A file says what starts a build, not how soon.
-    if not any(has_kind(step, _BUILDING) for stage in pipeline.stages for step in stage.steps):
+    builds = any(has_kind(step, _BUILDING) for stage in pipeline.stages for step in stage.steps)
+    if not builds or not first_points(pipeline):
         yield (
-            not_applicable(pipeline, "the pipeline builds nothing")
+            not_applicable(pipeline, "the pipeline builds nothing that it publishes or deploys")
             if whole(pipeline)
             else incomplete(pipeline)
         )

@@ -47,7 +47,7 @@ stages:
 Pipelines that publish and deploy nothing. Pipelines of kind `config` and `infra` whose path has a
 validation suite of any kind that can stop the release. Steps whose kind cannot be told from the
 file are unknown, not missing. A workflow that tests nothing at all is unknown: a repository holds
-several workflows, and its tests may stand in another one.
+several workflows, and its tests may stand in another one. So is a file in which nothing builds.
 
 ## Sources
 Unit tests on the build machine: the practice that Amazon's builders describe. Ten minutes as the
@@ -131,17 +131,18 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     # A file that tests, but not on this path, is the place where the tests would stand.
     every = (step for stage in pipeline.stages for step in stage.steps)
     elsewhere = not units.soft and tests_elsewhere(pipeline, every)
-    if built_elsewhere(pipeline) or elsewhere:
+    away = "" if units.soft else built_elsewhere(pipeline)
+    if away or elsewhere:
         result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
         message = f"whether unit tests run before {artifact} is published cannot be told"
-        if built_elsewhere(pipeline):
-            message += f": {pipeline.artifact.note}"
-        elif units.unclear:
+        if units.unclear and away != pipeline.artifact.note:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
             message += f": {why or named(units.unclear[:1]) + ' is defined elsewhere'}"
         elif elsewhere:
             message += ": this file tests nothing, so another one may"
+        elif away:
+            message += f": {away}"
     place = _place(pipeline, point)
     fix = (
         f"No unit tests run before {artifact} is published. Add a test step to the build; "

@@ -270,3 +270,48 @@ def test_stages_of_azure_that_end_with_the_word_stage() -> None:
 def test_parameters_of_a_template_that_name_what_it_deploys() -> None:
     text = "stages: [{template: deploy.yml, parameters: {resourceGroupName: shop-dev-rg}}]\n"
     assert kinds(text, "azure-pipelines.yml") == {"deploy": "test"}
+
+
+def complete(text: str, path: str) -> object:
+    (pipeline,) = read_pipelines(text.encode(), path).pipelines
+    return pipeline.complete.value
+
+
+def test_what_starts_after_another_pipeline_is_not_the_whole() -> None:
+    text = f"on: {{workflow_run: {{workflows: [Build]}}}}\njobs:\n  ship-prod: {{{APPLY}}}\n"
+    assert complete(text, WORKFLOW) is not True
+    # Of the file alone it is still true that it tests nothing.
+    assert told(text, WORKFLOW)["tests_before_production"]["unit"]["value"] == "no"
+    azure = "resources: {pipelines: [{pipeline: ci, source: ci}]}\nsteps: [{script: ./deploy}]\n"
+    assert complete(azure, "azure-pipelines.yml") is not True
+
+
+def softness(run: str) -> object:
+    text = f"on: push\njobs:\n  a:\n    steps:\n      - run: |\n          {run}\n"
+    (pipeline,) = read_pipelines(text.encode(), WORKFLOW).pipelines
+    return pipeline.stages[0].steps[0].soft.value
+
+
+def test_an_answer_that_a_script_keeps_lets_nothing_pass() -> None:
+    assert softness("FOUND=$(npm audit --json 2>/dev/null || true)") is None
+    assert softness("npm audit || true") == "|| true"
+
+
+def test_a_time_in_front_of_a_command_hides_nothing() -> None:
+    text = (
+        "on: push\njobs:\n  a: {steps: [{run: timeout 300 pip-audit -r x}]}\n"
+        f"  ship-prod: {{needs: a, {APPLY}}}\n"
+    )
+    assert told(text, WORKFLOW)["tests_before_production"]["security"]["value"] == "yes"
+
+
+def test_a_long_script_of_gitlab_is_called_as_its_job() -> None:
+    text = "unit-tests:\n  script:\n    - |\n      echo first\n      pytest\n    - ruff check .\n"
+    (pipeline,) = read_pipelines(text.encode(), ".gitlab-ci.yml").pipelines
+    names = [step.name.value for step in pipeline.stages[0].steps]
+    assert names == ["unit-tests", "ruff check ."]
+
+
+def test_a_child_pipeline_is_not_the_whole() -> None:
+    assert complete(GITLAB, "original-gitlab-ci.yml") is True
+    assert complete(GITLAB, ".gitlab/deploy-auto.yml") is not True

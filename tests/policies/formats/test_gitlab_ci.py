@@ -42,7 +42,7 @@ def test_head(pipeline: Pipeline) -> None:
     assert pipeline.origin.start.value == ("push",)
     assert pipeline.complete.value is True
     assert [each.text for each in pipeline.references] == ["python:3.11"]
-    assert pipeline.notifies.value == ("team_channel",)
+    assert pipeline.notifies.value == ("author", "team_channel")
     assert pipeline.windows.note == "GitLab CI cannot say time windows; say it in bakegate.yaml"
 
 
