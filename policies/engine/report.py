@@ -2,10 +2,13 @@
 
 from collections import Counter
 from datetime import datetime
+from typing import Final
 
 from policies.engine.lint import FileReport
-from policies.findings import Enforcement, Finding, Result
+from policies.findings import Enforcement, Finding, Result, Severity
 from policies.frozen import dataclass
+
+_URGENCY: Final = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,19 @@ class Report:
         return sum(len(file.findings) for file in self.files) - len(self.standing)
 
     @property
-    def commonest(self) -> tuple[str, int] | None:
-        """The rule with most failures at the strictest level that asks for an act."""
+    def first(self) -> tuple[tuple[str, int], ...]:
+        """What to act on first, most urgent first: rules with how often each failed.
+
+        They are of the strictest level that asks for an act, by severity and then by number.
+        """
         for level in (Enforcement.BLOCK, Enforcement.WARN):
-            told = sorted(
-                each.rule
+            told = Counter(
+                (_URGENCY.index(each.severity), each.rule)
                 for each in self.standing
                 if each.enforcement is level
                 and (level is Enforcement.BLOCK or each.result is Result.FAIL)
             )
             if told:
-                return Counter(told).most_common(1)[0]
-        return None
+                ordered = sorted(told, key=lambda key: (key[0], -told[key], key[1]))
+                return tuple((key[1], told[key]) for key in ordered)
+        return ()

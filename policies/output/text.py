@@ -12,12 +12,15 @@ from unicodedata import category, east_asian_width
 from policies.engine.report import Report
 from policies.findings import Enforcement, Result, Span
 from policies.output.folding import Folded, Group, folded
+from policies.phrases import listed
 
 Paint = Callable[[str, str], str]
 
 _COLORS = {"block": "red", "warn": "yellow", "observe": "blue"}
 #: So many further places of one finding are told; the rest is counted.
 _MOST_OTHERS = 4
+#: So many rules are named after the one to start with.
+_MOST_NEXT = 2
 #: Width of a list of rules, as wide as a page of text.
 _COLUMNS = 98
 #: Longest excerpt of one line; beyond it the place alone must do.
@@ -50,15 +53,20 @@ def _group(group: Group, source: list[str], paint: Paint) -> Iterator[str]:
     yield f"{place}: {level}: {paint(finding.rule, 'bold')}{unsure}: {_printable(finding.message)}"
     yield from _excerpt(span, source, paint)
     for related in finding.related:
-        yield f"  also: {related.span.path}:{related.span.line}: {_printable(related.note)}"
+        yield f"  also: {_beside(related.span, span)}: {_printable(related.note)}"
     for other in group.others[:_MOST_OTHERS]:
-        yield f"  and:  {other.span.path}:{other.span.line}: {_printable(other.message)}"
+        yield f"  and:  {_beside(other.span, span)}: {_printable(other.message)}"
     if len(group.others) > _MOST_OTHERS:
         yield f"  and:  {len(group.others) - _MOST_OTHERS} more in this file; --each shows them"
     if finding.fix:
         yield f"  fix:  {_printable(finding.fix)}"
     if finding.docs:
         yield f"  docs: {finding.docs}"
+
+
+def _beside(other: Span, first: Span) -> str:
+    """A further place, without the path where it is the same."""
+    return f"line {other.line}" if other.path == first.path else f"{other.path}:{other.line}"
 
 
 def _untold(path: str, found: Folded, paint: Paint) -> Iterator[str]:
@@ -106,9 +114,12 @@ def _summary(report: Report, paint: Paint) -> Iterator[str]:
     files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
     found = ", ".join((*counts, *more)) or "nothing found"
     yield f"{files}, ruleset {report.ruleset}: {found}"
-    if report.commonest:
-        rule, number = report.commonest
+    if report.first:
+        (rule, number), *others = report.first
         yield f"start with {rule} ({number}): bakegate explain {rule}"
+        if others:
+            told = [f"{rule} ({number})" for rule, number in others[:_MOST_NEXT]]
+            yield f"then {listed(told)}"
 
 
 def _printable(text: str) -> str:

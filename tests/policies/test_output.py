@@ -128,6 +128,6 @@ def test_one_rule_at_many_places_is_one_finding_with_its_places() -> None:
     pinned = [line for line in lines if "is not pinned" in line]
     assert pinned[0].startswith(".github/workflows/a.yml:6:15: warn: pinned-ci-deps: ")
     assert [line.split(": ")[1].strip() for line in pinned[1:]] == [
-        f".github/workflows/a.yml:{number}" for number in (7, 8, 9, 10)
+        f"line {number}" for number in (7, 8, 9, 10)
     ]
     assert "  and:  4 more in this file; --each shows them" in lines

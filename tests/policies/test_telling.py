@@ -315,3 +315,11 @@ def test_a_long_script_of_gitlab_is_called_as_its_job() -> None:
 def test_a_child_pipeline_is_not_the_whole() -> None:
     assert complete(GITLAB, "original-gitlab-ci.yml") is True
     assert complete(GITLAB, ".gitlab/deploy-auto.yml") is not True
+
+
+def test_a_script_that_is_sent_to_hosts_may_deploy_what_its_job_names() -> None:
+    text = (
+        "on: push\njobs:\n  deploy-dev:\n    steps:\n      - run: |\n"
+        "          for h in $HOSTS; do timeout 30 ssh $F $U@$h 'cd /opt/app && ./up'; done\n"
+    )
+    assert kinds(text, WORKFLOW) == {"deploy-dev": "test"}
