@@ -15,6 +15,7 @@ from cli.files import repository_of
 from cli.formats import Format
 from cli.problems import Declined, Unusable
 from policies.formats import read_pipelines
+from policies.phrases import short
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -95,6 +96,31 @@ def transition(
         where = f"/v1/pipelines/{quote(name)}/stages/{quote(stage)}/transition"
         send(url, where, {"mode": mode.value, "reason": reason})
         typer.echo(f"releases of {name} enter {stage}: {mode.value}")
+
+
+@app.command(
+    "data-points", epilog="Example: bakegate pipeline data-points payments-api one-box --minutes 10"
+)
+def data_points(
+    name: Name,
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="Such as one-box.")],
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="How far to look back.")] = 60,
+    url: Url = None,
+    format: Shape = Format.TEXT,
+) -> None:
+    """Show what was counted in a stage: good and bad answers by period, version and operation."""
+    with said("pipeline data-points"):
+        where = f"/v1/pipelines/{quote(name)}/stages/{quote(stage)}/data-points"
+        found = get(url, where, {"minutes": str(minutes)})
+        lines = [_count(each) for each in found["counts"]]
+        show(found, format, "\n".join(lines) or "nothing was counted")
+
+
+def _count(each: dict[str, Any]) -> str:
+    """One period of one version: when, where, what, good and bad answers."""
+    operation = each["operation"] or "(any)"
+    place = f"{each['start']}  {each['target']:<16} {short(each['digest'])}"
+    return f"{place}  {operation:<24} {each['positive']:>7} good {each['negative']:>5} bad"
 
 
 def _text(file: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
-from service.api import alarms, blocklist, commands, exceptions, reads, sources, writes
+from service.api import alarms, blocklist, commands, data_points, exceptions, reads, sources, writes
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
@@ -49,6 +49,7 @@ def create_app(backend: Backend, actor: Callable[[], str], hook_secret: str = ""
         blocklist.router,
         alarms.router,
         commands.router,
+        data_points.router,
         exceptions.router,
         sources.router,
         pages.router,

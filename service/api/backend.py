@@ -1,13 +1,14 @@
 """What the API asks of the service: a port, which the executor and the readers fill together."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
+from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
@@ -78,6 +79,10 @@ class Backend(Protocol):
         negative: int,
         operation: str = "",
     ) -> None: ...
+
+    def data_points(self, pipeline: str, stage: str, back: timedelta) -> tuple[CountView, ...]:
+        """What was counted in a stage lately, the newest first."""
+        ...
 
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
         """Add an entry; gives what the same transaction decided, and what runs it already."""

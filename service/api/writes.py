@@ -10,7 +10,6 @@ from service.api.examples import GATE_ANSWER
 from service.api.given import GivenActor, GivenBackend
 from service.api.schemas import (
     Created,
-    DataPoints,
     GateRequest,
     NewRelease,
     Organization,
@@ -48,20 +47,6 @@ def submit(
     name = backend.submit(new.pipeline, new.commit, actor, artifact=artifact, **said)
     response.headers["Location"] = f"/v1/releases/{name}"
     return Created(id=name)
-
-
-@router.post("/v1/data-points", tags=["data points"], status_code=204)
-def data_points(points: DataPoints, backend: GivenBackend) -> None:
-    """Count answers of one version on one target into the running period."""
-    backend.record_data_points(
-        points.pipeline,
-        points.stage,
-        points.target,
-        points.digest,
-        points.positive,
-        points.negative,
-        points.operation,
-    )
 
 
 @router.put("/v1/organization", tags=["organization"], status_code=204)

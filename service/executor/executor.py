@@ -29,6 +29,7 @@ from service.executor.submitting import Start, keep_artifact, submit
 from service.executor.sweep import Sweep
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
+from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
 from service.promotions.ports import Ports
@@ -175,6 +176,9 @@ class Executor:
     ) -> None:
         counts = (positive, negative, operation)
         data.record_data_points(self.ground, pipeline, stage, target, digest, *counts)
+
+    def data_points(self, pipeline: str, stage: str, back: timedelta) -> tuple[CountView, ...]:
+        return reading.data_points(self.ground, pipeline, stage, back)
 
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
         """One attempt of an effect; None when the run no longer waits for it."""

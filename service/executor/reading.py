@@ -13,8 +13,9 @@ from service.executor.definitions import definition, organization
 from service.executor.excepted import judged, waived, waivers
 from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
-from service.executor.turn import Turn
+from service.executor.turn import Turn, found
 from service.executor.watch import bake
+from service.promotions.counted import CountView
 from service.promotions.differing import differing
 from service.promotions.views import (
     BakeView,
@@ -28,8 +29,8 @@ from service.promotions.views import (
 )
 from service.promotions.wording import answer
 from service.reports.compliance import compliance
-from service.store import notices, read, said
-from service.store.tables import Blob, ReleaseRow, RunRow
+from service.store import counts, notices, read, said
+from service.store.tables import Blob, ReleaseRow, RunRow, StageRow
 
 
 def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
@@ -82,6 +83,17 @@ def _differs(turn: Turn, row: ReleaseRow) -> DiffersView | None:
     then, now = (turn.session.get_one(Blob, each).text for each in names)
     old, new = (then, turn.definition(row)), (now, turn.registered())
     return differing(old, new, turn.pipeline.path)
+
+
+def data_points(
+    ground: Ground, pipeline: str, stage: str, back: timedelta
+) -> tuple[CountView, ...]:
+    """What was counted lately in a stage; raises NotFound for one that never was."""
+    with ground.engines.reading() as session:
+        read.pipeline_row(session, pipeline)
+        found(session.get(StageRow, (pipeline, stage)), "stage", f"{pipeline}/{stage}")
+        since = ground.ports.clock.within(session) - back
+        return counts.counts(session, pipeline, stage, since)
 
 
 def releases(ground: Ground, pipeline: str | None, limit: int) -> tuple[ReleaseLine, ...]:

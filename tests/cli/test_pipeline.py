@@ -99,3 +99,18 @@ def test_a_stage_is_switched_to_manual_and_shown_so(bakegate: Bakegate, service:
     assert lines[at + 1].strip() == "manual: the audit asks"
     found = json.loads(bakegate("pipeline", "show", "shop", "--format", "json").stdout)
     assert found == get(service.url, "/v1/pipelines/shop") | {"now": found["now"]}
+
+
+def test_data_points_are_shown_by_operation(bakegate: Bakegate, service: Server) -> None:
+    asked = ("pipeline", "data-points", "shop", "one-box")
+    assert bakegate(*asked).stdout == "nothing was counted\n"
+    place = ("shop", "one-box", "one-box", "sha256:" + "4c" * 32)
+    for operation in ("", "buy"):
+        service.executor.record_data_points(*place, 30, 1, operation)
+    rows = [line.split()[1:] for line in bakegate(*asked).stdout.splitlines()]
+    assert rows == [
+        ["one-box", "4c" * 6, "(any)", "30", "good", "1", "bad"],
+        ["one-box", "4c" * 6, "buy", "30", "good", "1", "bad"],
+    ]
+    gone = bakegate("pipeline", "data-points", "shop", "nowhere")
+    assert gone.stderr == "bakegate pipeline data-points: there is no stage 'shop/nowhere'\n"

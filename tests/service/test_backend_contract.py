@@ -6,6 +6,7 @@ states which no run here leads to. Exceptions have their own file.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,20 @@ class TestBackend:
         backend, pipeline = given
         backend.submit(pipeline, COMMIT, "kim")
         assert backend.pipeline(pipeline).version == backend.version(pipeline)
+
+    def test_data_points_are_kept_by_operation(self, given: tuple[Backend, str]) -> None:
+        backend, pipeline = given
+        digest = "sha256:" + "4c" * 32
+        for operation in ("", "buy"):
+            place = (pipeline, "one-box", "one-box", digest)
+            backend.record_data_points(*place, 3, 1, operation)
+        found = backend.data_points(pipeline, "one-box", timedelta(hours=1))
+        assert [(each.operation, each.positive, each.negative) for each in found] == [
+            ("", 3, 1),
+            ("buy", 3, 1),
+        ]
+        with pytest.raises(NotFound):
+            backend.data_points(pipeline, "nowhere", timedelta(hours=1))
 
     def test_alarms_are_reported_and_taken_back(self, given: tuple[Backend, str]) -> None:
         backend, pipeline = given

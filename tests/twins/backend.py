@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from policies.ruleset.account import account
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import ClearProblem, Command, Pause, Resume
+from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView, Said, require_whole
@@ -43,6 +44,7 @@ class MemoryBackend:
         self.views = {each.name: each for each in (PIPELINE, troubled(), quiet(), fresh())}
         self.known = {RELEASE.id: RELEASE}
         self.taken: dict[str, str] = {}
+        self.counted: list[CountView] = []
         self.artifacts: set[str] = set()
         self.excepted = MemoryExceptions()
         self.listed = MemoryBlocklist()
@@ -190,6 +192,11 @@ class MemoryBackend:
         self.written.append(
             ("data", pipeline, stage, target, digest, positive, negative, operation)
         )
+        self.counted.append(CountView(NOW, target, digest, operation, positive, negative))
+
+    def data_points(self, pipeline: str, stage: str, back: timedelta) -> tuple[CountView, ...]:
+        self._stage(pipeline, stage)
+        return tuple(self.counted)
 
     def add_blocklist(self, entry: BlocklistEntry, actor: str) -> Change:
         self.written.append(("blocklist", asdict(entry), actor))

@@ -25,6 +25,7 @@ ENDPOINTS = {
     "/v1/organization/rules": {"get"},
     "/v1/pipelines": {"get"},
     "/v1/pipelines/{name}": {"get", "put"},
+    "/v1/pipelines/{name}/stages/{stage}/data-points": {"get"},
     "/v1/pipelines/{name}/stages/{stage}/transition": {"post"},
     "/v1/pauses": {"post"},
     "/v1/pauses/{name}/end": {"post"},

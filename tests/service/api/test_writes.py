@@ -56,6 +56,9 @@ def test_data_points_are_counted(client: Client, backend: MemoryBackend) -> None
     answer = client.post("/v1/data-points", json=counted)
     assert (answer.status_code, answer.content) == (204, b"")
     assert backend.written == [("data", "payments-api", "one-box", "one-box", DIGEST, 118, 2, "")]
+    shown = client.get("/v1/pipelines/payments-api/stages/one-box/data-points?minutes=5").json()
+    told = {"target": "one-box", "digest": DIGEST, "operation": "", "positive": 118, "negative": 2}
+    assert [{key: each[key] for key in told} for each in shown["counts"]] == [told]
 
 
 def test_a_blocklist_entry_names_the_pipelines_that_were_asked(
