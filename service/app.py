@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import FastAPI, Request, Response
 
@@ -12,7 +12,7 @@ from service.api import alarms, blocklist, commands, data_points, exceptions, re
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
-from service.web import acts, forms, live, pages, rules
+from service.web import acts, forms, live, organization, pages, rules
 from service.web import errors as page_errors
 from service.web import exceptions as exception_pages
 from service.web import promotions as page_given
@@ -26,7 +26,11 @@ _API: Final = ("/v1/", "/healthz", "/readyz")
 _Handler = Callable[[Request, Exception], Response]
 
 
-def create_app(backend: Backend, actor: Callable[[], str], hook_secret: str = "") -> FastAPI:
+class Service(Backend, page_given.Promotions, Protocol):
+    """What API and pages ask together."""
+
+
+def create_app(backend: Service, actor: Callable[[], str], hook_secret: str = "") -> FastAPI:
     """Wire API and pages; ``actor`` names who writes, and is asked once for each write.
 
     Messages of code forges are taken when they are signed with ``hook_secret``.
@@ -53,6 +57,7 @@ def create_app(backend: Backend, actor: Callable[[], str], hook_secret: str = ""
         exceptions.router,
         sources.router,
         pages.router,
+        organization.router,
         rules.router,
         forms.router,
         acts.router,

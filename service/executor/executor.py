@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from policies.pipeline import Pipeline
-from policies.rule import BlocklistEntry
+from policies.rule import AnyRule, BlocklistEntry
 from service.executor import (
     blocking,
     data,
     excepting,
     exception_views,
     intake,
+    leading,
     notices,
     reading,
     registration,
@@ -43,6 +44,7 @@ from service.promotions.views import (
     ReleaseLine,
     ReleaseView,
 )
+from service.reports.overview import Member, Overview
 from service.store.engines import Engines
 
 #: A sweep that did not run for so long is not alive.
@@ -245,6 +247,15 @@ class Executor:
 
     def compliance(self, node: str | None) -> list[dict[str, Any]]:
         return reading.compliance_rows(self.ground, node)
+
+    def overview(self, node: str) -> Overview:
+        return leading.overview(self.ground, node)
+
+    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
+        return leading.followers(self.ground, rule, node)
+
+    def custom_rules(self) -> tuple[AnyRule, ...]:
+        return leading.custom_rules(self.ground)
 
     def ready(self) -> str:
         """Why the service cannot work now; empty when it can."""

@@ -3,9 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from service.promotions.views import DecisionView, EventView, RunView
-from service.promotions.waits import waits
+from service.promotions.waits import Cause, waits
+
+#: The class of each cause of a wait: what is meant to take time, what people and machines cost.
+_CLASSES: Final = {
+    Cause.FREEZE: "hold",
+    Cause.RULE: "hold",
+    Cause.ALARM: "hold",
+    Cause.WINDOW: "window",
+    Cause.APPROVAL: "people",
+    Cause.MANUAL: "people",
+    Cause.MUTEX: "machine",
+    Cause.RUNNER: "machine",
+    Cause.UNKNOWN: "unknown",
+}
+_DONE: Final = frozenset({"work", "bake", "rework"})
+
+
+def class_of(kind: str) -> str:
+    """The class of time of a phase: itself, or that of the cause of a wait."""
+    return kind if kind in _DONE else _CLASSES[Cause(kind)]
 
 
 @dataclass(frozen=True, slots=True)

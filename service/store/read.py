@@ -57,11 +57,11 @@ def events(session: Session, pipeline: str, after: int, limit: int) -> tuple[Eve
         .order_by(col(EventRow.sequence))
         .limit(limit)
     )
-    return tuple(_event(each) for each in session.exec(asked))
+    return tuple(event_view(each) for each in session.exec(asked))
 
 
 def decision(session: Session, name: str) -> DecisionView:
-    return _decision(_decision_row(session, name))
+    return decision_view(_decision_row(session, name))
 
 
 def decision_inputs(session: Session, name: str) -> str:
@@ -84,7 +84,7 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
     order = {stage.name: place for place, stage in enumerate(pipeline.stages)}
     decisions = _decisions(session, name)
     shown = tuple(
-        _run(run, row.number, decisions, bake)
+        run_view(run, row.number, decisions, bake)
         for run in sorted(runs, key=lambda run: order.get(run.stage, len(order)))
     )
     return ReleaseView(
@@ -111,8 +111,8 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         evidence=_evidence(session, name),
         packages=_packages(session, row),
         runs=shown,
-        decisions=tuple(_decision(each) for each in decisions),
-        events=tuple(_event(each) for each in _release_events(session, name)),
+        decisions=tuple(decision_view(each) for each in decisions),
+        events=tuple(event_view(each) for each in _release_events(session, name)),
         superseded_by=row.superseded_by or None,
         approvals=said.approvals(session, name),
         overrides=said.overrides(session, name),
@@ -135,7 +135,7 @@ def in_flight(session: Session, pipeline: str, bake: BakeOf) -> tuple[RunView, .
     open_ = RunRow.pipeline == pipeline, RunRow.outcome == ""
     asked = select(RunRow).where(*open_).order_by(col(RunRow.id).desc())
     return tuple(
-        _run(
+        run_view(
             run,
             int(run.release.rpartition(":")[2]),
             _decisions(session, run.release),
@@ -175,7 +175,7 @@ def pipeline_view(
         now=now,
         stages=tuple(reading.stage(each) for each in pipeline.stages),
         in_flight=tuple(reading.view(each) for each in reversed(open_runs)),
-        events=tuple(_event(each) for each in reading.newest),
+        events=tuple(event_view(each) for each in reading.newest),
         findings=_findings(session, name, waived),
         path=row.path,
         pauses=pauses,
@@ -204,7 +204,7 @@ class _Reading:
 
     def view(self, run: RunRow) -> RunView:
         decisions = _decisions(self.session, run.release)
-        return _run(run, self.releases[run.release].number, decisions, self.bake)
+        return run_view(run, self.releases[run.release].number, decisions, self.bake)
 
     def stage(self, stage: Stage) -> StageView:
         kept = self.stages.get(stage.name)
@@ -289,7 +289,7 @@ def _runs(session: Session, which: object) -> list[RunRow]:
     return list(session.exec(select(RunRow).where(which).order_by(col(RunRow.id))))  # type: ignore[arg-type]  # SQLModel types a comparison as bool
 
 
-def _run(row: RunRow, number: int, decisions: list[DecisionRow], bake: BakeOf) -> RunView:
+def run_view(row: RunRow, number: int, decisions: list[DecisionRow], bake: BakeOf) -> RunView:
     mine = [each for each in decisions if each.stage == row.stage]
     return RunView(
         release=row.release,
@@ -304,7 +304,7 @@ def _run(row: RunRow, number: int, decisions: list[DecisionRow], bake: BakeOf) -
         message=row.message,
         progress=_progress(row),
         bake=bake(row),
-        decision=_decision(mine[-1]) if mine else None,
+        decision=decision_view(mine[-1]) if mine else None,
         superseded_by=row.message.removeprefix("superseded by ")
         if row.outcome == "superseded"
         else None,
@@ -323,7 +323,7 @@ def _decisions(session: Session, release: str) -> list[DecisionRow]:
     return list(session.exec(asked.order_by(col(DecisionRow.id))))
 
 
-def _decision(row: DecisionRow) -> DecisionView:
+def decision_view(row: DecisionRow) -> DecisionView:
     return DecisionView(
         id=f"d-{row.id}",
         verdict=row.verdict,
@@ -339,7 +339,7 @@ def _release_events(session: Session, release: str) -> list[EventRow]:
     return list(session.exec(asked.order_by(col(EventRow.sequence))))
 
 
-def _event(row: EventRow) -> EventView:
+def event_view(row: EventRow) -> EventView:
     return EventView(
         id=row.id or 0,
         pipeline=row.pipeline,

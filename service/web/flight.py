@@ -10,11 +10,12 @@ from typing import Final
 
 from policies.phrases import clock
 from service.promotions.foretelling import condition, outlook
+from service.promotions.phases import class_of
 from service.promotions.views import ForecastView, PipelineView, RunView, StretchView
 from service.promotions.waits import Cause, cause_of
 from service.promotions.wording import holds, number, run_sentence
 from service.web.scale import Scale, Tick
-from service.web.segments import CLASSES, Bar
+from service.web.segments import Bar
 
 #: The shortest time that is drawn ahead.
 _SHORTEST: Final = timedelta(minutes=2)
@@ -86,7 +87,9 @@ def _row(
 ) -> Row:
     bars = [Bar(kind, *scale.span(start, end)) for kind, start, end in _was(runs, now)]
     ahead = tuple(_ahead(told)) if told else ()
-    bars += [Bar(_class(each), *scale.span(each.start, each.end), ahead=True) for each in ahead]
+    bars += [
+        Bar(class_of(each.kind), *scale.span(each.start, each.end), ahead=True) for each in ahead
+    ]
     there = told.all_customers if told else None
     over = told.superseded_at if told else None
     return Row(
@@ -106,7 +109,7 @@ def _was(runs: tuple[RunView, ...], now: datetime) -> Iterator[tuple[str, dateti
     for run in runs:
         if run.state == "waiting":
             cause = cause_of(run.stage, [each.source for each in holds(run.decision)])
-            yield CLASSES[cause], run.entered_at, now
+            yield class_of(cause), run.entered_at, now
             continue
         began = run.started_at or run.entered_at
         worked = run.deployed_at if run.state == "baking" and run.deployed_at else now
@@ -119,11 +122,6 @@ def _ahead(told: ForecastView) -> Iterator[StretchView]:
     for each in told.stretches:
         if not told.all_customers or each.start < told.all_customers:
             yield each
-
-
-def _class(stretch: StretchView) -> str:
-    kind = stretch.kind
-    return kind if kind in {"work", "bake"} else CLASSES[Cause(kind)]
 
 
 def _label(

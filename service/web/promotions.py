@@ -5,10 +5,12 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, FastAPI, Request
 
+from policies.rule import AnyRule
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import PipelineSummary, PipelineView, ReleaseView
+from service.reports.overview import Member, Overview
 
 
 class Promotions(Protocol):
@@ -19,6 +21,18 @@ class Promotions(Protocol):
     def pipeline(self, name: str) -> PipelineView: ...
 
     def release(self, name: str) -> ReleaseView: ...
+
+    def overview(self, node: str) -> Overview:
+        """What leaders look at: one node with everything below it, the root where it is empty."""
+        ...
+
+    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
+        """The pipelines of a node, or of all, that a rule was applied to, with that result only."""
+        ...
+
+    def custom_rules(self) -> tuple[AnyRule, ...]:
+        """The rules that the organization wrote itself, by their ids."""
+        ...
 
     def version(self, pipeline: str) -> int:
         """Grow with every event of the pipeline."""

@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from policies.durations import format_duration
 from policies.phrases import clock, percent, progress, short
-from policies.rules import rule
 from service.promotions.seen import seen
 from service.promotions.views import RunView
 from service.promotions.wording import (
@@ -22,6 +21,8 @@ from service.promotions.wording import (
     run_sentence,
     until,
 )
+from service.reports.flow import CLASSES
+from service.reports.telling import percent_down, rough
 from service.web.static_files import address
 
 #: The shape of each word; words that share a colour differ in shape.
@@ -128,8 +129,10 @@ def _environment() -> Environment:
         "number": number,
         "only": _only,
         "percent": percent,
+        "percent_down": percent_down,
         "seen": seen,
         "plain": _plain,
+        "rough": rough,
         "share": _share,
         "short": short,
         "state": _state,
@@ -137,11 +140,11 @@ def _environment() -> Environment:
     }
     made.globals |= {
         "address": address,
+        "classes": CLASSES,
         "clock": clock,
         "detail": detail,
         "doing": doing,
         "event_sentence": event_sentence,
-        "has_page": lambda name: rule(name) is not None,
         "holds": holds,
         "needs_person": needs_person,
         "progress": progress,

@@ -10,17 +10,23 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from policies.durations import format_duration
+from policies.findings import Result
 from policies.phrases import percent
 from policies.rule import AnyRule, ParamSpec, Unit, specs
 from policies.rules import CATALOGUE, rule
 from service.errors import NotFound
 from service.promotions.exceptions import Filter, State
+from service.reports.overview import Member
 from service.web.pages import page
 from service.web.promotions import GivenPromotions
 
 router = APIRouter(include_in_schema=False)
 
 _FENCE: Final = "```"
+#: Results in the order in which somebody has to look at them.
+_ORDER: Final = ("fail", "unknown", "waived", "overridden", "pass", "not_applicable")
+#: Results of pipelines that the rule applies to.
+_COUNTED: Final = frozenset({Result.PASS, Result.FAIL, Result.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +45,45 @@ class Parameter:
 
 
 @router.get("/rules")
-def rules(request: Request) -> HTMLResponse:
-    return page(request, "rules.html", rules=CATALOGUE)
+def rules(request: Request, promotions: GivenPromotions) -> HTMLResponse:
+    return page(request, "rules.html", rules=CATALOGUE, own=promotions.custom_rules())
 
 
 @router.get("/rules/{name}")
-def one_rule(name: str, request: Request, promotions: GivenPromotions) -> HTMLResponse:
-    found = rule(name)
+def one_rule(
+    name: str, request: Request, promotions: GivenPromotions, node: str = ""
+) -> HTMLResponse:
+    """A rule of the catalogue or of the organization, and who follows it below a node."""
+    own = {each.id: each for each in promotions.custom_rules()}
+    found = rule(name) or own.get(name)
     if found is None:
         raise NotFound("rule", name)
+    members = promotions.followers(name, node)
+    said = tuple(blocks(found.docs))
     return page(
         request,
         "rule.html",
         rule=found,
         moments=moments(found),
-        blocks=tuple(blocks(found.docs)),
+        lead=f"{found.title}." if found.module else said[0].lines[0],
+        blocks=said if found.module else said[1:],
         parameters=[_parameter(each) for each in specs(found.params)],
         excepted=promotions.exceptions(Filter(rule=name, state=State.APPROVED)),
+        node=node,
+        followers=sorted(members, key=_urgency),
+        passing=sum(each.judgements[0].result == Result.PASS for each in members),
+        applies=sum(each.judgements[0].result in _COUNTED for each in members),
     )
+
+
+def _urgency(member: Member) -> tuple[int, str]:
+    """Who fails stands first, who has nothing to do with the rule last."""
+    return _ORDER.index(member.judgements[0].result), member.name
 
 
 def moments(asked: AnyRule) -> str:
     """When a rule is asked: before merge, at the gate, or both."""
-    before, gate = asked.lint is not None, asked.gate is not None
+    before, gate = asked.lints, asked.gates
     if before and gate:
         return "asked before merge and at the gate"
     return "asked before merge" if before else "asked at the gate"

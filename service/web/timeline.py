@@ -7,11 +7,11 @@ from typing import Final
 
 from policies.durations import format_duration
 from policies.phrases import clock, listed
-from service.promotions.phases import Phase, phases
+from service.promotions.phases import Phase, class_of, phases
 from service.promotions.views import ArrivalView, ReleaseView, RunView, StretchView
 from service.promotions.waits import Cause
 from service.web.scale import Scale, Tick
-from service.web.segments import CLASSES, Bar
+from service.web.segments import Bar
 
 #: Room after the last that is drawn, as a part of it, so that what moves does not touch the edge.
 _ROOM: Final = 0.04
@@ -87,7 +87,7 @@ def _row(
 ) -> Row:
     found = phases(run, view.decisions, view.events, run.ended_at or end)
     parts = [each for each in found if each.until - each.since >= timedelta(seconds=1)]
-    bars = [Bar(_class(each.kind), *scale.span(each.since, each.until)) for each in parts]
+    bars = [Bar(class_of(each.kind), *scale.span(each.since, each.until)) for each in parts]
     bars += _expected(run.stage, coming, scale)
     built = any(e.kind == "build.started" and e.stage == run.stage for e in view.events)
     told = [_told(each, built=built) for each in parts]
@@ -116,15 +116,11 @@ def _forecast(arrival: ArrivalView, now: datetime) -> str:
 
 def _expected(stage: str, coming: tuple[StretchView, ...], scale: Scale) -> list[Bar]:
     bars = [
-        Bar(_class(each.kind), *scale.span(each.start, each.end), ahead=True)
+        Bar(class_of(each.kind), *scale.span(each.start, each.end), ahead=True)
         for each in coming
         if each.stage == stage
     ]
     return [bar for bar in bars if bar.width]
-
-
-def _class(kind: str) -> str:
-    return kind if kind in _DONE else CLASSES[Cause(kind)]
 
 
 def _told(phase: Phase, *, built: bool) -> str:

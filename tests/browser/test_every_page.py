@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Site, Visit
 
 PAGES = {
+    "organization": ("/organization", 200),
     "pipelines": ("/", 200),
     "pipeline": ("/pipelines/payments-api", 200),
     "pipeline in trouble": ("/pipelines/price-engine", 200),
@@ -19,7 +20,7 @@ PAGES = {
     "release that builds": ("/releases/payments-api:6", 200),
     "switch": ("/pipelines/payments-api/stages/wave-3/transition", 200),
     "rules": ("/rules", 200),
-    "rule": ("/rules/bake-time", 200),
+    "rule": ("/rules/bake-time?node=retail", 200),
     "exceptions": ("/exceptions", 200),
     "ask for an exemption": ("/exceptions/new?rule=bake-time", 200),
     "blocklist": ("/blocklist", 200),

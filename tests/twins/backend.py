@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.documents import Issue
 from policies.formats import read_pipelines
-from policies.rule import BlocklistEntry
+from policies.rule import AnyRule, BlocklistEntry
 from policies.ruleset import builtin, resolve
 from policies.ruleset.account import account
 from service.errors import Conflict, Invalid, NotFound, Refused
@@ -28,10 +28,12 @@ from service.promotions.views import (
     ReleaseView,
 )
 from service.reports.compliance import compliance
+from service.reports.overview import Member, Overview
 from service.store.read import Registered
 from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
 from tests.twins.exceptions import MemoryExceptions
+from tests.twins.overviews import OVERVIEW
 from tests.twins.sights import NOW, decision, event, waits
 
 
@@ -50,6 +52,8 @@ class MemoryBackend:
         self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
         self.trouble = ""
+        self.seen: Overview = OVERVIEW
+        self.own: tuple[AnyRule, ...] = ()
         self.notices: list[NoticeView] = []
         self.reported: dict[str, ReportedView] = {}
         self.defect: Exception | None = None
@@ -289,6 +293,22 @@ class MemoryBackend:
             for view in self.views.values()
         )
         return compliance(judged, node)
+
+    def overview(self, node: str) -> Overview:
+        if node not in {"", "retail"}:
+            raise NotFound("organization", node)
+        return self.seen
+
+    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
+        found = self.overview(node).members
+        return tuple(
+            replace(each, judgements=mine)
+            for each in found
+            if (mine := tuple(said for said in each.judgements if said.rule == rule))
+        )
+
+    def custom_rules(self) -> tuple[AnyRule, ...]:
+        return self.own
 
     def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
         if node not in {view.organization for view in self.views.values()}:

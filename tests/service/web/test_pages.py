@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from policies.ruleset.custom import read_custom
 from service.app import create_app
+from tests.service.executor.test_custom_rules import FILES
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
 from tests.twins.examples import RELEASE, quiet
+from tests.twins.overviews import OVERVIEW
 from tests.twins.sights import bake, condition, decision, ended, stage, waits
 
 
@@ -89,9 +92,54 @@ def test_a_rule_has_a_page_made_of_its_own_words(client: Client) -> None:
     assert "first_wave" in page
 
 
+def test_a_rule_says_who_follows_it_who_fails_first(client: Client) -> None:
+    page = words(client.get("/rules/unit-tests?node=retail").text)
+    assert "Who follows it 2 of 3 of retail" in page
+    names = [page.index(each) for each in ("price-engine pricing", "mailer", "payments-api")]
+    assert names == sorted(names)
+    assert "It was applied to no pipeline yet." in words(client.get("/rules/canary-first").text)
+    gate_only = words(client.get("/rules/artifact-blocklist").text)
+    assert "It is asked at gates alone" in gate_only
+
+
+def test_a_rule_of_the_organization_has_a_page_like_the_others(backend: MemoryBackend) -> None:
+    backend.own = (read_custom(FILES["no-letter-b.rego"], "no-letter-b.rego"),)
+    client = Client(create_app(backend, lambda: "ada"))
+    page = words(client.get("/rules/no-letter-b").text)
+    assert "No release of the letter b." in page
+    assert "rule of the organization" in page
+    assert "release-engineering answers for it. To pass: Take another letter." in page
+    assert "asked at the gate" in page
+    assert "startswith(input.release.artifact.commit" in page
+    assert "No release of the letter b" in words(client.get("/rules").text)
+
+
+def test_an_organization_shows_who_follows_what_and_where_time_goes(client: Client) -> None:
+    html = client.get("/organization/retail").text
+    page = words(html)
+    told = "66.6% of what must hold does hold. A change reaches all customers in 2h."
+    assert told in page
+    assert "1 rule starts to block on a day that is set, and 1 result still fails." in page
+    assert "rollback-on-alarm blocks from 2026-12-08" in page
+    assert 'href="/pipelines/price-engine#h-find" aria-label="unit-tests, price-engine:' in html
+    assert 'class="h5"' in html
+    assert "payments-api: work 3600 s, bake 50400 s, window 32400 s, people 3600 s" in html
+    assert page.index("price-engine team pricing, tier 0 12") < page.index("9 points")
+    assert "Releases rolled back 1 of 3" in page
+
+
+def test_an_organization_without_pipelines_says_what_to_do(backend: MemoryBackend) -> None:
+    backend.seen = replace(OVERVIEW, node="", members=(), practices=(), passages=(), ended={})
+    page = words(Client(create_app(backend, lambda: "ada")).get("/organization").text)
+    assert "No pipeline is judged here yet." in page
+    assert "bakegate ruleset publish" in page
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [
+        ("/organization/no/where", "There is no organization 'no/where'."),
+        ("/rules/unit-tests?node=nope", "There is no organization 'nope'."),
         ("/pipelines/nope", "There is no pipeline 'nope'."),
         ("/releases/nope:1", "There is no release 'nope:1'."),
         ("/rules/nope", "There is no rule 'nope'."),
