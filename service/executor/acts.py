@@ -51,7 +51,7 @@ class Claim:
 
 def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
     """Take a new epoch for an attempt of ``op``; None when the run no longer waits for it."""
-    run = turn.session.get(RunRow, run_id)
+    run = turn.run(run_id)
     if run is None or run.op != op:
         return None
     kept = turn.stage(run.stage)
@@ -88,7 +88,7 @@ def perform(ports: Ports, taken: Claim, kind: Effect) -> Json:
 
 def report(turn: Turn, run_id: int, op: str, kind: Effect, result: Json) -> str:
     """Decide on the result of an effect, if the run still waits for it."""
-    run = turn.session.get(RunRow, run_id)
+    run = turn.run(run_id)
     if run is None or run.op != op:
         return "stale"
     advance(turn, run, _event(turn, run, kind, result))

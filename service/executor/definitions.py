@@ -4,6 +4,8 @@ A text is stored by its digest and never changes, so reading it once per process
 """
 
 from functools import lru_cache
+from threading import Lock
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -24,12 +26,28 @@ from service.store.tables import (
     StageRow,
 )
 
+#: Pipelines that were read already, by digest, path and name, and most of them.
+_known: Final[dict[tuple[str, str, str], Pipeline]] = {}
+_MOST: Final = 512
+_keeping: Final = Lock()
 #: The name under which an organization file is registered.
 ROOT = "organization.yaml"
 
 
 def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
     """The pipeline ``name`` of the stored file with this digest."""
+    key = (digest, path, name)
+    known = _known.get(key)
+    if known is None:
+        known = _read(session, *key)
+        with _keeping:
+            if len(_known) >= _MOST:
+                del _known[next(iter(_known))]
+            _known[key] = known
+    return known
+
+
+def _read(session: Session, digest: str, path: str, name: str) -> Pipeline:
     known = session.get(Blob, digest)
     if known is None:
         raise NotFound("definition", digest)

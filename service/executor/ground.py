@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from service.executor.durable import Durable
@@ -18,6 +19,12 @@ from service.store.tables import PipelineRow
 
 #: Who acts when nobody asked: time, or a finished effect.
 SYSTEM: Final = "bakegate"
+
+
+#: Written once, because every decision begins with it.
+_ONE: Final = select(PipelineRow).where(PipelineRow.name == bindparam("pipeline"))
+_TAKE: Final = _ONE.with_for_update()
+_TAKE_IF_FREE: Final = _ONE.with_for_update(skip_locked=True)
 
 
 class Busy(Exception):
@@ -37,8 +44,8 @@ class Ground:
         Who does not want to ``wait`` gets Busy while another holds the lock.
         """
         with self.engines.transaction() as session:
-            asked = select(PipelineRow).where(PipelineRow.name == pipeline)
-            row = session.exec(asked.with_for_update(skip_locked=not wait)).first()
+            asked = _TAKE if wait else _TAKE_IF_FREE
+            row = session.exec(asked, params={"pipeline": pipeline}).first()
             if row is None and not wait:
                 raise Busy(pipeline)
             row = found(row, "pipeline", pipeline)

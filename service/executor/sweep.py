@@ -112,7 +112,7 @@ class Sweep:
                 session.exec(mine.values(due=now + _POSTPONED))
 
     def _wake(self, turn: Turn, name: int | None) -> None:
-        run = turn.session.get(RunRow, name)
+        run = turn.run(name)
         if run is None or run.due is None or run.due > turn.now:
             return
         if run.op:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam
+from sqlmodel import Session, and_, col, select
 
 from policies.exceptions import ExceptionPolicy
 from policies.pipeline import Pipeline, Stage
@@ -21,6 +22,18 @@ from service.store.people_tables import PauseRow
 from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
 
 T = TypeVar("T")
+
+#: Written once: putting it together takes as long as asking it.
+_RUN: Final = (
+    select(RunRow, ReleaseRow, StageRow)
+    .join(ReleaseRow, col(ReleaseRow.id) == RunRow.release, isouter=True)
+    .join(
+        StageRow,
+        and_(col(StageRow.pipeline) == RunRow.pipeline, col(StageRow.stage) == RunRow.stage),
+        isouter=True,
+    )
+    .where(RunRow.id == bindparam("number"))
+)
 
 
 @dataclass(slots=True)
@@ -64,6 +77,11 @@ class Turn:
 
     def release(self, name: str) -> ReleaseRow:
         return found(self.session.get(ReleaseRow, name), "release", name)
+
+    def run(self, number: int | None) -> RunRow | None:
+        """A run. Its release and stage come with it, as whoever acts on it asks for them next."""
+        row = self.session.exec(_RUN, params={"number": number}).first()
+        return row[0] if row else None
 
     def stage(self, name: str) -> StageRow:
         row = self.session.get(StageRow, (self.pipeline.name, name))

@@ -6,14 +6,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Final
 
 import psycopg
 
 from tests.conftest import postgres
 
-_TICKS_S = os.sysconf("SC_CLK_TCK")
+#: A pace at which no queue is ever looked at: a benchmark runs what was ordered itself.
+NO_QUEUE: Final = timedelta(hours=1)
+_TICKS_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
