@@ -24,6 +24,9 @@ from service.store.tables import RunRow
 #: orphans.
 VERSION: Final = "bakegate-1"
 QUEUE: Final = "act"
+#: Rollbacks wait in a queue of their own: a queue with work for many stages takes any of them
+#: next, and one whose places are all taken by builds takes none.
+BACK: Final = "back"
 #: How long finished effects are kept, and how many are deleted at once.
 _KEPT: Final = timedelta(days=7)
 _BATCH: Final = 1000
@@ -180,15 +183,16 @@ class Durable:
         )
         # A later version brings new kinds of work on queues of their own, and leaves them to
         # processes that know them: whoever claims a workflow that it does not know keeps it.
-        DBOS.listen_queues([QUEUE])
+        DBOS.listen_queues([QUEUE, BACK])
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            partition_concurrency=1,
-            worker_concurrency=32,
-            polling_interval_sec=self.poll.total_seconds(),
-            on_conflict="always_update",
-        )
+        for name in (QUEUE, BACK):
+            DBOS.register_queue(
+                name,
+                partition_concurrency=1,
+                worker_concurrency=32,
+                polling_interval_sec=self.poll.total_seconds(),
+                on_conflict="always_update",
+            )
 
     def stop(self, seconds: int = 20) -> None:
         """Take no more orders, let running ones finish for so many seconds."""
@@ -236,13 +240,15 @@ class Durable:
         ]:
             self.client.delete_workflows(names)
 
-    def order(self, session: Session, run: RunRow, kind: Effect, attempt: int = 0) -> None:
+    def order(
+        self, session: Session, run: RunRow, kind: Effect, attempt: int = 0, queue: str = QUEUE
+    ) -> None:
         """Enqueue an effect in the transaction of ``session``; a repeated one keeps its key."""
         name = f"{run.op}#{attempt}" if attempt else run.op
         self.client.enqueue_in_transaction(
             session,
             {
-                "queue_name": QUEUE,
+                "queue_name": queue,
                 "workflow_name": "act",
                 "workflow_id": name,
                 "app_version": VERSION,
@@ -252,6 +258,10 @@ class Durable:
             run.id,
             str(kind),
         )
+
+    def order_back(self, session: Session, run: RunRow) -> None:
+        """Enqueue a rollback of a stage in which no other effect is under way."""
+        self.order(session, run, Effect.ROLLBACK, queue=BACK)
 
     def order_notice(self, session: Session, notice: str, attempt: int) -> None:
         """Enqueue a message in the transaction of ``session``; messages go one after another."""

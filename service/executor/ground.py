@@ -60,8 +60,8 @@ class Ground:
 
     def turn_in(self, session: Session, row: PipelineRow, actor: str, now: datetime) -> Turn:
         """A turn in a transaction that somebody else has begun."""
-        order, rego = self.durable.order, self.ports.rego
-        return Turn(session, row, now, actor, order, self._post, rego)
+        order, back, rego = self.durable.order, self.durable.order_back, self.ports.rego
+        return Turn(session, row, now, actor, order, back, self._post, rego)
 
     def _post(self, session: Session, letter: Letter, now: datetime) -> None:
         post(session, self.durable, self.ports.notifiers, letter, now)

@@ -24,15 +24,19 @@ from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import (
     Alarmed,
     Baked,
+    Built,
     Effect,
     Entered,
+    Errored,
     Event,
+    Moved,
     Moving,
     Next,
     Outcome,
     Plan,
     Progress,
     State,
+    Tested,
     Wait,
     Withdrawn,
 )
@@ -76,7 +80,9 @@ def advance(turn: Turn, run: RunRow, event: Event) -> Next | None:
         return None
     step = decide(State(run.state), event, plan(turn, run), progress(run))
     if step is not None:
-        _apply(turn, run, step)
+        # An effect that has just reported is over; any other may still change the stage.
+        free = not run.op or isinstance(event, Built | Moved | Tested | Errored)
+        _apply(turn, run, step, free=free)
     return step
 
 
@@ -203,7 +209,7 @@ def _back_on(stage: Stage) -> frozenset[str]:
     return frozenset(causes)
 
 
-def _apply(turn: Turn, run: RunRow, step: Next) -> None:
+def _apply(turn: Turn, run: RunRow, step: Next, *, free: bool) -> None:
     run.seq += 1
     run.op = ""
     # What held it is over once it has entered.
@@ -218,7 +224,7 @@ def _apply(turn: Turn, run: RunRow, step: Next) -> None:
         # Before anything else: the end of this run lets the next release ask for the stage.
         _turn_manual(turn, run, step.manual)
     if step.state is not None:
-        _hold(turn, run, step, step.state)
+        _hold(turn, run, step, step.state, free=free)
     else:
         _finish(turn, run, step)
     if step.spread:
@@ -226,7 +232,7 @@ def _apply(turn: Turn, run: RunRow, step: Next) -> None:
     turn.session.flush()
 
 
-def _hold(turn: Turn, run: RunRow, step: Next, state: State) -> None:
+def _hold(turn: Turn, run: RunRow, step: Next, state: State, *, free: bool) -> None:
     if run.state == State.WAITING and state is not State.WAITING:
         run.started_at = turn.now
         turn.stage(run.stage).active = run.id
@@ -235,7 +241,10 @@ def _hold(turn: Turn, run: RunRow, step: Next, state: State) -> None:
     if step.effect:
         run.op = f"{run.release}/{run.stage}:{step.effect}:{run.seq}"
         run.due = turn.now + patience(turn, run, step.effect)
-        turn.order(turn.session, run, step.effect)
+        if free and step.effect is Effect.ROLLBACK:
+            turn.back(turn.session, run)
+        else:
+            turn.order(turn.session, run, step.effect)
     elif step.wait is Wait.BAKE and begins:
         seen = bake(turn, run, turn.release(run.release))
         run.due = turn.now + max(seen.rest, SHORTEST_LOOK)

@@ -40,7 +40,8 @@ _RUN: Final = (
 class Turn:
     """``now`` was read once for the whole transaction.
 
-    ``order`` enqueues an effect inside it, and ``post`` a message to a team.
+    ``order`` enqueues an effect inside it, ``back`` a rollback that waits for no other effect, and
+    ``post`` a message to a team.
     """
 
     session: Session
@@ -48,6 +49,7 @@ class Turn:
     now: datetime
     actor: str
     order: Callable[[Session, RunRow, Effect], None]
+    back: Callable[[Session, RunRow], None]
     post: Callable[[Session, Letter, datetime], None]
     rego: Rego | None = None
     practice: Tree | None = None

@@ -8,6 +8,7 @@ from sqlalchemy import event
 from sqlmodel import col, select
 
 from service.executor.watch import QUIET
+from service.promotions.commands import RollBack
 from service.store.tables import RunRow
 from tests.service.executor.conftest import Field
 
@@ -103,3 +104,36 @@ def test_what_is_due_is_found_by_its_index(field: Field) -> None:
         word = "EXPLAIN QUERY PLAN " if field.engines.sqlite else "EXPLAIN "
         plan = session.connection().exec_driver_sql(word + compiled).all()
     assert "ix_runs_due" in str(plan)
+
+
+def queue_of(field: Field, op: str) -> str:
+    table = "workflow_status" if field.engines.sqlite else "dbos.workflow_status"
+    with field.engines.reading() as session:
+        asked = f"SELECT queue_name FROM {table} WHERE workflow_uuid LIKE '{op}'"  # noqa: S608 - our own words
+        return str(session.connection().exec_driver_sql(asked.replace("%", "%%")).scalar_one())
+
+
+def test_a_rollback_waits_behind_no_work_of_other_stages(field: Field) -> None:
+    field.submit("a")
+    field.passing(130)
+    release = field.submit("b")
+    field.traffic(20, 20)
+    field.settle()
+    assert field.state(release, "one-box") == "rolled_back"
+    assert queue_of(field, f"{release}/one-box:rollback:%") == "back"
+    assert queue_of(field, f"{release}/beta:test:%") == "act"
+
+
+def test_a_rollback_waits_for_the_batch_that_runs_in_its_stage(field: Field) -> None:
+    field.submit("a")
+    field.passing(130)
+    field.deployer.valve.close("one-box")
+    release = field.executor.submit("shop", "b" * 40, "tester")
+    field.until(release, "one-box", "deploying")
+    digest = field.stage("one-box").running["one-box"]
+    field.executor.carry_out(RollBack(release, "it is slow", "one-box"), "tester")
+    field.deployer.valve.open()
+    field.settle()
+    assert field.state(release, "one-box") == "rolled_back"
+    assert field.stage("one-box").running["one-box"] == digest
+    assert queue_of(field, f"{release}/one-box:rollback:%") == "act"
