@@ -57,6 +57,7 @@ def _environment() -> dict[str, str]:
     return kept | {
         "LC_ALL": "C",
         "GIT_ALLOW_PROTOCOL": _PROTOCOLS,
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
         "GIT_TERMINAL_PROMPT": "0",
+        # There is no terminal either, so that ssh fails where it would ask.
+        "SSH_ASKPASS_REQUIRE": "never",
     }

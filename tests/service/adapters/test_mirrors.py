@@ -10,6 +10,7 @@ from service.adapters.git_command import RepositoryError, git
 from service.adapters.mirrors import Mirrors, is_address, shown
 from tests.service.adapters.test_git import commit
 from tests.service.adapters.test_git import git as run_git
+from tests.twins import sshd
 
 
 @pytest.fixture
@@ -38,6 +39,26 @@ def test_a_repository_elsewhere_is_read_like_a_folder(
     assert mirrored.file(address, second, "file.txt") == b"2"
     mirrored.checkout(address, first, tmp_path / "checkout")
     assert (tmp_path / "checkout" / "file.txt").read_text(encoding="utf-8") == "1"
+
+
+def test_a_repository_behind_ssh(
+    origin: Path, mirrored: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = commit(origin, "One", "1")
+    with sshd.listening(tmp_path / "far") as side:
+        files = f"-i {side.identity} -o UserKnownHostsFile={side.known_hosts}"
+        config = f'[core]\n    sshCommand = "ssh -F /dev/null -o IdentitiesOnly=yes {files}"\n'
+        (tmp_path / ".gitconfig").write_text(config, encoding="utf-8")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        address = f"ssh://127.0.0.1:{side.port}{origin}"
+        assert mirrored.head(address, "main") == first
+        # Of a host that nobody knows the key nobody is asked: it is no host to fetch from.
+        sshd.make_key(tmp_path / "other")
+        side.trust(tmp_path / "other")
+        with pytest.raises(RepositoryError, match="Host key verification failed"):
+            mirrored.head(address, "main")
+    # What was fetched once can still be built.
+    assert mirrored.file(address, first, "file.txt") == b"1"
 
 
 def test_a_commit_that_was_rewritten_away_can_still_be_built(
