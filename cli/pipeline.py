@@ -166,6 +166,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"{each['release'] or each['digest']}"
         for each in found["left"]
     ]
+    if found["source"]:
+        source = found["source"]
+        lines.append(f"no commit can be read since {source['failed_at']}: {source['error']}")
     lines += [f"paused ({each['id']}): {each['reason']}" for each in found["pauses"]]
     return lines
 

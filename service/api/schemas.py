@@ -244,6 +244,11 @@ class Forecast(Outgoing):
     superseded_at: Instant | None
 
 
+class Source(Outgoing):
+    error: str
+    failed_at: Instant
+
+
 class Pipeline(Outgoing):
     name: str
     organization: str
@@ -256,6 +261,7 @@ class Pipeline(Outgoing):
     in_flight: list[Run]
     events: list[Event]
     pauses: list["Pause"]
+    source: Source | None
     left: list["Left"]
     forecasts: list[Forecast]
 

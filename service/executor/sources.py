@@ -14,7 +14,7 @@ from service.executor.submitting import Start, submit
 from service.executor.turn import found
 from service.promotions.ports import Unreadable
 from service.promotions.pushes import Push, Taken
-from service.store.tables import PipelineRow, ReleaseRow
+from service.store.tables import PipelineRow, ReleaseRow, SourceRow
 
 _log: Final = logging.getLogger(__name__)
 
@@ -39,15 +39,34 @@ def take_push(ground: Ground, pipeline: str, push: Push) -> Taken:
 def poll(ground: Ground) -> tuple[str, ...]:
     """Ask every repository that is to be polled once; gives the releases that this started.
 
-    One that cannot be read is told in the log and asked again: it must not keep others waiting.
+    One that cannot be read is told and asked again: it must not keep others waiting.
     """
     started: list[str] = []
     for pipeline in ground.pipelines():
+        trouble = ""
         try:
             started += _poll(ground, pipeline)
         except (Unreadable, DomainError) as error:
+            trouble = str(error)
             _log.warning("%s: %s; asked again in a minute", pipeline, error)
+        _remember(ground, pipeline, trouble)
     return tuple(started)
+
+
+def _remember(ground: Ground, pipeline: str, trouble: str) -> None:
+    """Keep since when a repository cannot be read, for everybody who wonders where releases are."""
+    with ground.engines.reading() as session:
+        row = session.get(SourceRow, pipeline)
+        if (row.error if row else "") == trouble:
+            return
+    with ground.turn(pipeline) as turn:
+        row = turn.session.get(SourceRow, pipeline)
+        if row and not trouble:
+            turn.session.delete(row)
+        elif trouble:
+            row = row or SourceRow(pipeline=pipeline, error="", failed_at=turn.now)
+            row.error = trouble
+            turn.session.add(row)
 
 
 def _poll(ground: Ground, pipeline: str) -> list[str]:

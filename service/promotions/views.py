@@ -311,6 +311,14 @@ class FindingView:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceView:
+    """Why a polled repository cannot be read, and since when."""
+
+    error: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineView:
     """One pipeline with its stages in order; ``version`` grows with every event (its sequence)."""
 
@@ -326,6 +334,8 @@ class PipelineView:
     findings: tuple[FindingView, ...]
     path: str
     pauses: tuple[PauseView, ...] = ()
+    source: SourceView | None = None
+    """What is wrong with the repository that is polled; None where nothing is."""
     forecasts: tuple[ForecastView, ...] = ()
     """One for each release in flight, in their order."""
     closed: tuple[tuple[datetime, datetime], ...] = ()

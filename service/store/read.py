@@ -21,6 +21,7 @@ from service.promotions.views import (
     PipelineView,
     ReleaseView,
     RunView,
+    SourceView,
     StageView,
     TargetView,
 )
@@ -35,6 +36,7 @@ from service.store.tables import (
     PipelineRow,
     ReleaseRow,
     RunRow,
+    SourceRow,
     StageRow,
 )
 
@@ -166,6 +168,7 @@ def pipeline_view(
     reading = _Reading(session, name, pauses, bake)
     open_runs = [run for run in reading.runs if not run.outcome]
     newest = max((each.sequence for each in reading.newest), default=0)
+    trouble = session.get(SourceRow, name)
     return PipelineView(
         name=name,
         organization=row.organization,
@@ -179,6 +182,7 @@ def pipeline_view(
         findings=_findings(session, name, waived),
         path=row.path,
         pauses=pauses,
+        source=SourceView(trouble.error, trouble.failed_at) if trouble else None,
         left=left(reading.stages.values(), pipeline, reading.by_digest),
     )
 

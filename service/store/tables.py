@@ -190,6 +190,15 @@ class EvidenceRow(SQLModel, table=True):
     new_findings: dict[str, int] | None = _json(null=True)
 
 
+class SourceRow(SQLModel, table=True):
+    """A polled repository that cannot be read, and since when; no row where it can."""
+
+    __tablename__ = "sources"
+    pipeline: str = Field(primary_key=True, foreign_key="pipelines.name")
+    error: str = Field(sa_column=sa.Column(sa.Text(), nullable=False))
+    failed_at: datetime = instant()
+
+
 class DeliveryRow(SQLModel, table=True):
     """A message of a code forge that was taken: repeated, it gives the same release."""
 

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from service.executor import facts
 from service.executor.ground import Ground
 from service.executor.sources import poll
 from service.promotions.pushes import Push, Taken
+from service.promotions.views import SourceView
 from service.store.tables import ReleaseRow
 from tests.service.executor.conftest import PIPELINE, Field
-from tests.twins.ports import digest_of
+from tests.twins.ports import START, digest_of
 
 
 def push(letter: str, delivery: str, branch: str = "main") -> Push:
@@ -128,10 +130,17 @@ def test_a_poll_releases_each_new_commit_once(field: Field, polled: Ground, sour
 
 
 def test_a_repository_that_cannot_be_read_is_told_and_asked_again(
-    polled: Ground, source: Source, caplog: pytest.LogCaptureFixture
+    field: Field, polled: Ground, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "service.executor.sources"):
-        assert poll(polled) == ()
-    assert f"shop: {source.address} has no branch 'main'; asked again" in caplog.text
+    told = f"{source.address} has no branch 'main'"
+    for _ in range(2):
+        with caplog.at_level(logging.WARNING, "service.executor.sources"):
+            assert poll(polled) == ()
+        # Since when it fails is what counts, however often it is asked.
+        assert field.executor.pipeline("shop").source == SourceView(told, START)
+        field.clock.move(timedelta(minutes=1))
+    assert f"shop: {told}; asked again" in caplog.text
     source.push("One")
     assert poll(polled) == ("shop:1",)
+    assert field.executor.pipeline("shop").source is None
+    field.settle()
