@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 OVERLAY: Final = "bakegate.yaml"
 BASELINE: Final = "bakegate-baseline.yaml"
 ORGANIZATION: Final = "organization.yaml"
+#: So many files of a folder are looked at for those that a pattern matches.
+_MOST: Final = 20_000
 _ENDINGS: Final = (".yml", ".yaml", ".json", ".template")
 #: Folders that never hold a pipeline of the repository itself.
 _SKIPPED: Final = frozenset({"node_modules", "vendor", "third_party", "dist", "build"})
@@ -100,7 +102,7 @@ def files_around(path: Path) -> Files:
     found = repository_of(path)
     file = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     root = found or (Path.cwd() if file.is_relative_to(Path.cwd()) else file.parent)
-    return Files(file.relative_to(root).as_posix(), _loader(root), rooted=found is not None)
+    return Files(file.relative_to(root).as_posix(), _loader(root), found is not None, _lister(root))
 
 
 def _loader(root: Path) -> Callable[[str], File | None]:
@@ -118,6 +120,19 @@ def _loader(root: Path) -> Callable[[str], File | None]:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
 
     return load
+
+
+def _lister(root: Path) -> Callable[[str], tuple[str, ...] | None]:
+    def below(folder: str) -> tuple[str, ...] | None:
+        found: list[str] = []
+        for here, folders, files in os.walk(root / folder):
+            folders[:] = [name for name in folders if name != ".git"]
+            found += [Path(here, name).relative_to(root).as_posix() for name in files]
+            if len(found) > _MOST:
+                return None
+        return tuple(found)
+
+    return below
 
 
 def shown(path: Path) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from cli.exits import Exit
-from cli.files import shown
 from cli.formats import Format
 from cli.reading import read_file
 from policies.inspect import inspect as describe
@@ -49,11 +48,11 @@ def inspect(
     if format is Format.JSON:
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        typer.echo(_text(answer, shown(file)))
+        typer.echo(_text(answer))
 
 
-def _text(answer: dict[str, Any], path: str) -> str:
-    lines = [f"{path}:{each['line']}: {each['message']}" for each in answer["problems"]]
+def _text(answer: dict[str, Any]) -> str:
+    lines = [f"{each['path']}:{each['line']}: {each['message']}" for each in answer["problems"]]
     for pipeline in answer["pipelines"]:
         lines.append(f"{pipeline['name']} ({pipeline['format']})")
         lines += [

@@ -107,7 +107,11 @@ def read_definition(definition: Definition) -> Read:
         overlay = read_overlay(definition.overlay_text, definition.overlay_path)
     calendars = dict(definition.calendars)
     text, load = definition.text.encode(), calendars.__getitem__
-    files = Files(definition.home, _kept(definition)) if definition.home else None
+    files = None
+    if definition.home:
+        # What a pattern matched was kept with the pipeline, and nothing else is there to match.
+        kept = (definition.home, *(path for path, _ in definition.files))
+        files = Files(definition.home, _kept(definition), below=lambda _: kept)
     return read_pipelines(text, definition.path, overlay, calendars=load, files=files)
 
 

@@ -159,7 +159,7 @@ class Expander:
         try:
             part = self.follower.follow(path, named.span, here.chain, relative=relative)
         except NotFollowed as error:
-            self._gap(named.span, f"the template {error.note}", hides=hides)
+            self._gap(named.span, error.note, hides=hides)
             return None
         root = part.source.root
         if not isinstance(root, MappingNode):

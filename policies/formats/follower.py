@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies.findings import Span
-from policies.formats.files import Files, Refused
+from policies.formats.files import Files, Refused, matches
 from policies.source import Source, SourceError, read
 
 #: Most files that one pipeline may bring in; GitLab allows 150 includes, Azure Pipelines 100.
@@ -75,6 +75,21 @@ class Follower:
         if path not in self.parts:
             self.parts[path] = self._read(path, place, self.files)
         return Part((*chain, path), self.parts[path])
+
+    def matching(self, pattern: str, place: Span, chain: tuple[str, ...]) -> tuple[Part, ...]:
+        """The files that a pattern with ``*`` and ``**`` names, in the order of their paths.
+
+        Files that lead there are left out. Raises NotFollowed where nobody can tell.
+        """
+        written = posixpath.normpath(pattern.lstrip("/"))
+        if written.startswith("../"):
+            raise self._wrong(place, f"{pattern} leads out of the repository; name files in it")
+        folder = written.partition("*")[0].rpartition("/")[0]
+        known = self.files.below(folder) if self.files and self.files.rooted else None
+        if known is None:
+            raise NotFollowed(f"{pattern} matches files that are not seen here")
+        found = [path for path in sorted(known) if matches(written, path) and path not in chain]
+        return tuple(self.follow(path, place, chain) for path in found)
 
     def has(self, reference: str) -> bool:
         """Whether a reference leads to a file, for those that need not; nothing is told of it."""

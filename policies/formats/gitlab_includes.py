@@ -104,16 +104,20 @@ def texts_of(node: Node | None) -> Iterator[Scalar]:
 
 
 def _local(path: Scalar, follower: Follower, chain: tuple[str, ...], found: Configuration) -> None:
-    if "$" in path.text or "*" in path.text:
-        found.gap(path.span, f"the include {path.text} depends on variables or matches many files")
+    if "$" in path.text:
+        found.gap(path.span, f"the include {path.text} depends on variables")
         return
     try:
-        part = follower.follow(path.text, path.span, chain)
+        if "*" in path.text:
+            parts = follower.matching(path.text, path.span, chain)
+        else:
+            parts = (follower.follow(path.text, path.span, chain),)
     except NotFollowed as error:
-        found.gap(path.span, f"the included file {error.note}")
+        found.gap(path.span, error.note)
         return
-    if isinstance(part.source.root, Mapping):
-        _lay(part.source.root, follower, part.chain, found)
+    for part in parts:
+        if isinstance(part.source.root, Mapping):
+            _lay(part.source.root, follower, part.chain, found)
 
 
 def _template(name: Scalar, found: Configuration) -> None:

@@ -10,4 +10,8 @@ def tree(home: str, texts: dict[str, str], *, rooted: bool = True) -> Files:
         text = texts.get(path)
         return None if text is None else File(path, text.encode())
 
-    return Files(home, load, rooted=rooted)
+    def below(folder: str) -> tuple[str, ...]:
+        start = f"{folder}/" if folder else ""
+        return tuple(path for path in texts if path.startswith(start))
+
+    return Files(home, load, rooted, below)

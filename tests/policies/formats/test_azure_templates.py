@@ -224,7 +224,7 @@ def test_outside_of_a_repository_a_template_above_is_only_not_there() -> None:
     found = read_pipelines(texts[ROOT].encode(), ROOT, files=tree(ROOT, texts, rooted=False))
     assert found.problems == ()
     note = found.pipelines[0].complete.note
-    assert note == "the template ../build.yml is not beside this file"
+    assert note == "../build.yml is not beside this file"
 
 
 def test_a_template_may_end_the_deployment_that_it_hides() -> None:

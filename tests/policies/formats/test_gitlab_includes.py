@@ -3,6 +3,7 @@
 import pytest
 
 from policies.formats import Read, read_pipelines
+from policies.formats.files import matches
 from policies.formats.gitlab_steps import REPORTS
 from policies.formats.gitlab_templates import templates
 from policies.pipeline import Pipeline, StepKind
@@ -88,12 +89,51 @@ def test_what_lies_elsewhere_is_unknown(include: str, note: str, pin: Pin) -> No
     assert [each.pin for each in pipeline.references] == [pin]
 
 
-@pytest.mark.parametrize(
-    "include", ["ci/*.yml", "$WHERE.yml", "{template: Auto-DevOps.gitlab-ci.yml}"]
-)
+@pytest.mark.parametrize("include", ["$WHERE.yml", "{template: Auto-DevOps.gitlab-ci.yml}"])
 def test_includes_that_are_not_one_file_are_unknown(include: str) -> None:
     assert not only(read({ROOT: f"include: ['{include}']\n" if include[0] != "{" else
                           f"include: [{include}]\n"})).complete.known  # fmt: skip
+
+
+def test_a_pattern_brings_in_the_files_that_it_names() -> None:
+    texts = {
+        ROOT: "include: ['ci/*.yml', {local: /deep/**.yml}, {local: /none/*.yml}, '*.yml']\n",
+        "ci/a.yml": "a: {script: [pytest]}\n",
+        "ci/b.yaml": "no: {script: [x]}\n",
+        "ci/sub/c.yml": "no: {script: [x]}\n",
+        "deep/d/e.yml": "d: {script: [ruff check]}\n",
+    }
+    pipeline = only(read(texts))
+    assert [each.name for each in pipeline.stages] == ["a", "d"]
+    assert pipeline.complete.value is True
+
+
+def test_a_pattern_that_leads_out_or_that_nobody_can_look_up() -> None:
+    found = read({ROOT: "include: '../*.yml'\na: {script: [x]}\n"})
+    (problem,) = found.problems
+    assert problem.message == "../*.yml leads out of the repository; name files in it"
+    text = b"include: 'ci/*.yml'\na: {script: [x]}\n"
+    alone = only(read_pipelines(text, ROOT, files=tree(ROOT, {}, rooted=False)))
+    assert alone.complete.note == "ci/*.yml matches files that are not seen here"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("ci/*.yml", "ci/a.yml", True),
+        ("ci/*.yml", "ci/a/b.yml", False),
+        ("ci/**.yml", "ci/a/b.yml", True),
+        ("ci/**.yml", "ci/a.yml", True),
+        ("ci/**/*.yml", "ci/a.yml", False),
+        ("ci/**/*.yml", "ci/a/b.yml", True),
+        ("*", "", True),
+        ("a+(b", "a+(b", True),
+        ("**a" * 40, "a" * 3000, True),
+        ("**a" * 40 + "b", "a" * 3000, False),
+    ],
+)
+def test_patterns(pattern: str, path: str, fits: bool) -> None:  # noqa: FBT001 - a row
+    assert matches(pattern, path) is fits
 
 
 def test_a_fragment_does_not_know_what_stands_around_it() -> None:
