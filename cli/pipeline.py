@@ -64,9 +64,12 @@ def register(
 
 @app.command("list", epilog="Example: bakegate pipeline list --format json")
 def list_(url: Url = None, format: Shape = Format.TEXT) -> None:
-    """List the pipelines, first those that need a person."""
+    """List the pipelines by name, and what each needs."""
     with said("pipeline list"):
-        found = get(url, "/v1/pipelines")
+        found = get(url, "/v1/pipelines?limit=500")
+        while found["next"]:
+            page = get(url, f"/v1/pipelines?limit=500&after={quote(found['next'])}")
+            found = {"pipelines": found["pipelines"] + page["pipelines"], "next": page["next"]}
         lines = [_summary(each) for each in found["pipelines"]]
         none = "no pipeline yet; start with: bakegate pipeline register FILE"
         show(found, format, "\n".join(lines) or none)

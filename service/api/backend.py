@@ -13,6 +13,7 @@ from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
 from service.promotions.views import (
+    PAGE,
     DecisionView,
     NoticeView,
     PipelineSummary,
@@ -126,7 +127,9 @@ class Backend(Protocol):
         self, pipeline: str, stage: str, mode: str, reason: str, actor: str
     ) -> None: ...
 
-    def pipelines(self) -> tuple[PipelineSummary, ...]: ...
+    def pipelines(self, after: str = "", limit: int = PAGE) -> tuple[PipelineSummary, ...]:
+        """By name, the first of those behind ``after``."""
+        ...
 
     def pipeline(self, name: str) -> PipelineView: ...
 

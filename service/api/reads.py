@@ -1,8 +1,8 @@
 """Endpoints that only look. Plain functions: the framework runs them in its pool of threads."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
@@ -10,14 +10,21 @@ from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
 from service.api.report_schemas import Announcements, Compliance
 from service.api.schemas import Decision, Pipeline, Release, Summaries
+from service.promotions.views import PAGE
 
 router = APIRouter(responses=PROBLEMS)
 
 
 @router.get("/v1/pipelines", tags=["pipelines"])
-def pipelines(backend: GivenBackend) -> Summaries:
-    """All pipelines, what needs a person first."""
-    return Summaries.model_validate({"pipelines": list(backend.pipelines())})
+def pipelines(
+    backend: GivenBackend,
+    after: Annotated[str, Query(description="The name behind which the page begins.")] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = PAGE,
+) -> Summaries:
+    """Pipelines by name, a page at a time, and what each needs."""
+    rows = backend.pipelines(after, limit)
+    more = rows[-1].name if len(rows) == limit else None
+    return Summaries.model_validate({"pipelines": list(rows), "next": more})
 
 
 @router.get("/v1/pipelines/{name}", tags=["pipelines"])

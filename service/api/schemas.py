@@ -279,7 +279,10 @@ class Summary(Outgoing):
 
 
 class Summaries(Outgoing):
+    """``next`` is what ``after`` has to be for the next page; none where this one is the last."""
+
     pipelines: list[Summary]
+    next: str | None
 
 
 class Change(Outgoing):

@@ -116,7 +116,7 @@ def _gone_back(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
         select(ReleaseRow)
         .join(RunRow, col(RunRow.release) == ReleaseRow.id)
         .where(
-            ReleaseRow.pipeline == release.pipeline,
+            RunRow.pipeline == release.pipeline,
             ReleaseRow.id != release.id,
             RunRow.outcome == Outcome.ROLLED_BACK,
             or_(*related),

@@ -37,6 +37,7 @@ from service.promotions.ports import Ports
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
 from service.promotions.views import (
+    PAGE,
     DecisionView,
     NoticeView,
     PipelineSummary,
@@ -216,8 +217,8 @@ class Executor:
         """Which team was told of which rule, the newest first."""
         return reading.told(self.ground, rule)
 
-    def pipelines(self) -> tuple[PipelineSummary, ...]:
-        return reading.pipelines(self.ground)
+    def pipelines(self, after: str = "", limit: int = PAGE) -> tuple[PipelineSummary, ...]:
+        return reading.pipelines(self.ground, after, limit)
 
     def pipeline(self, name: str) -> PipelineView:
         return reading.pipeline(self.ground, name)

@@ -222,7 +222,7 @@ def _rolled_back(turn: Turn) -> set[str]:
     asked = (
         select(ReleaseRow.digest)
         .join(RunRow, col(RunRow.release) == ReleaseRow.id)
-        .where(ReleaseRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
+        .where(RunRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
     )
     return set(turn.session.exec(asked))
 

@@ -30,10 +30,11 @@ from service.promotions.views import (
 from service.promotions.wording import answer
 from service.reports.compliance import compliance
 from service.store import counts, notices, read, said
+from service.store.summaries import summaries
 from service.store.tables import Blob, ReleaseRow, RunRow, StageRow
 
 
-def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
+def pipelines(ground: Ground, after: str, limit: int) -> tuple[PipelineSummary, ...]:
     def told(name: str) -> tuple[PipelineView, str, str]:
         with ground.engines.reading() as session:
             view = _view(session, _turn(ground, session, name))
@@ -41,7 +42,7 @@ def pipelines(ground: Ground) -> tuple[PipelineSummary, ...]:
         return view, str(said.kind), said.sentence
 
     with ground.engines.reading() as session:
-        return read.summaries(session, told)
+        return summaries(session, told, after, limit)
 
 
 def pipeline(ground: Ground, name: str) -> PipelineView:

@@ -6,7 +6,10 @@ They hold what happened and what is so; sentences for people are made from them 
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+
+#: Most pipelines of one page of their list, unless who asks says another number.
+PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)

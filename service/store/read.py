@@ -1,6 +1,6 @@
 """Read models for pages, API and terminal, made from the tables in one reading transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,6 @@ from service.promotions.views import (
     EvidenceView,
     FindingView,
     PauseView,
-    PipelineSummary,
     PipelineView,
     ReleaseView,
     RunView,
@@ -166,7 +165,6 @@ def pipeline_view(
     row = pipeline_row(session, name)
     pauses = said.pauses(session, row, now)
     reading = _Reading(session, name, pauses, bake)
-    open_runs = [run for run in reading.runs if not run.outcome]
     newest = max((each.sequence for each in reading.newest), default=0)
     trouble = session.get(SourceRow, name)
     return PipelineView(
@@ -177,7 +175,7 @@ def pipeline_view(
         version=newest,
         now=now,
         stages=tuple(reading.stage(each) for each in pipeline.stages),
-        in_flight=tuple(reading.view(each) for each in reversed(open_runs)),
+        in_flight=tuple(reading.view(each) for each in reversed(reading.runs)),
         events=tuple(event_view(each) for each in reading.newest),
         findings=_findings(session, name, waived),
         path=row.path,
@@ -195,29 +193,41 @@ class _Reading:
     ) -> None:
         self.session = session
         self.bake = bake
-        self.runs = _runs(session, RunRow.pipeline == pipeline)
-        releases = session.exec(select(ReleaseRow).where(ReleaseRow.pipeline == pipeline))
-        self.releases = {each.id: each for each in releases}
-        self.by_digest = {each.digest: each.id for each in self.releases.values() if each.digest}
+        open_runs = select(RunRow).where(RunRow.pipeline == pipeline, RunRow.outcome == "")
+        self.runs = list(session.exec(open_runs.order_by(col(RunRow.id))))
         kept = session.exec(select(StageRow).where(StageRow.pipeline == pipeline))
         self.stages = {each.stage: each for each in kept}
+        self.by_digest = _by_digest(session, pipeline, self.stages.values())
+        self.pipeline = pipeline
         asked = select(EventRow).where(EventRow.pipeline == pipeline)
         newest = asked.order_by(col(EventRow.sequence).desc()).limit(_EVENTS)
         self.newest = list(session.exec(newest))
         self.pauses = pauses
 
     def view(self, run: RunRow) -> RunView:
-        decisions = _decisions(self.session, run.release)
-        return run_view(run, self.releases[run.release].number, decisions, self.bake)
+        asked = select(DecisionRow).where(
+            DecisionRow.release == run.release, DecisionRow.stage == run.stage
+        )
+        newest = asked.order_by(col(DecisionRow.id).desc()).limit(1)
+        number = self.session.get_one(ReleaseRow, run.release).number
+        return run_view(run, number, list(self.session.exec(newest)), self.bake)
+
+    def last(self, stage: str) -> RunRow | None:
+        """The run that entered the stage last and has ended."""
+        asked = select(RunRow).where(
+            RunRow.pipeline == self.pipeline,
+            RunRow.stage == stage,
+            RunRow.outcome != "",
+            col(RunRow.started_at).is_not(None),
+        )
+        return self.session.exec(asked.order_by(col(RunRow.id).desc()).limit(1)).first()
 
     def stage(self, stage: Stage) -> StageView:
         kept = self.stages.get(stage.name)
         runs = [run for run in self.runs if run.stage == stage.name]
         active = next((run for run in runs if kept and run.id == kept.active), None)
-        waiting = next(
-            (run for run in reversed(runs) if run.state == "waiting" and not run.outcome), None
-        )
-        ended = [run for run in runs if run.outcome and run.started_at]
+        waiting = next((run for run in reversed(runs) if run.state == "waiting"), None)
+        last = self.last(stage.name)
         kind = stage.kind.value
         return StageView(
             name=stage.name,
@@ -232,7 +242,7 @@ class _Reading:
             ),
             active=self.view(active) if active else None,
             waiting=self.view(waiting) if waiting else None,
-            last=self.view(ended[-1]) if ended else None,
+            last=self.view(last) if last else None,
             last_good=self.by_digest.get(kept.good) if kept else None,
             targets=self._targets(stage, kept),
         )
@@ -250,34 +260,13 @@ class _Reading:
         return tuple(views)
 
 
-def summaries(
-    session: Session, told: Callable[[str], tuple[PipelineView, str, str]]
-) -> tuple[PipelineSummary, ...]:
-    """A row for each pipeline; ``told`` gives its view, what it needs and its sentence."""
-    found = []
-    for row in session.exec(select(PipelineRow).order_by(col(PipelineRow.name))):
-        runs = _runs(session, RunRow.pipeline == row.name)
-        newest = max(runs, key=lambda run: run.id or 0, default=None)
-        view, attention, sentence = told(row.name)
-        latest: dict[str, RunRow] = {run.stage: run for run in runs}
-        found.append(
-            PipelineSummary(
-                name=row.name,
-                organization=row.organization,
-                team=view.team,
-                tier=view.tier,
-                newest_release=newest.release if newest else None,
-                newest_state=(newest.outcome or newest.state) if newest else "idle",
-                answer=sentence,
-                attention=attention,
-                since=newest.entered_at if newest else None,
-                stages=tuple(
-                    (name, run.outcome or run.state, run.release.rpartition(":")[2])
-                    for name, run in latest.items()
-                ),
-            )
-        )
-    return tuple(found)
+def _by_digest(session: Session, pipeline: str, stages: Iterable[StageRow]) -> dict[str, str]:
+    """The latest release of each digest that runs somewhere or would be restored."""
+    digests = {digest for each in stages for digest in (each.good, *each.running.values())}
+    asked = select(ReleaseRow).where(
+        ReleaseRow.pipeline == pipeline, col(ReleaseRow.digest).in_(digests - {""})
+    )
+    return {each.digest: each.id for each in session.exec(asked.order_by(col(ReleaseRow.number)))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,9 @@ def releases(session: Session, pipeline: str | None, limit: int) -> tuple[Releas
     """The newest releases, of one pipeline or of all."""
     asked = select(ReleaseRow).order_by(col(ReleaseRow.created_at).desc(), col(ReleaseRow.id))
     if pipeline:
-        asked = asked.where(ReleaseRow.pipeline == pipeline)
+        # Numbers follow the creation, and are found by an index.
+        mine = select(ReleaseRow).where(ReleaseRow.pipeline == pipeline)
+        asked = mine.order_by(col(ReleaseRow.number).desc())
     rows = list(session.exec(asked.limit(limit)))
     stages: dict[str, list[tuple[str, str]]] = defaultdict(list)
     runs = select(RunRow).where(col(RunRow.release).in_([each.id for each in rows]))

@@ -70,8 +70,9 @@ class ReleaseRow(SQLModel, table=True):
     """One release; it keeps the definition that it started with."""
 
     __tablename__ = "releases"
+    __table_args__ = (sa.Index("ix_releases_newest", "pipeline", "number"),)
     id: str = Field(primary_key=True)
-    pipeline: str = Field(foreign_key="pipelines.name", index=True)
+    pipeline: str = Field(foreign_key="pipelines.name")
     number: int
     kind: str
     reason: str = ""
@@ -88,7 +89,7 @@ class ReleaseRow(SQLModel, table=True):
     """What scanners found in the artifact; None where nobody scanned it."""
     base: str = ""
     changes: list[dict[str, Any]] = _json()
-    created_at: datetime = instant()
+    created_at: datetime = instant(index=True)
     created_by: str
     built_at: datetime | None = instant(null=True)
     ended_at: datetime | None = instant(null=True)
@@ -100,9 +101,13 @@ class RunRow(SQLModel, table=True):
     """One release in one stage. A row that holds or waits for a stage always has a ``due``."""
 
     __tablename__ = "runs"
-    __table_args__ = (sa.UniqueConstraint("release", "stage"),)
+    __table_args__ = (
+        sa.UniqueConstraint("release", "stage"),
+        sa.Index("ix_runs_open", "pipeline", "outcome"),
+        sa.Index("ix_runs_newest", "pipeline", "stage", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
-    pipeline: str = Field(foreign_key="pipelines.name", index=True)
+    pipeline: str = Field(foreign_key="pipelines.name")
     release: str = Field(foreign_key="releases.id", index=True)
     stage: str
     state: str
@@ -158,6 +163,7 @@ class EventRow(SQLModel, table=True):
 
 class DecisionRow(SQLModel, table=True):
     __tablename__ = "decisions"
+    __table_args__ = (sa.Index("ix_decisions_newest", "pipeline", "stage", "id"),)
     id: int | None = Field(default=None, primary_key=True)
     pipeline: str
     release: str = Field(index=True)
@@ -216,6 +222,7 @@ class CountRow(SQLModel, table=True):
     """
 
     __tablename__ = "counts"
+    __table_args__ = (sa.Index("ix_counts_recent", "pipeline", "stage", "start"),)
     pipeline: str = Field(primary_key=True)
     stage: str = Field(primary_key=True)
     target: str = Field(primary_key=True)
@@ -336,7 +343,7 @@ class LintRow(SQLModel, table=True):
 
     __tablename__ = "lint_results"
     pipeline: str = Field(primary_key=True)
-    rule: str = Field(primary_key=True)
+    rule: str = Field(primary_key=True, index=True)
     result: str
     enforcement: str
     message: str = ""

@@ -12,7 +12,7 @@ from typing import Final
 from markupsafe import Markup
 
 from service.promotions.foretelling import outlook
-from service.promotions.views import PipelineSummary, PipelineView, ReleaseView, RunView
+from service.promotions.views import PAGE, PipelineSummary, PipelineView, ReleaseView, RunView
 from service.promotions.wording import answer, release_answer
 from service.web.flight import flight
 from service.web.promotions import Promotions
@@ -40,11 +40,11 @@ class Node:
 
 
 def list_fragments(summaries: Iterable[PipelineSummary]) -> Fragments:
-    """Answer and list of the page of all pipelines."""
+    """Answer and list of a page of pipelines."""
     rows = sorted(summaries, key=_urgency)
     names = dict.fromkeys(row.organization for row in rows)
     nodes = [Node(name, tuple(row for row in rows if row.organization == name)) for name in names]
-    given = {"rows": rows, "nodes": nodes}
+    given = {"rows": rows, "nodes": nodes, "full": len(rows) == PAGE}
     return {name: render(f"fragments/list_{name}.html", **given) for name in ("answer", "list")}
 
 
@@ -149,8 +149,11 @@ def pace(runs: tuple[RunView, ...]) -> timedelta | None:
 Draw = Callable[[Promotions], tuple[Fragments, timedelta | None]]
 
 
-def draw_list(promotions: Promotions) -> tuple[Fragments, timedelta | None]:
-    return list_fragments(promotions.pipelines()), _LIST_PACE
+def draw_list(after: str) -> Draw:
+    def draw(promotions: Promotions) -> tuple[Fragments, timedelta | None]:
+        return list_fragments(promotions.pipelines(after)), _LIST_PACE
+
+    return draw
 
 
 def draw_pipeline(name: str) -> Draw:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from service.promotions.views import PAGE
 from service.web.fragments import (
     draw_list,
     draw_pipeline,
@@ -34,15 +35,20 @@ def page(request: Request, template: str, code: int = 200, /, **given: Any) -> H
 
 
 @router.get("/")
-def pipelines(request: Request, promotions: GivenPromotions) -> HTMLResponse:
-    rows = promotions.pipelines()
-    return page(request, "pipelines.html", fragments=list_fragments(rows), now=datetime.now(UTC))
+def pipelines(request: Request, promotions: GivenPromotions, after: str = "") -> HTMLResponse:
+    rows = promotions.pipelines(after)
+    more = rows[-1].name if len(rows) == PAGE else ""
+    given = {"fragments": list_fragments(rows), "after": after, "more": more}
+    return page(request, "pipelines.html", now=datetime.now(UTC), **given)
 
 
 @router.get("/events")
-def pipelines_events(promotions: GivenPromotions, drawings: GivenDrawings) -> StreamingResponse:
+def pipelines_events(
+    promotions: GivenPromotions, drawings: GivenDrawings, after: str = ""
+) -> StreamingResponse:
     # The list has no version of its own: it is drawn again at its pace, and a new reader gets all.
-    return _live(stream(promotions, drawings, Page("/", lambda _: 0, draw_list), since=-1))
+    shown = Page(f"/?after={after}", lambda _: 0, draw_list(after))
+    return _live(stream(promotions, drawings, shown, since=-1))
 
 
 @router.get("/pipelines/{name}")

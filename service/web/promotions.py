@@ -9,14 +9,16 @@ from policies.rule import AnyRule
 from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
-from service.promotions.views import PipelineSummary, PipelineView, ReleaseView
+from service.promotions.views import PAGE, PipelineSummary, PipelineView, ReleaseView
 from service.reports.overview import Member, Overview
 
 
 class Promotions(Protocol):
     """Every method is one transaction of its own and raises errors of ``service.errors`` only."""
 
-    def pipelines(self) -> tuple[PipelineSummary, ...]: ...
+    def pipelines(self, after: str = "", limit: int = PAGE) -> tuple[PipelineSummary, ...]:
+        """By name, the first of those behind ``after``."""
+        ...
 
     def pipeline(self, name: str) -> PipelineView: ...
 

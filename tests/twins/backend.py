@@ -20,6 +20,7 @@ from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView, Said, require_whole
 from service.promotions.views import (
+    PAGE,
     DecisionView,
     NoticeView,
     PipelineSummary,
@@ -62,8 +63,9 @@ class MemoryBackend:
         """Something happened: the same pipeline as it is from now on."""
         self.views[view.name] = replace(view, version=self.views[view.name].version + 1)
 
-    def pipelines(self) -> tuple[PipelineSummary, ...]:
-        return self.summaries
+    def pipelines(self, after: str = "", limit: int = PAGE) -> tuple[PipelineSummary, ...]:
+        named = sorted(self.summaries, key=lambda each: each.name)
+        return tuple(each for each in named if each.name > after)[:limit]
 
     def pipeline(self, name: str) -> PipelineView:
         if self.defect:

@@ -12,9 +12,11 @@ from tests.twins.sights import COMMIT, DIGEST
 
 
 def test_pipelines_are_listed(client: Client) -> None:
-    rows = client.get("/v1/pipelines").json()["pipelines"]
-    assert [row["name"] for row in rows] == ["payments-api", "price-engine", "mailer", "new-app"]
-    assert rows[1] == {
+    body = client.get("/v1/pipelines").json()
+    rows = body["pipelines"]
+    assert [row["name"] for row in rows] == ["mailer", "new-app", "payments-api", "price-engine"]
+    assert body["next"] is None
+    assert rows[3] == {
         "name": "price-engine",
         "organization": "retail/pricing",
         "team": "pricing",
@@ -25,6 +27,16 @@ def test_pipelines_are_listed(client: Client) -> None:
         "attention": "rolled_back",
         "since": "2026-11-24T10:08:04Z",
     }
+
+
+def test_pipelines_come_a_page_at_a_time(client: Client) -> None:
+    first = client.get("/v1/pipelines?limit=3").json()
+    assert [row["name"] for row in first["pipelines"]] == ["mailer", "new-app", "payments-api"]
+    assert first["next"] == "payments-api"
+    rest = client.get(f"/v1/pipelines?limit=3&after={first['next']}").json()
+    assert [row["name"] for row in rest["pipelines"]] == ["price-engine"]
+    assert rest["next"] is None
+    assert client.get("/v1/pipelines?limit=501").status_code == 422
 
 
 def test_a_pipeline_has_its_stages_in_order(client: Client) -> None:
