@@ -10,14 +10,19 @@ what it deploys, and let pytest collect it:
 Nothing of pytest is imported, so that Bakegate runs without it.
 """
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final, Literal
 
+from policies.facts import Fact
 from service.promotions.ports import Deployer, DeployOrder, DeployProgress, Fenced
 
-#: ``one`` and ``two`` work; ``ill`` is an artifact whose deployment must fail.
-Version = Literal["one", "two", "ill"]
+#: ``one`` and ``two`` work; ``ill`` is an artifact whose deployment must fail, and that of
+#: ``endless`` is never over by itself.
+Version = Literal["one", "two", "ill", "endless"]
 #: Calls after which a deployment of a few hosts has certainly ended.
 _MANY: Final = 50
 
@@ -72,19 +77,72 @@ class DeployerContract(ABC):
 
     def test_an_older_attempt_is_fenced(self) -> None:
         self.deployer().advance(self._order("one", "k1", 5))
-        _fenced(self.deployer(), self._order("one", "k1", 4))
-        _fenced(self.deployer(), self._order("two", "k2", 4))
+        _fenced(self.deployer().advance, self._order("one", "k1", 4))
+        _fenced(self.deployer().advance, self._order("two", "k2", 4))
 
     def test_a_finished_key_fences_too(self) -> None:
         _finish(self.deployer(), self._order("one", "k1", 1))
         self.deployer().advance(self._order("one", "k1", 3))
-        _fenced(self.deployer(), self._order("two", "k2", 2))
+        _fenced(self.deployer().advance, self._order("two", "k2", 2))
 
     def test_an_attempt_goes_on_where_another_stopped(self) -> None:
         order = self._order("one", "k1", 1)
         self.deployer().advance(order)
         last = _finish(self.deployer(), replace(order, epoch=2))[-1]
         _demand(last.state == "succeeded", f"it ended as {last}")
+
+    def test_an_abort_ends_it_and_is_its_answer(self) -> None:
+        first = self.deployer().advance(self._order("one", "k1", 1))
+        ended = _abort(self.deployer(), self._order("one", "k1", 2))
+        if first.state == "running":
+            _demand(ended.cause == "abort" and ended.message != "", f"it ended as {ended}")
+        else:
+            _demand(ended == first, f"first it said {first}, then {ended}")
+        again = self.deployer().advance(self._order("one", "k1", 3))
+        _demand(again == ended, f"it was aborted as {ended}, then it said {again}")
+        _demand(_abort(self.deployer(), self._order("one", "k1", 4)) == ended, "it ended twice")
+
+    def test_what_was_aborted_before_it_began_never_begins(self) -> None:
+        order = self._order("one", "k1", 1)
+        _finish(self.deployer(), order)
+        aborted = _abort(self.deployer(), self._order("two", "k2", 2))
+        _demand((aborted.state, aborted.cause) == ("failed", "abort"), f"it ended as {aborted}")
+        late = self.deployer().advance(self._order("two", "k2", 3))
+        _demand(late == aborted, f"it was aborted as {aborted}, then it said {late}")
+        found = self.deployer().hosts(order.pipeline, order.stage, order.target)
+        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+
+    def test_a_late_call_after_an_abort_is_fenced(self) -> None:
+        self.deployer().advance(self._order("one", "k1", 1))
+        _abort(self.deployer(), self._order("one", "k1", 3))
+        _fenced(self.deployer().advance, self._order("one", "k1", 2))
+        _fenced(self.deployer().advance, self._order("two", "k2", 2))
+
+    def test_a_late_abort_is_fenced(self) -> None:
+        self.deployer().advance(self._order("one", "k1", 5))
+        _fenced(self.deployer().abort, self._order("one", "k1", 4))
+
+    def test_the_way_back_after_an_abort(self) -> None:
+        order = self._order("one", "k1", 1)
+        _finish(self.deployer(), order)
+        self.deployer().advance(self._order("two", "k2", 2))
+        _abort(self.deployer(), self._order("two", "k2", 3))
+        back = replace(order, key="k3", epoch=3, rollback=True)
+        last = _finish(self.deployer(), back)[-1]
+        _demand(last.state == "succeeded", f"it ended as {last}")
+        found = self.deployer().hosts(order.pipeline, order.stage, order.target)
+        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+
+    def test_the_deadline_ends_what_would_never_end(self) -> None:
+        order = self._order("endless", "k1", 1)
+        order = replace(order, deploy=replace(order.deploy, deadline=_soon(order)))
+        first = self.deployer().advance(order)
+        # Whoever goes on has no deadline of its own: the time is of the whole deployment.
+        last = _finish(self.deployer(), replace(order, epoch=2), seconds=60)[-1]
+        _demand((last.state, last.cause) == ("failed", "deadline"), f"it ended as {last}")
+        _demand(first.state == "running" or first == last, f"first it said {first}, then {last}")
+        again = self.deployer().advance(replace(order, epoch=3))
+        _demand(again == last, f"first it said {last}, then {again}")
 
     def test_targets_are_apart(self) -> None:
         _finish(self.deployer(), self._order("one", "k1", 5))
@@ -106,18 +164,32 @@ class DeployerContract(ABC):
         return replace(self.order(version), key=key, epoch=epoch)
 
 
-def _finish(deployer: Deployer, order: DeployOrder) -> list[DeployProgress]:
-    """Advance until it is over; every answer on the way."""
+def _finish(deployer: Deployer, order: DeployOrder, seconds: float = 0) -> list[DeployProgress]:
+    """Advance until it is over, by calls or for as long as it takes; every answer on the way."""
     found: list[DeployProgress] = []
+    until = time.monotonic() + seconds
     while not found or found[-1].state == "running":
-        _demand(len(found) < _MANY, f"it still runs after {_MANY} calls: {found[-1:]}")
+        patient = len(found) < _MANY or time.monotonic() < until
+        _demand(patient, f"it still runs after {len(found)} calls: {found[-1:]}")
         found.append(deployer.advance(order))
     return found
 
 
-def _fenced(deployer: Deployer, order: DeployOrder) -> None:
+def _abort(deployer: Deployer, order: DeployOrder) -> DeployProgress:
+    """Abort until it is over."""
+    for _ in range(_MANY):
+        if (answer := deployer.abort(order)).state != "running":
+            return answer
+    raise BrokenContract(f"its abort did not arrive in {_MANY} calls")
+
+
+def _soon(order: DeployOrder) -> Fact[timedelta | None]:
+    return replace(order.deploy.deadline, value=timedelta(seconds=2))
+
+
+def _fenced(call: Callable[[DeployOrder], DeployProgress], order: DeployOrder) -> None:
     try:
-        answer = deployer.advance(order)
+        answer = call(order)
     except Fenced:
         return
     raise BrokenContract(f"epoch {order.epoch} was not fenced and got {answer}")

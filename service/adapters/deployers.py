@@ -14,6 +14,9 @@ class Deployers:
     def advance(self, order: DeployOrder) -> DeployProgress:
         return self._known[str(order.deploy.engine.value)].advance(order)
 
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        return self._known[str(order.deploy.engine.value)].abort(order)
+
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         """Of whichever deployer keeps records of the target."""
         return tuple(

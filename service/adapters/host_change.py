@@ -106,11 +106,25 @@ class Change:
         process = process_of(self.path, host)
         if process is None:
             return
+        self._drain()
         hooks = self.order.deploy.hooks
         command = hooks.stop.or_else(None) if hooks else None
         if command is not None:
             self._hook("stop", command, host.port, self._left())
         end_process(*process, self.fence.held)
+
+    def _drain(self) -> None:
+        """Let requests end that came before the records said that the host stops.
+
+        The way back waits for nobody.
+        """
+        drain = None if self.order.rollback else self.order.deploy.drain.or_else(None)
+        if drain is None:
+            return
+        until = min(self.until, since_boot() + drain.total_seconds())
+        while since_boot() < until:
+            self.fence.check()
+            time.sleep(max(0.0, min(_POLL, until - since_boot())))
 
     def _swap(self, incoming: Path) -> HostRecord:
         """Put the new version in place of the old one and record that it is about to start."""
@@ -200,6 +214,8 @@ class Change:
             inherit=self.order.environment,
             timeout=timeout,
             output=self.home / f"{name}.log",
+            # A hook that hangs must not hold up whoever ends its deployment.
+            may_run=self.fence.check,
         )
         if not finished.ok:
             ending = "ran out of time" if finished.timed_out else f"ended with {finished.code}"

@@ -21,12 +21,13 @@ from service.adapters.host_files import (
     prepare,
     process_of,
     read_host,
+    read_result,
     read_target,
     result_path,
     target_path,
 )
 from service.adapters.processes import end_process
-from service.promotions.ports import Fenced
+from service.promotions.ports import DeployProgress, Fenced
 
 _STOPPED_S: Final = 2.0
 """Whoever holds the lock for so long was stopped while it had it, and loses it."""
@@ -89,6 +90,18 @@ class Fence:
 
     def mark(self, path: Path, host: HostRecord, state: HostWord) -> None:
         self.put_host(path, replace(host, state=state))
+
+
+def kept_answer(fence: Fence) -> DeployProgress | None:
+    """What the fence's key was answered in the end, if it has ended.
+
+    It fences too: whoever asks again has a newer epoch than all before.
+    """
+    result, known = read_result(fence.folder, fence.key), read_target(fence.folder)
+    if result is None or known is None:
+        return None
+    fence.put_target(replace(known, epoch=fence.epoch))
+    return DeployProgress(**result)
 
 
 @contextmanager

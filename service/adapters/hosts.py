@@ -7,13 +7,12 @@ from policies.durations import format_duration
 from service.adapters.artifacts import ArtifactError, ArtifactStore
 from service.adapters.batches import next_batch
 from service.adapters.host_change import Change, DeploymentError, TooLate, since_boot
-from service.adapters.host_fence import Fence
+from service.adapters.host_fence import Fence, kept_answer
 from service.adapters.host_files import (
     TargetRecord,
     host_paths,
     read_host,
     read_hosts,
-    read_result,
     read_target,
     target_folder,
 )
@@ -28,17 +27,12 @@ class LocalDeployer:
         self._artifacts = artifacts
 
     def advance(self, order: DeployOrder) -> DeployProgress:
-        folder = target_folder(self.folder, order.pipeline, order.stage, order.target)
-        place = f"target {order.target} of stage {order.stage}"
-        fence = Fence(folder, order.epoch, order.key, place)
-        result = read_result(folder, order.key)
-        if result is None:
-            return _Rollout(fence, self.folder / "starts.jsonl", order).batch(self._artifacts)
-        known = read_target(folder)
-        if known is not None:
-            # A finished key fences too: whoever asks again has a newer epoch than all before.
-            fence.put_target(replace(known, epoch=order.epoch))
-        return DeployProgress(**result)
+        rollout = self._rollout(order)
+        return rollout.kept() or rollout.batch(self._artifacts)
+
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        rollout = self._rollout(order)
+        return rollout.kept() or rollout.abort()
 
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         folder = target_folder(self.folder, pipeline, stage, target)
@@ -48,6 +42,12 @@ class LocalDeployer:
             # By the record alone: a host that died in service must be asked, and not answer.
             if host.state == "in_service"
         )
+
+    def _rollout(self, order: DeployOrder) -> "_Rollout":
+        folder = target_folder(self.folder, order.pipeline, order.stage, order.target)
+        place = f"target {order.target} of stage {order.stage}"
+        fence = Fence(folder, order.epoch, order.key, place)
+        return _Rollout(fence, self.folder / "starts.jsonl", order)
 
     def end_all(self) -> None:
         """End the processes that the records name, and no others; mark their hosts stopped."""
@@ -73,6 +73,19 @@ class _Rollout:
     @property
     def count(self) -> int:
         return self.order.deploy.hosts.or_else(None) or 1
+
+    def kept(self) -> DeployProgress | None:
+        return kept_answer(self.fence)
+
+    def abort(self) -> DeployProgress:
+        """A host that is about to start never was in service, and ends; the others stay."""
+        record = self._begin()
+        for path in host_paths(self.folder):
+            host = read_host(path)
+            if host is not None and host.key == self.order.key and host.state == "starting":
+                self.fence.end_host(path)
+        told = f"aborted when {self._replaced()} of {self.count} hosts were replaced"
+        return self._finish(replace(record, state="failed", message=told), "abort")
 
     def batch(self, artifacts: ArtifactStore) -> DeployProgress:
         record = self._begin()

@@ -51,10 +51,12 @@ def run(
     timeout: timedelta,
     output: Path,
     limit: int = 10_000_000,
+    may_run: Callable[[], None] = lambda: None,
 ) -> Finished:
     """Run ``sh -e -c command`` in ``folder``; stdout and stderr go to the file ``output``.
 
-    ``inherit`` names variables of our own environment; ``limit`` is in bytes.
+    ``inherit`` names variables of our own environment; ``limit`` is in bytes. ``may_run`` is asked
+    all the time, and what it raises ends the command.
     """
     with output.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - the command is the pipeline's own
@@ -66,7 +68,12 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    timed_out, cut = _watch(process.pid, output, timeout.total_seconds(), limit)
+    try:
+        timed_out, cut = _watch(process.pid, output, timeout.total_seconds(), limit, may_run)
+    except BaseException:
+        _signal_group(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     if timed_out or cut:
         _signal_group(process.pid, signal.SIGTERM)
         _ended_within(process.pid, _GRACE)
@@ -102,10 +109,13 @@ def end_process(pid: int, started: int, permitted: Permitted = nullcontext) -> N
             time.sleep(_POLL / 5)
 
 
-def _watch(pid: int, output: Path, seconds: float, limit: int) -> tuple[bool, bool]:
+def _watch(
+    pid: int, output: Path, seconds: float, limit: int, may_run: Callable[[], None]
+) -> tuple[bool, bool]:
     """Wait for the end; returns whether the time ran out and whether the output is too long."""
     deadline = time.monotonic() + seconds
     while not _ended_within(pid, _POLL):
+        may_run()
         if output.stat().st_size > limit:
             return False, True
         if time.monotonic() >= deadline:

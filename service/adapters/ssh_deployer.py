@@ -58,6 +58,15 @@ class SshDeployer:
         self._patience = patience
 
     def advance(self, order: DeployOrder) -> DeployProgress:
+        return self._carry_out(order, lambda rollout: rollout.go(self._patience))
+
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        return self._carry_out(order, _Rollout.abort)
+
+    def _carry_out(
+        self, order: DeployOrder, act: Callable[["_Rollout"], DeployProgress]
+    ) -> DeployProgress:
+        """Let ``act`` work on the hosts of an order, and keep its last word here as well."""
         folder = target_folder(self.folder, order.pipeline, order.stage, order.target)
         place = f"target {order.target} of stage {order.stage}"
         fence = Fence(folder, order.epoch, order.key, place)
@@ -67,11 +76,11 @@ class SshDeployer:
         record = TargetRecord(order.epoch, order.key, order.digest, "running", "", begun)
         fence.put_target(replace(known, epoch=order.epoch) if known and kept else record)
         try:
-            rollout = _Rollout(order, _sides(order), self._artifacts, begun)
+            rollout = _Rollout(order, _sides(order), self._artifacts, begun, kept)
         except DeploymentError as error:
             progress = DeployProgress("failed", 0, 1, 0, str(error), "failure")
         else:
-            progress = rollout.go(self._patience, kept)
+            progress = rollout.known() or act(rollout)
             fence.put(_served_path(folder), {"hosts": rollout.served(_served(folder))})
         if progress.state != "running":
             fence.put_result(order.key, asdict(progress))
@@ -120,18 +129,32 @@ class _Rollout:
     sides: dict[str, Side]
     artifacts: ArtifactStore
     begun: float
+    kept: dict[str, Any] | None
     seen: dict[str, Told] = field(default_factory=dict)
     silent: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     launched: set[str] = field(default_factory=set)
 
-    def go(self, patience: float, kept: dict[str, Any] | None) -> DeployProgress:
+    def known(self) -> DeployProgress | None:
+        """Take the hosts for this attempt; what was answered in the end, where it has ended."""
+        self._ask(Side.begin, self.sides)
+        result = next((each.result for each in self.seen.values() if each.result), "")
+        if not (result or self.kept):
+            return None
+        return self._spread(DeployProgress(**(json.loads(result) if result else self.kept or {})))
+
+    def abort(self) -> DeployProgress:
+        """End what runs on the hosts; one that is silent is asked again until the deadline."""
+        told = f"aborted when {self._replaced()} of {len(self.sides)} hosts were replaced"
+        self._ask(lambda side: side.abort("abort", told), self._at_work())
+        if self.silent and self._left() > timedelta():
+            return self._progress("running", self._trouble())
+        unheard = "; ".join(self.silent.values())
+        return self._end(self._progress("failed", f"{told}; {unheard}".rstrip("; "), "abort"))
+
+    def go(self, patience: float) -> DeployProgress:
         """Change hosts until it is over, or for as long as the patience of one call lasts."""
         rest = since_boot() + patience
-        self._ask(Side.begin, self.sides)
-        known = next((each.result for each in self.seen.values() if each.result), "")
-        if known or kept:
-            return self._spread(DeployProgress(**(json.loads(known) if known else kept or {})))
         pauses = chain(_POLL, repeat(_POLL[-1]))
         try:
             while self._onward():

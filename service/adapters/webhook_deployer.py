@@ -1,7 +1,8 @@
 """A deployer that hands each deployment to a web service, and asks it how it goes.
 
 It posts ``bakegate.deployment/v1`` to the pipeline's ``url``, with an ``action``: ``start``, then
-``progress`` until the answer is no longer ``running``, and ``abort`` at the deadline. Three headers
+``progress`` until the answer is no longer ``running``, and ``abort`` at the deadline or when it is
+ended otherwise. Three headers
 go with it. ``Idempotency-Key`` stays the same for one deployment, however often it is started.
 ``Bakegate-Epoch`` grows with every attempt: the service refuses a lower one than it has seen for a
 target, with 409. ``Bakegate-Signature`` is ``t=SECONDS,v1=HEX``: HMAC-SHA-256 of the seconds since
@@ -13,7 +14,9 @@ import hmac
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policies.durations import format_duration
 from service.adapters.host_change import DeploymentError, Unreached, since_boot
-from service.adapters.host_fence import Fence
-from service.adapters.host_files import TargetRecord, read_result, read_target, target_folder
+from service.adapters.host_fence import Fence, kept_answer
+from service.adapters.host_files import TargetRecord, read_target, target_folder
 from service.promotions.ports import DEPLOY_WITHIN, DeployOrder, DeployProgress, Fenced, Host
 
 #: Seconds to connect, and between two pieces of an answer.
@@ -58,19 +61,27 @@ class WebhookDeployer:
         self._patience = patience
 
     def advance(self, order: DeployOrder) -> DeployProgress:
+        return self._carry_out(order, self._watch)
+
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        return self._carry_out(order, self._abort)
+
+    def _carry_out(
+        self, order: DeployOrder, act: Callable[[DeployOrder, Fence, float], DeployProgress]
+    ) -> DeployProgress:
+        """Let ``act`` work on an order that has no answer yet, and keep its last word."""
         folder = target_folder(self.folder, order.pipeline, order.stage, order.target)
         place = f"target {order.target} of stage {order.stage}"
         fence = Fence(folder, order.epoch, order.key, place)
-        result = read_result(folder, order.key)
+        kept = kept_answer(fence)
+        if kept is not None:
+            return kept
         known = read_target(folder)
-        if result is not None and known is not None:
-            fence.put_target(replace(known, epoch=order.epoch))
-            return DeployProgress(**result)
         again = known is not None and known.key == order.key
         begun = known.begun if known is not None and again else since_boot()
         record = TargetRecord(order.epoch, order.key, order.digest, "running", "", begun)
         fence.put_target(record)
-        progress = self._watch(order, fence, begun)
+        progress = act(order, fence, begun)
         if progress.state != "running":
             fence.put_target(replace(record, state=progress.state, message=progress.message))
             fence.put_result(order.key, asdict(progress))
@@ -86,7 +97,7 @@ class WebhookDeployer:
 
     def _watch(self, order: DeployOrder, fence: Fence, begun: float) -> DeployProgress:
         """Start and ask until it is over, or for as long as the patience of one call lasts."""
-        within = order.deploy.deadline.or_else(None) or DEPLOY_WITHIN
+        within = _within(order)
         until = begun + within.total_seconds()
         rest = since_boot() + self._patience
         told = DeployProgress("running", 0, order.deploy.hosts.or_else(None) or 1, 0)
@@ -116,6 +127,28 @@ class WebhookDeployer:
         last = f"; {told.message}" if told.message else ""
         message = f"{order.target} was not done within {format_duration(within)}{last}; {ended}"
         return replace(told, state="failed", message=message, cause="deadline")
+
+    def _abort(self, order: DeployOrder, fence: Fence, begun: float) -> DeployProgress:
+        """Tell the other side to stop until it answers; nobody is told after the deadline."""
+        until = max(begun + _within(order).total_seconds(), since_boot() + self._patience)
+        rest = since_boot() + self._patience
+        told = DeployProgress("running", 0, order.deploy.hosts.or_else(None) or 1, 0)
+        try:
+            side = _Side.of(order)
+            while since_boot() < min(rest, until):
+                fence.check()
+                try:
+                    return _ended_by_abort(_progress(side.ask(order, "abort", _TIMEOUT)))
+                except Unreached as error:
+                    told = replace(told, message=str(error))
+                time.sleep(max(0.0, min(_POLL, rest - since_boot())))
+        except DeploymentError as error:
+            refused = f"the abort was refused: {error}"
+            return replace(told, state="failed", message=refused, cause="abort")
+        if since_boot() < until:
+            return told
+        lost = f"the abort did not arrive: {told.message}"
+        return replace(told, state="failed", message=lost, cause="abort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +246,18 @@ def _progress(answer: Answer) -> DeployProgress:
     return DeployProgress(
         answer.state, answer.replaced, answer.hosts, answer.in_service, answer.message, cause
     )
+
+
+def _ended_by_abort(answer: DeployProgress) -> DeployProgress:
+    """What ended before the abort came keeps its end; everything else ends with it."""
+    if answer.state == "succeeded":
+        return answer
+    words = f": {answer.message}" if answer.message else ""
+    return replace(answer, state="failed", message=f"it was told to abort{words}", cause="abort")
+
+
+def _within(order: DeployOrder) -> timedelta:
+    return order.deploy.deadline.or_else(None) or DEPLOY_WITHIN
 
 
 def _aborted(side: _Side, order: DeployOrder) -> str:

@@ -20,8 +20,8 @@ from service.executor.transition import advance, plan, progress
 from service.executor.turn import Turn
 from service.executor.watch import targets
 from service.promotions.decide import targets_now
-from service.promotions.model import Built, Effect, Errored, Event, Moved, Moving, Tested
-from service.promotions.ports import BuildOrder, DeployOrder, Ports, TestOrder
+from service.promotions.model import Built, Effect, Errored, Event, Moved, Moving, Stopped, Tested
+from service.promotions.ports import BuildOrder, DeployOrder, DeployProgress, Ports, TestOrder
 from service.store.tables import EvidenceRow, RunRow
 
 Json = dict[str, Any]
@@ -42,6 +42,8 @@ class Claim:
     back_to: str
     attempt: int
     pushed: bool
+    begins: bool
+    """Whether no batch of the way back was done yet."""
 
     @property
     def again(self) -> str:
@@ -70,6 +72,7 @@ def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
         back_to=kept.good,
         attempt=run.attempt,
         pushed=release.pushed,
+        begins=all(each.in_service is None for each in progress(run)),
     )
 
 
@@ -81,7 +84,11 @@ def perform(ports: Ports, taken: Claim, kind: Effect) -> Json:
         case Effect.DEPLOY:
             return {"moved": list(_deploy(ports, taken, taken.digest, rollback=False))}
         case Effect.ROLLBACK:
+            if taken.begins:
+                list(_abort(ports, taken))
             return {"moved": list(_deploy(ports, taken, taken.back_to, rollback=True))}
+        case Effect.ABORT:
+            return {"moved": list(_abort(ports, taken))}
         case Effect.TEST:
             return _test(ports, taken)
 
@@ -105,11 +112,11 @@ def _event(turn: Turn, run: RunRow, kind: Effect, result: Json) -> Event:
             return Built(result["ok"], result["message"], result.get("digest", ""))
         case Effect.TEST:
             return Tested(result["ok"], result["message"])
-        case Effect.DEPLOY | Effect.ROLLBACK:
+        case Effect.DEPLOY | Effect.ROLLBACK | Effect.ABORT:
             moved = tuple(Moving(**each) for each in result["moved"])
             _keep_running(turn, run, kind, moved)
             _keep_validation(turn, run, kind, moved)
-            return Moved(moved)
+            return Stopped(moved, run.message) if kind is Effect.ABORT else Moved(moved)
 
 
 def _build(ports: Ports, taken: Claim) -> Json:
@@ -142,36 +149,48 @@ def _build(ports: Ports, taken: Claim) -> Json:
 
 def _deploy(ports: Ports, taken: Claim, digest: str, *, rollback: bool) -> Iterator[Json]:
     """One batch on each target whose turn it is; the first that fails ends the round."""
-    if taken.stage.deploy is None:
-        raise ValueError(f"stage {taken.stage.name} deploys nothing")
     for target in taken.targets:
-        done = ports.deployer.advance(
-            DeployOrder(
-                key=f"{taken.release}/{taken.stage.name}/{target}:"
-                f"{'rollback' if rollback else 'deploy'}{taken.again}",
-                epoch=taken.epoch,
-                release=taken.release,
-                pipeline=taken.pipeline.name,
-                stage=taken.stage.name,
-                target=target,
-                digest=digest,
-                deploy=taken.stage.deploy,
-                rollback=rollback,
-                environment=taken.pipeline.environment,
-            )
-        )
-        moving = Moving(
-            target,
-            done.state,
-            done.replaced,
-            done.hosts,
-            done.message,
-            done.cause,
-            done.in_service,
-        )
-        yield asdict(moving)
+        done = ports.deployer.advance(_order(taken, target, digest, rollback=rollback))
+        yield asdict(_moving(target, done))
         if done.state == "failed":
             return
+
+
+def _abort(ports: Ports, taken: Claim) -> Iterator[Json]:
+    """End what the deployment of the release does at each target; the epoch keeps it ended."""
+    for target in taken.targets:
+        done = ports.deployer.abort(_order(taken, target, taken.digest, rollback=False))
+        yield asdict(_moving(target, done))
+
+
+def _order(taken: Claim, target: str, digest: str, *, rollback: bool) -> DeployOrder:
+    if taken.stage.deploy is None:
+        raise ValueError(f"stage {taken.stage.name} deploys nothing")
+    what = "rollback" if rollback else "deploy"
+    return DeployOrder(
+        key=f"{taken.release}/{taken.stage.name}/{target}:{what}{taken.again}",
+        epoch=taken.epoch,
+        release=taken.release,
+        pipeline=taken.pipeline.name,
+        stage=taken.stage.name,
+        target=target,
+        digest=digest,
+        deploy=taken.stage.deploy,
+        rollback=rollback,
+        environment=taken.pipeline.environment,
+    )
+
+
+def _moving(target: str, done: DeployProgress) -> Moving:
+    return Moving(
+        target,
+        done.state,
+        done.replaced,
+        done.hosts,
+        done.message,
+        done.cause,
+        done.in_service,
+    )
 
 
 def _test(ports: Ports, taken: Claim) -> Json:
@@ -251,7 +270,7 @@ def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
 def _keep_running(turn: Turn, run: RunRow, kind: Effect, moved: tuple[Moving, ...]) -> None:
     """What runs on a target is what its last finished deployment or rollback put there."""
     kept = turn.stage(run.stage)
-    digest = turn.release(run.release).digest if kind is Effect.DEPLOY else kept.good
+    digest = kept.good if kind is Effect.ROLLBACK else turn.release(run.release).digest
     done = {each.target: digest for each in moved if each.state == "succeeded"}
     # A JSON column is only seen to have changed when it is replaced.
     kept.running = kept.running | done

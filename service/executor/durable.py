@@ -27,6 +27,9 @@ QUEUE: Final = "act"
 #: Rollbacks wait in a queue of their own: a queue with work for many stages takes any of them
 #: next, and one whose places are all taken by builds takes none.
 BACK: Final = "back"
+#: Effects that end what another one does in the stage, and so never wait for it: the other one is
+#: fenced by their epoch.
+_URGENT: Final = frozenset({Effect.ABORT, Effect.ROLLBACK})
 #: How long finished effects are kept, and how many are deleted at once.
 _KEPT: Final = timedelta(days=7)
 _BATCH: Final = 1000
@@ -245,6 +248,7 @@ class Durable:
     ) -> None:
         """Enqueue an effect in the transaction of ``session``; a repeated one keeps its key."""
         name = f"{run.op}#{attempt}" if attempt else run.op
+        lane = f"{run.pipeline}/{run.stage}{'!' if kind in _URGENT else ''}"
         self.client.enqueue_in_transaction(
             session,
             {
@@ -252,7 +256,7 @@ class Durable:
                 "workflow_name": "act",
                 "workflow_id": name,
                 "app_version": VERSION,
-                "queue_partition_key": f"{run.pipeline}/{run.stage}",
+                "queue_partition_key": lane,
             },
             run.op,
             run.id,

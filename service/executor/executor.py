@@ -33,7 +33,7 @@ from service.promotions.commands import Command
 from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.model import Effect
-from service.promotions.ports import Ports
+from service.promotions.ports import Fenced, Ports
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
 from service.promotions.views import (
@@ -47,6 +47,7 @@ from service.promotions.views import (
 )
 from service.reports.overview import Member, Overview
 from service.store.engines import Engines
+from service.store.tables import RunRow
 
 #: A sweep that did not run for so long is not alive.
 _LATE: Final = timedelta(seconds=30)
@@ -186,7 +187,18 @@ class Executor:
     def perform(self, op: str, run_id: int, kind: Effect) -> dict[str, Any] | None:
         """One attempt of an effect; None when the run no longer waits for it."""
         taken = self.ground.engines.patiently(lambda: self._claim(op, run_id, kind))
-        return perform(self.ground.ports, taken, kind) if taken else None
+        try:
+            return perform(self.ground.ports, taken, kind) if taken else None
+        except Fenced:
+            # Where an abort or a rollback of the stage did it, nobody waits for this one.
+            if self.ground.engines.patiently(lambda: self._is_waited_for(op, run_id)):
+                raise
+            return None
+
+    def _is_waited_for(self, op: str, run_id: int) -> bool:
+        with self.ground.engines.reading() as session:
+            run = session.get(RunRow, run_id)
+            return run is not None and run.op == op
 
     def _claim(self, op: str, run_id: int, kind: Effect) -> Claim | None:
         with self.ground.turn(_pipeline_of(op)) as turn:

@@ -39,7 +39,10 @@ def roll_back(turn: Turn, wanted: RollBack) -> str:
 
 
 def abort(turn: Turn, wanted: Abort) -> str:
-    """End everything of the release that has not ended; what is deployed goes back."""
+    """End everything of the release that has not ended; what is deployed goes back.
+
+    Where nothing was before it stays, and what is still being deployed is told to stop.
+    """
     reason = require_reason(wanted.reason, "abort")
     release = turn.release(wanted.release)
     if release.outcome:
@@ -78,7 +81,8 @@ def _has(turn: Turn, release: ReleaseRow, run: RunRow) -> bool:
     if turn.planned(release, run.stage).deploy is None:
         return False
     kept = turn.stage(run.stage)
-    halfway = run.outcome == Outcome.FAILED and bool(run.progress) and kept.active is None
+    ended = run.outcome in {Outcome.FAILED, Outcome.ABORTED}
+    halfway = ended and bool(run.progress) and kept.active is None
     acts = not run.outcome and State(run.state) in WATCHED
     return acts or halfway or release.digest in kept.running.values()
 

@@ -26,6 +26,7 @@ from service.promotions.model import (
     Plan,
     Progress,
     State,
+    Stopped,
     Tested,
     Wait,
     Withdrawn,
@@ -41,6 +42,15 @@ WATCHED: Final = frozenset({State.DEPLOYING, State.TESTING, State.BAKING})
 
 def decide(state: State, event: Event, plan: Plan, progress: Progress = ()) -> Next | None:
     """The next step of a run in ``state``; ``progress`` says which targets were begun."""
+    if state is State.DEPLOYING and _stopping(progress):
+        return _while_stopping(event, progress)
+    step = _decided(state, event, plan, progress)
+    return _stopping_first(step, state, progress) if step else None
+
+
+def _decided(  # noqa: C901 - one case for each event
+    state: State, event: Event, plan: Plan, progress: Progress
+) -> Next | None:
     match event:
         case Entered():
             return _entered(event, plan) if state is State.WAITING else None
@@ -48,6 +58,8 @@ def decide(state: State, event: Event, plan: Plan, progress: Progress = ()) -> N
             return _built(event) if state is State.BUILDING else None
         case Moved():
             return _moved(state, event, plan, progress)
+        case Stopped():
+            return None
         case Tested():
             return _tested(event, plan) if state is State.TESTING else None
         case Baked():
@@ -73,6 +85,8 @@ def targets_now(plan: Plan, progress: Progress, effect: Effect) -> tuple[str, ..
     left = [target for target in plan.targets if states.get(target) != "succeeded"]
     if effect is Effect.ROLLBACK:
         return tuple(left)
+    if effect is Effect.ABORT:
+        return tuple(each.target for each in _stopping(progress))
     turn: list[str] = []
     for target in sorted(left, key=lambda each: each not in states):
         if len(turn) < plan.parallel and plan.domains.together([*turn, target]):
@@ -104,9 +118,7 @@ def _moved(state: State, event: Moved, plan: Plan, progress: Progress) -> Next |
     begun = {each.target for each in progress}
     if not begun.issuperset(each.target for each in event.targets):
         return None
-    merged = tuple(
-        next((new for new in event.targets if new.target == old.target), old) for old in progress
-    )
+    merged = _merged(progress, event.targets)
     if state is State.DEPLOYING:
         return _deployed(event, plan, merged)
     if state is State.ROLLING_BACK:
@@ -119,7 +131,8 @@ def _deployed(event: Moved, plan: Plan, progress: Progress) -> Next:
     failed = next((each for each in event.targets if each.state == "failed"), None)
     if failed:
         message = f"deployment to {failed.target} failed: {failed.message}"
-        return _back(plan, message, failed.cause or "failure", log)
+        step = _back(plan, message, failed.cause or "failure", log)
+        return step if step.state else replace(step, progress=progress)
     if plan.blocked:
         return replace(_halted(plan.blocked, plan, log), progress=progress)
     if targets_now(plan, progress, Effect.DEPLOY):
@@ -255,10 +268,72 @@ def _withdrawn(state: State, event: Withdrawn, plan: Plan) -> Next | None:
     if state in {State.WAITING, State.BUILDING} or not plan.deploys:
         return _ended(Outcome.ABORTED, event.message)
     if not plan.good:
-        return _stranded(event.message, ())
+        return _left(event.message) if asked else _stranded(event.message, ())
     back = _going_back(plan, event.message, event.cause, ())
     # Who asked for it knows; a stage that went back by itself waits for somebody who looks.
     return replace(back, manual="") if asked else back
+
+
+def _left(message: str) -> Next:
+    """A person ends it where nothing was before: what is deployed by then stays, and they know."""
+    told = f"{message}; what was deployed stays, as no earlier artifact ended well in this stage"
+    return _ended(Outcome.ABORTED, told)
+
+
+def _stopping_first(step: Next, state: State, progress: Progress) -> Next:
+    """Let a deployment end only when the targets that it still changes have been told to stop."""
+    known = progress if step.progress is None else step.progress
+    halts = step.outcome in {Outcome.FAILED, Outcome.ABORTED} and state is State.DEPLOYING
+    if not halts or all(each.state != "running" for each in known):
+        return step
+    cause = "abort" if step.outcome is Outcome.ABORTED else ""
+    stopping = tuple(
+        replace(each, state="stopping", cause=cause) if each.state == "running" else each
+        for each in known
+    )
+    return replace(
+        step,
+        state=State.DEPLOYING,
+        effect=Effect.ABORT,
+        outcome=None,
+        wait=Wait.EFFECT,
+        progress=stopping,
+        log=tuple(each for each in step.log if each.kind != "stage.ended"),
+    )
+
+
+def _while_stopping(event: Event, progress: Progress) -> Next | None:
+    """Nothing else matters until the targets were told; then it ends as it was to end."""
+    if isinstance(event, Errored):
+        told = f"what is being deployed could not be told to stop: {event.message}"
+        return _ended(Outcome.ERRORED, told, manual=told)
+    asked = _stopping(progress)
+    if not isinstance(event, Stopped) or not {each.target for each in event.targets}.issubset(
+        each.target for each in asked
+    ):
+        return None
+    again = tuple(
+        replace(each, state="stopping", cause=asked[0].cause) if each.state == "running" else each
+        for each in event.targets
+    )
+    merged = _merged(progress, again)
+    if _stopping(merged):
+        told = event.message
+        return Next(State.DEPLOYING, Effect.ABORT, wait=Wait.EFFECT, progress=merged, message=told)
+    outcome = Outcome.ABORTED if asked[0].cause == "abort" else Outcome.FAILED
+    log = tuple(_deployment(each) for each in event.targets)
+    said = "; ".join(f"{each.target}: {each.message}" for each in merged if each.cause == "abort")
+    message = f"{event.message}; {said}" if said else event.message
+    return replace(_ended(outcome, message, log), progress=merged)
+
+
+def _stopping(progress: Progress) -> Progress:
+    return tuple(each for each in progress if each.state == "stopping")
+
+
+def _merged(progress: Progress, newer: Progress) -> Progress:
+    known = {each.target: each for each in newer}
+    return tuple(known.get(each.target, each) for each in progress)
 
 
 def _rolled_back(event: Moved, plan: Plan, progress: Progress) -> Next:

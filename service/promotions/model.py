@@ -37,6 +37,7 @@ class Effect(StrEnum):
     DEPLOY = "deploy"
     TEST = "test"
     ROLLBACK = "rollback"
+    ABORT = "abort"
 
 
 class Wait(StrEnum):
@@ -73,8 +74,9 @@ class Plan:
 class Moving:
     """How far one target is: ``state`` is running, succeeded or failed, the rest counts hosts.
 
-    ``cause`` says of a failed one whether it was a ``failure`` or the ``deadline``. ``in_service``
-    is the lowest number of hosts that served so far; None before the first batch.
+    One that is being told to stop is ``stopping``. ``cause`` says of a failed one whether it was a
+    ``failure``, the ``deadline`` or an ``abort``. ``in_service`` is the lowest number of hosts that
+    served so far; None before the first batch.
     """
 
     target: str
@@ -110,6 +112,14 @@ class Moved:
     """One batch of a deployment or rollback on each target that is being changed."""
 
     targets: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Targets were told to stop; ``message`` is why, and one that still runs is told again."""
+
+    targets: Progress
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ class Blocked:
     message: str
 
 
-Event = Entered | Built | Moved | Tested | Baked | Alarmed | Errored | Withdrawn | Blocked
+Event = Entered | Built | Moved | Stopped | Tested | Baked | Alarmed | Errored | Withdrawn | Blocked
 
 
 @dataclass(frozen=True, slots=True)

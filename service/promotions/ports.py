@@ -118,7 +118,7 @@ class DeployProgress:
 
     ``state`` is ``running`` (call again), ``succeeded`` or ``failed``. ``in_service`` is the lowest
     number of hosts that were in service so far, of ``hosts``. ``cause`` of a failed one is
-    ``failure``, or ``deadline`` where the time of the whole deployment ran out.
+    ``failure``, ``deadline`` where the time of the whole deployment ran out, or ``abort``.
     """
 
     state: str
@@ -144,6 +144,15 @@ class Deployer(Protocol):
         """Do the next batch of ``order.key`` and say where it stands; repeat until not ``running``.
 
         Raises Fenced when ``order.epoch`` is lower than one already seen for the target.
+        """
+        ...
+
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        """End ``order.key`` where it stands, and say how far it came; the target stays as it is.
+
+        What has ended keeps its answer. Otherwise it is ``failed`` with the cause ``abort`` from
+        then on, or ``running`` while the target cannot be told: repeat until it is something else.
+        Raises Fenced as ``advance`` does.
         """
         ...
 

@@ -27,6 +27,7 @@ from service.promotions.model import (
     Plan,
     Progress,
     State,
+    Stopped,
     Wait,
     Withdrawn,
 )
@@ -58,10 +59,10 @@ LEGAL: dict[State, set[State | None]] = {
 }
 #: The effect whose report each state waits for.
 EFFECTS = {
-    State.BUILDING: Effect.BUILD,
-    State.DEPLOYING: Effect.DEPLOY,
-    State.TESTING: Effect.TEST,
-    State.ROLLING_BACK: Effect.ROLLBACK,
+    State.BUILDING: {Effect.BUILD},
+    State.DEPLOYING: {Effect.DEPLOY, Effect.ABORT},
+    State.TESTING: {Effect.TEST},
+    State.ROLLING_BACK: {Effect.ROLLBACK},
 }
 TARGETS = ("cell-1", "cell-2", "cell-3")
 #: Two zones of one region, of which only one may change at a time.
@@ -89,6 +90,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Entered, st.sampled_from(list(Verdict)), words),
     st.builds(Built, st.booleans(), words),
     st.builds(Moved, st.lists(moving, min_size=1, max_size=2).map(tuple)),
+    st.builds(Stopped, st.lists(moving, min_size=1, max_size=2).map(tuple), words),
     st.builds(SuitesRan, st.booleans(), words),
     st.builds(Baked, st.booleans(), st.booleans(), st.booleans(), words),
     st.builds(Alarmed, words),
@@ -147,7 +149,8 @@ def test_every_step_is_legal_and_says_what_it_waits_for(plan: Plan, happening: l
         assert step.state in LEGAL[before]
         assert (step.state is None) == (step.outcome is not None)
         if step.state in EFFECTS:
-            assert (step.effect, step.wait) == (EFFECTS[step.state], Wait.EFFECT)
+            assert step.effect in EFFECTS[step.state]
+            assert step.wait is Wait.EFFECT
         elif step.state is not None:
             assert step.effect is None
             assert step.wait is (Wait.GATE if step.state is State.WAITING else Wait.BAKE)
@@ -194,7 +197,7 @@ def test_no_more_targets_change_at_once_than_the_stage_allows(
     run = Run(plan)
     for event in happening:
         run.happens(event)
-        if run.state is State.DEPLOYING:
+        if run.state is State.DEPLOYING and not targets_now(plan, run.progress, Effect.ABORT):
             now = targets_now(plan, run.progress, Effect.DEPLOY)
             assert 1 <= len(now) <= plan.parallel
             assert {each.target for each in run.progress}.issuperset(now)
@@ -218,3 +221,32 @@ def test_what_goes_well_ends_well(plan: Plan) -> None:
             case State.BAKING:
                 run.happens(Baked(over=True, still=False, was_still=False, message=""))
     assert run.outcome is Outcome.SUCCEEDED
+
+
+@given(plans(), st.lists(events, max_size=30))
+def test_nothing_ends_while_a_target_is_still_being_changed(
+    plan: Plan, happening: list[Event]
+) -> None:
+    """Unless it went wrong technically, or the way back is under way, which fences it anyway."""
+    run = Run(plan)
+    for event in happening:
+        before = run.state
+        run.happens(event)
+        if before is State.DEPLOYING and run.outcome in {Outcome.FAILED, Outcome.ABORTED}:
+            assert {each.state for each in run.progress} <= {"succeeded", "failed"}
+
+
+@given(plans(), st.lists(events, max_size=30), words)
+def test_a_persons_abort_is_no_failure(plan: Plan, happening: list[Event], word: str) -> None:
+    run = Run(plan)
+    for event in happening:
+        run.happens(event)
+    stopping = targets_now(plan, run.progress, Effect.ABORT)
+    if run.state in {None, State.ROLLING_BACK} or (run.state is State.DEPLOYING and stopping):
+        return
+    step = run.happens(Withdrawn(word, "person"))
+    assert step is not None
+    if step.effect is Effect.ABORT:
+        turn = targets_now(plan, run.progress, Effect.ABORT)
+        run.happens(Stopped(tuple(Moving(each, "failed", cause="abort") for each in turn), word))
+    assert run.outcome is Outcome.ABORTED or (step.effect is Effect.ROLLBACK and plan.good)

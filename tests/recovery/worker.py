@@ -126,6 +126,9 @@ class Outside:
         self.boundaries.pass_by()
         return progress
 
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        return self.deployer.abort(order)
+
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         return self.deployer.hosts(pipeline, stage, target)
 

@@ -21,6 +21,8 @@ class Far:
     started: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     aborted: list[str] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+    """Keys of deployments that succeeded."""
     highest: dict[str, int] = field(default_factory=dict)
     """By target."""
     rounds: int = 1
@@ -32,6 +34,8 @@ class Far:
     instead: Callable[[dict[str, Any]], Said | None] = lambda _: None
     ill: str = ""
     """The digest that does not run."""
+    endless: str = ""
+    """The digest whose deployment is never over."""
     url: str = ""
 
     def take(self, headers: Any, body: bytes) -> Said:
@@ -49,15 +53,23 @@ class Far:
         return self.instead(order) or self._act(order)
 
     def _act(self, order: dict[str, Any]) -> Said:
+        key = order["key"]
         if order["action"] == "abort":
-            self.aborted.append(order["key"])
-        elif order["key"] not in self.started:
-            self.started.append(order["key"])
+            self.aborted.append(key)
+        if key in self.aborted and key not in self.done:
+            reached = int(key in self.started)
+            said = {"state": "failed", "replaced": reached, "hosts": 2, "in_service": 1}
+            return 200, said | {"message": "stopped"}
+        if key not in self.started:
+            self.started.append(key)
         if order["digest"] == self.ill:
             return 200, {"state": "failed", "hosts": 2, "message": "it does not answer"}
+        if order["digest"] == self.endless:
+            return 202, {"state": "running", "replaced": 0, "hosts": 2, "in_service": 2}
         if self.rounds:
             self.rounds -= 1
             return 202, {"state": "running", "replaced": 1, "hosts": 2, "in_service": 1}
+        self.done.add(key)
         done = {"state": "succeeded", "replaced": 2, "hosts": 2, "in_service": 1}
         return 200, done | {"url": "http://shop.test"}
 

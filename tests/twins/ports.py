@@ -1,6 +1,7 @@
 """Working in-memory twins of the executor's ports, with the effects they did written down."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from policies.release import Component, Evidence, Sbom, Vulnerability
 from service.promotions.notices import Letter
 from service.promotions.ports import (
+    DEPLOY_WITHIN,
     Artifact,
     BuildOrder,
     BuildResult,
@@ -130,6 +132,9 @@ class MemoryDeployer:
 
     valve: Valve = field(default_factory=Valve)
     failing: set[str] = field(default_factory=set)
+    endless: set[str] = field(default_factory=set)
+    """Digests whose deployments are only ended by their deadline."""
+    begun: dict[str, float] = field(default_factory=dict)
     placed: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     highest: dict[tuple[str, str, str], int] = field(default_factory=dict)
     results: dict[str, DeployProgress] = field(default_factory=dict)
@@ -151,17 +156,41 @@ class MemoryDeployer:
                 self.results[order.key] = progress
             return progress
 
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        place = (order.pipeline, order.stage, order.target)
+        with self.lock:
+            if order.epoch < self.highest.get(place, 0):
+                raise Fenced(order.key)
+            self.highest[place] = order.epoch
+            if order.key not in self.results:
+                count = order.deploy.hosts.or_else(None) or 1
+                done = self.placed.get(place, []).count(order.digest)
+                told = f"aborted when {done} of {count} hosts were replaced"
+                failed = DeployProgress("failed", done, count, count, told, "abort")
+                self.results[order.key] = failed
+            return self.results[order.key]
+
     def _batch(self, place: tuple[str, str, str], order: DeployOrder) -> DeployProgress:
         count = order.deploy.hosts.or_else(None) or 1
         hosts = self.placed.setdefault(place, [""] * count)
         if order.digest in self.failing and not order.rollback:
             return DeployProgress("failed", 0, count, count, "validate said no", "failure")
+        if order.digest in self.endless:
+            return self._endless(order, count)
         old = [index for index, digest in enumerate(hosts) if digest != order.digest]
         for index in old[: order.deploy.batch.or_else(None) or 1]:
             hosts[index] = order.digest
             self.changes.append((order.key, index))
         done = hosts.count(order.digest)
         return DeployProgress("succeeded" if done == count else "running", done, count, count)
+
+    def _endless(self, order: DeployOrder, count: int) -> DeployProgress:
+        within = order.deploy.deadline.or_else(None) or DEPLOY_WITHIN
+        if time.monotonic() < self.begun.setdefault(order.key, time.monotonic()) + (
+            within.total_seconds()
+        ):
+            return DeployProgress("running", 0, count, count)
+        return DeployProgress("failed", 0, count, count, "nothing happened", "deadline")
 
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         placed = self.placed.get((pipeline, stage, target), [])

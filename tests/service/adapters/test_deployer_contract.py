@@ -18,7 +18,11 @@ from tests.twins.ports import MemoryDeployer
 
 
 def digest_of(version: Version) -> str:
-    return f"sha256:{ {'one': '1', 'two': '2', 'ill': '3'}[version] * 64 }"
+    return f"sha256:{ {'one': '1', 'two': '2', 'ill': '3', 'endless': '4'}[version] * 64 }"
+
+
+#: A hook that says what the version that it looks at does.
+CHECK = 'case "$(cat version)" in ill) exit 1 ;; endless) sleep 600 ;; esac'
 
 
 class TestLocal(DeployerContract):
@@ -32,8 +36,10 @@ class TestLocal(DeployerContract):
         return LocalDeployer(self.ground.folder / "hosts", self.ground.artifacts)
 
     def order(self, version: Version) -> DeployOrder:
-        broken = {"start": "#!/bin/sh\nexit 1\n"} if version == "ill" else {}
-        digest = self.ground.built(version, **broken)
+        # One ends at once, the other never listens.
+        broken = {"ill": "exit 1", "endless": "exec sleep 600"}.get(version)
+        files = {"start": f"#!/bin/sh\n{broken}\n"} if broken else {}
+        digest = self.ground.built(version, **files)
         return self.ground.order("k", digest, deploy(hosts=2, min_healthy=1))
 
 
@@ -46,7 +52,7 @@ class TestCommand(DeployerContract):
         return CommandDeployer(self.ground.folder / "commanded", self.ground.artifacts)
 
     def order(self, version: Version) -> DeployOrder:
-        how = deploy(start="echo http://shop.test > url", validate='test "$(cat version)" != ill')
+        how = deploy(start="echo http://shop.test > url", validate=CHECK)
         return self.ground.order("k", self.ground.built(version), how)
 
 
@@ -55,12 +61,12 @@ class TestWebhook(DeployerContract):
     def _far(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("DEPLOY_KEY", KEY)
         self.folder = tmp_path / "hooked"
-        self.far = Far(rounds=0, ill=digest_of("ill"))
+        self.far = Far(rounds=0, ill=digest_of("ill"), endless=digest_of("endless"))
         with serving(self.far):
             yield
 
     def deployer(self) -> Deployer:
-        return WebhookDeployer(self.folder)
+        return WebhookDeployer(self.folder, patience=1)
 
     def order(self, version: Version) -> DeployOrder:
         how = replace(deploy(hosts=2), remote=Remote(fact(self.far.url), fact("DEPLOY_KEY")))
@@ -74,7 +80,7 @@ class TestMemory(DeployerContract):
     @pytest.fixture(autouse=True)
     def _twin(self) -> None:
         # Its records are its own memory, so that the same one stands for a new process.
-        self.twin = MemoryDeployer(failing={digest_of("ill")})
+        self.twin = MemoryDeployer(failing={digest_of("ill")}, endless={digest_of("endless")})
 
     def deployer(self) -> Deployer:
         return self.twin

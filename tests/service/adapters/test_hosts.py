@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from urllib.request import urlopen
 
 import pytest
 
@@ -220,6 +221,55 @@ def test_a_failing_stop_hook_leaves_the_old_process(ground: Ground) -> None:
     assert failed.message == "hook stop of host eu-1-1 ended with 5"
     (host,) = read_hosts(ground.target)
     assert (host.state, host.pid, alive(host.pid, host.start_time)) == ("stopping", old.pid, True)
+
+
+def test_an_abort_ends_a_hook_that_hangs(ground: Ground) -> None:
+    how = deploy(validate="sleep 600", hosts=2)
+    order = ground.order("k1", ground.built("one"), how)
+    caught: list[Fenced] = []
+
+    def work() -> None:
+        try:
+            ground.deployer.advance(order)
+        except Fenced as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not [host for host in read_hosts(ground.target) if host.pid]:
+        time.sleep(0.01)
+    (host,) = read_hosts(ground.target)
+    message = "aborted when 0 of 2 hosts were replaced"
+    aborted = DeployProgress("failed", 0, 2, 0, message, "abort")
+    assert ground.deployer.abort(replace(order, epoch=2)) == aborted
+    # Long before the deadline of 20 s.
+    thread.join(10)
+    assert not thread.is_alive()
+    assert str(caught[0]) == "k1 has epoch 1; target eu-1 of stage prod has seen 2"
+    assert not alive(host.pid, host.start_time)
+    assert [each.state for each in read_hosts(ground.target)] == ["stopped"]
+
+
+def test_requests_may_end_before_a_host_stops(ground: Ground) -> None:
+    how = replace(deploy(stop="date +%s.%N > ../stopped"), drain=fact(timedelta(seconds=2)))
+    good = ground.order("k1", ground.built("one"), how)
+    ground.finish(good)
+    (old,) = ground.deployer.hosts("shop", "prod", "eu-1")
+    order = replace(good, key="k2", digest=ground.built("two"))
+    thread = threading.Thread(target=ground.finish, args=[order])
+    thread.start()
+    while ground.deployer.hosts("shop", "prod", "eu-1"):
+        time.sleep(0.005)
+    left = time.time()
+    # It takes no new requests, and still answers those that it has.
+    with urlopen(old.url, timeout=5) as answer:  # noqa: S310 - our own loopback server
+        assert answer.read() == b"one"
+    thread.join()
+    stopped = ground.target / "hosts" / "1" / "stopped"
+    assert float(stopped.read_text()) - left > 1.5
+    slow = replace(how, drain=fact(timedelta(hours=1)))
+    ground.finish(replace(good, key="k3", rollback=True, deploy=slow))
+    assert ground.answers() == ["one"]
 
 
 def test_a_missing_artifact_costs_no_host(ground: Ground) -> None:

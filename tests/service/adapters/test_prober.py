@@ -57,6 +57,9 @@ class Records:
     def advance(self, order: DeployOrder) -> DeployProgress:
         raise NotImplementedError(order.key)
 
+    def abort(self, order: DeployOrder) -> DeployProgress:
+        raise NotImplementedError(order.key)
+
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         assert (pipeline, stage, target) == ("shop", "prod", "eu-1")
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -188,3 +188,54 @@ def test_what_is_missing_or_too_much_is_told_at_its_place() -> None:
         "7: url is for the type webhook; remove it",
         "7: secret is for the type webhook; remove it",
     ]
+
+
+def test_an_abort_is_signed_and_repeated_until_it_is_answered(
+    far: Far, hooked: WebhookDeployer
+) -> None:
+    far.rounds = 1_000_000
+    hasty = WebhookDeployer(hooked.folder, patience=0.1)
+    assert hasty.advance(order(far)).state == "running"
+    far.lost = 1
+    aborted = DeployProgress("failed", 1, 2, 1, "it was told to abort: stopped", "abort")
+    assert WebhookDeployer(hooked.folder, patience=5).abort(order(far, epoch=2)) == aborted
+    assert far.aborted == ["k1", "k1"]
+    assert hooked.abort(order(far, epoch=3)) == aborted
+    assert far.aborted == ["k1", "k1"]
+    # A start that was delayed on its way comes late, by whichever way.
+    with pytest.raises(Fenced, match="k1 has epoch 2"):
+        hooked.advance(order(far, epoch=2))
+    elsewhere = WebhookDeployer(hooked.folder / "elsewhere")
+    with pytest.raises(Fenced, match="answered 409: a newer attempt than epoch 1 has eu-1"):
+        elsewhere.advance(order(far, epoch=1))
+    assert far.started == ["k1"]
+
+
+def test_an_abort_that_nobody_takes_is_tried_until_the_deadline(
+    far: Far, hooked: WebhookDeployer
+) -> None:
+    far.instead = lambda said: (503, "busy") if said["action"] == "abort" else None
+    far.rounds = 1_000_000
+    hasty = WebhookDeployer(hooked.folder, patience=0.1)
+    hasty.advance(order(far, seconds=2))
+    told = hasty.abort(order(far, epoch=2, seconds=2))
+    assert (told.state, told.message) == ("running", f"{far.url} answered 503")
+    while told.state == "running":
+        told = hasty.abort(order(far, epoch=2, seconds=2))
+    assert told.message == f"the abort did not arrive: {far.url} answered 503"
+    assert (told.state, told.cause) == ("failed", "abort")
+
+
+def test_what_had_succeeded_before_the_abort_came_has_succeeded(
+    far: Far, hooked: WebhookDeployer
+) -> None:
+    far.rounds, far.lost = 0, 1
+    assert WebhookDeployer(hooked.folder, patience=0).advance(order(far)).state == "running"
+    assert hooked.abort(order(far, epoch=2)) == DeployProgress("succeeded", 2, 2, 1)
+
+
+def test_an_abort_that_is_refused(far: Far, hooked: WebhookDeployer) -> None:
+    far.instead = lambda _: (400, "no abort here")
+    told = hooked.abort(order(far))
+    assert told.message == f"the abort was refused: {far.url} answered 400: no abort here"
+    assert (told.state, told.cause) == ("failed", "abort")

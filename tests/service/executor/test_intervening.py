@@ -74,6 +74,36 @@ def test_abort_ends_what_waits_and_takes_back_what_is_deployed(field: Field) -> 
         do(field, Abort(second, "again"))
 
 
+def test_an_abort_tells_a_deployment_that_hangs_to_stop(field: Field) -> None:
+    """Nothing was before, so that it ends aborted, without waiting for the call that hangs."""
+    field.deployer.valve.close("beta")
+    release = field.executor.submit("shop", "a" * 40, "tester")
+    field.until(release, "beta", "deploying")
+    do(field, Abort(release, "by mistake"))
+    assert (field.state(release, "beta"), field.release(release).outcome) == ("aborted", "aborted")
+    run = next(run for run in field.release(release).runs if run.stage == "beta")
+    assert run.message == (
+        "aborted by lee: by mistake; what was deployed stays, as no earlier artifact ended well in "
+        "this stage; beta: aborted when 0 of 3 hosts were replaced"
+    )
+    assert kinds(field, release)[-3:] == ["deploy.ended", "stage.ended", "release.ended"]
+    # Who asked for it knows, so that the next release needs nobody.
+    assert field.stage("beta").transition == "automatic"
+    field.deployer.valve.open()
+    following = field.submit("b")
+    assert field.state(following, "beta") == "succeeded"
+    assert not [key for key, _ in field.deployer.changes if key.startswith(f"{release}/")]
+
+
+def test_an_abort_of_what_was_deployed_leaves_it_where_nothing_was_before(field: Field) -> None:
+    release = field.submit("a")
+    assert field.state(release, "one-box") == "baking"
+    do(field, Abort(release, "by mistake"))
+    assert field.state(release, "one-box") == "aborted"
+    assert field.release(release).outcome == "aborted"
+    assert field.stage("one-box").running == {"one-box": digest_of("a" * 40)}
+
+
 def test_a_failed_stage_is_tried_again_with_keys_of_its_own(field: Field) -> None:
     field.tester.failing.add(("beta", digest_of("a" * 40)))
     release = field.submit("a")
