@@ -172,7 +172,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if found["source"]:
         source = found["source"]
         lines.append(f"no commit can be read since {source['failed_at']}: {source['error']}")
-    lines += [f"paused ({each['id']}): {each['reason']}" for each in found["pauses"]]
+    for each in found["pauses"]:
+        word = f"{each['stage']} pinned to {each['release']}" if each["release"] else "paused"
+        lines.append(f"{word} ({each['id']}): {each['reason']}")
     return lines
 
 

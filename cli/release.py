@@ -190,6 +190,51 @@ def pause(
         show(made, format, f"{made['id']}: {org or pipeline} {stage}".rstrip() + " is paused")
 
 
+@app.command(
+    epilog='Example: bakegate release pin payments-api:1846 wave-2 --reason "the fair is on"'
+)
+def pin(
+    release: Release,
+    stage: Stage,
+    reason: Reason,
+    lasting: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h, 1d. No end.")
+    ] = "",
+    url: Url = None,
+    format: Shape = Format.TEXT,
+) -> None:
+    """Keep a stage at one release: no other enters it until the pin is resumed."""
+    with said("release"):
+        body = {"reason": reason, "pipeline": release.rpartition(":")[0], "stage": stage}
+        body["release"] = release
+        if lasting:
+            body["until"] = instant_text(datetime.now(UTC) + _duration(lasting))
+        made = post(url, "/v1/pauses", body)
+        show(made, format, f"{made['id']}: {stage} is pinned to {release}")
+
+
+@app.command(
+    epilog="Example: bakegate release skip payments-api:1846 wave-2 --hours 4 "
+    '--reason "the fix is for that cell alone"'
+)
+def skip(
+    release: Release,
+    stage: Stage,
+    reason: Reason,
+    hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
+    digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
+    url: Url = None,
+    format: Shape = Format.TEXT,
+) -> None:
+    """Let a release go on to a stage before its turn; the stages before it stay ahead of it.
+
+    This overrides the order alone: what the stage's gate asks for is asked all the same, and each
+    rule that does not pass needs an override of its own.
+    """
+    body = {"stage": stage, "reason": reason, "hours": hours, "digest": digest}
+    _act(url, format, release, "skip", body, f"{release} goes on to {stage}")
+
+
 @app.command(epilog="Example: bakegate release resume pa-3")
 def resume(
     pause: Annotated[str, typer.Argument(metavar="PAUSE", help="Such as pa-3.")],

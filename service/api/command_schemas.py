@@ -41,6 +41,9 @@ class NewPause(Incoming):
     stage: Annotated[str, Field(max_length=200)] = ""
     organization: Annotated[str, Field(max_length=2000)] = ""
     until: AwareDatetime | None = None
+    release: Annotated[
+        str, Field(max_length=200, description="A pin: only this release may enter the stage.")
+    ] = ""
 
 
 class Because(Incoming):
@@ -57,6 +60,15 @@ class NewRollback(Incoming):
 class NewRetry(Incoming):
     stage: Stage
     reason: Reason
+
+
+class NewSkip(Incoming):
+    """Go on to a stage before what it needs; ``digest`` may name the artifact that is meant."""
+
+    stage: Stage
+    reason: Reason
+    hours: Annotated[int, Field(ge=1, examples=[4])] = 4
+    digest: Digest | Literal[""] = ""
 
 
 class NewProblem(Incoming):

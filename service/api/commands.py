@@ -14,6 +14,7 @@ from service.api.command_schemas import (
     NewProblem,
     NewRetry,
     NewRollback,
+    NewSkip,
     NewTick,
 )
 from service.api.errors import PROBLEMS
@@ -28,6 +29,7 @@ from service.promotions.commands import (
     Resume,
     Retry,
     RollBack,
+    Skip,
     Tick,
     Word,
 )
@@ -80,6 +82,12 @@ def abort(name: str, why: Because, backend: GivenBackend, actor: GivenActor) -> 
 def retry(name: str, wanted: NewRetry, backend: GivenBackend, actor: GivenActor) -> None:
     """Let a release that ended badly in a stage try that stage again."""
     backend.carry_out(Retry(name, wanted.stage, wanted.reason), actor)
+
+
+@router.post("/v1/releases/{name}/skip", tags=["releases"], status_code=201)
+def skip(name: str, wanted: NewSkip, backend: GivenBackend, actor: GivenActor) -> Made:
+    """Go on to a stage before what it needs; its gate asks for everything all the same."""
+    return Made(id=backend.carry_out(Skip(release=name, **wanted.model_dump()), actor))
 
 
 @router.post("/v1/releases/{name}/problems", tags=["releases"], status_code=201)

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime
 from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
 from service.api.report_schemas import Announcements, Compliance
-from service.api.schemas import Decision, Pipeline, Release, Summaries
+from service.api.schemas import Decision, Pipeline, Release
+from service.api.summary_schemas import Summaries
 from service.promotions.views import PAGE
 
 router = APIRouter(responses=PROBLEMS)

@@ -266,25 +266,6 @@ class Pipeline(Outgoing):
     forecasts: list[Forecast]
 
 
-class Summary(Outgoing):
-    name: str
-    organization: str
-    team: str
-    tier: int | None
-    newest_release: str | None
-    newest_state: str
-    answer: str
-    attention: str
-    since: Instant | None
-
-
-class Summaries(Outgoing):
-    """``next`` is what ``after`` has to be for the next page; none where this one is the last."""
-
-    pipelines: list[Summary]
-    next: str | None
-
-
 class Change(Outgoing):
     commit: str
     author: str
@@ -354,6 +335,7 @@ class Pause(Outgoing):
     by: str
     at: Instant
     until: Instant | None
+    release: str
 
 
 class Differs(Outgoing):

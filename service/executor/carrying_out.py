@@ -9,6 +9,7 @@ from service.executor.intervening import abort, retry, roll_back
 from service.executor.pausing import pause, resume
 from service.executor.people import approve, override, tick
 from service.executor.problems import clear_problem, report_problem
+from service.executor.skipping import skip
 from service.executor.turn import Turn
 from service.promotions.commands import (
     Abort,
@@ -21,6 +22,7 @@ from service.promotions.commands import (
     Resume,
     Retry,
     RollBack,
+    Skip,
     Tick,
 )
 from service.store.people_tables import ProblemRow
@@ -31,6 +33,7 @@ _TO_A_RELEASE: Final[Mapping[type, Callable[[Turn, Any], str]]] = {
     Approve: approve,
     Tick: tick,
     Override: override,
+    Skip: skip,
     RollBack: roll_back,
     Abort: abort,
     Retry: retry,

@@ -7,8 +7,9 @@ from policies.findings import Verdict
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage
 from policies.release import Approval, Release, ReleaseKind
-from service.executor.said import open_problems, open_steps
+from service.executor.said import may_skip, open_problems, open_steps
 from service.executor.turn import Turn
+from service.promotions.model import Outcome
 from service.store.people_tables import PauseRow
 from service.store.tables import ReleaseRow, RunRow
 
@@ -24,7 +25,8 @@ def conditions(turn: Turn, release: Release, stage: str) -> Iterator[Condition]:
     for problem in open_problems(turn, release.id):
         told = f"{problem.by} reported a problem: {problem.text}; a person clears it or rolls back"
         yield Condition("manual-transition", Verdict.HOLD, told)
-    for each in turn.pauses(stage):
+    yield from _order(turn, release, entered)
+    for each in turn.pauses(stage, release.id):
         yield _paused(each)
 
 
@@ -83,7 +85,21 @@ def _approvals(stage: Stage, words: tuple[Approval, ...], *, late: bool) -> Iter
         yield Condition("approval", Verdict.WARN if late else Verdict.HOLD, told)
 
 
+def _order(turn: Turn, release: Release, stage: Stage | None) -> Iterator[Condition]:
+    """A release that went on before its turn needs somebody to say so while it waits."""
+    runs = {run.stage: run.outcome for run in turn.all_runs(release.id)}
+    if stage is None or stage.name not in runs or may_skip(turn, release.id, stage.name):
+        return
+    missing = [need for need in stage.needs if runs.get(need) != Outcome.SUCCEEDED]
+    if missing:
+        told = f"{listed(missing)} has not been passed, and nobody lets it go on any more"
+        yield Condition("manual-transition", Verdict.HOLD, told)
+
+
 def _paused(pause: PauseRow) -> Condition:
+    if pause.release:
+        told = f"{pause.stage} is pinned to {pause.release} by {pause.by}: {pause.reason}"
+        return Condition("paused", Verdict.HOLD, told, pause.until)
     if pause.organization:
         place = f"{pause.organization} is"
     else:

@@ -11,13 +11,15 @@ from service.executor.turn import found
 from service.promotions.commands import Pause, Resume
 from service.promotions.exceptions import require_reason
 from service.store.people_tables import PauseRow
-from service.store.tables import PipelineRow, StageRow
+from service.store.tables import PipelineRow, ReleaseRow, StageRow
 
 
 def pause(ground: Ground, wanted: Pause, actor: str) -> str:
     """Stop promotions; what acts goes on to its own end. Gives the pause's name."""
     if bool(wanted.pipeline) == bool(wanted.organization):
         raise Conflict("name either a pipeline or an organization")
+    if wanted.release and not wanted.stage:
+        raise Conflict("a release is pinned at one stage; name its pipeline and the stage")
     if wanted.stage and not wanted.pipeline:
         raise Conflict("a stage is paused together with the name of its pipeline")
     reason = require_reason(wanted.reason, "pause")
@@ -30,6 +32,7 @@ def pause(ground: Ground, wanted: Pause, actor: str) -> str:
             organization=wanted.organization,
             pipeline=wanted.pipeline,
             stage=wanted.stage,
+            release=wanted.release,
             reason=reason,
             by=actor,
             at=now,
@@ -61,6 +64,10 @@ def _require_known(session: Session, wanted: Pause) -> None:
     row = found(session.get(PipelineRow, wanted.pipeline), "pipeline", wanted.pipeline)
     if wanted.stage and session.get(StageRow, (row.name, wanted.stage)) is None:
         raise NotFound("stage", f"{row.name}/{wanted.stage}")
+    if wanted.release:
+        release = session.get(ReleaseRow, wanted.release)
+        if release is None or release.pipeline != row.name:
+            raise NotFound(f"release of {row.name}", wanted.release)
 
 
 def _tell(ground: Ground, row: PauseRow, kind: str, actor: str) -> None:
@@ -73,6 +80,7 @@ def _tell(ground: Ground, row: PauseRow, kind: str, actor: str) -> None:
                 row.stage or None,
                 pause=row.name,
                 organization=row.organization,
+                pinned=row.release,
                 reason=row.reason,
                 until=row.until and instant_text(row.until),
             )

@@ -82,16 +82,13 @@ def tick(turn: Turn, done: Tick) -> str:
 def override(turn: Turn, given: Override) -> str:
     """Let the release pass a rule; where two persons must agree, the second gives it again."""
     release, stage = _waiting(turn, given.release, given.stage)
-    if given.digest and given.digest != release.digest:
-        told = f"{release.id} is {release.digest}, not {given.digest}"
-        raise Conflict(f"{told}; an override holds for one artifact")
+    require_artifact(release, given.digest)
     reason = require_reason(given.reason, "override")
     resolved = turn.tree().resolved(turn.pipeline.organization, turn.now)
     if given.rule not in resolved.rules:
         raise Conflict(no_rule(given.rule))
-    if not 0 < given.hours <= LONGEST_OVERRIDE_H:
-        raise Conflict(f"an override lasts 1 to {LONGEST_OVERRIDE_H} hours, not {given.hours}")
-    row = _seconded(turn, release, given) or OverrideRow(
+    require_hours(given.hours)
+    row = seconded(turn, release, given.stage, given.rule) or OverrideRow(
         release=release.id,
         stage=stage.name,
         rule=given.rule,
@@ -166,12 +163,24 @@ def _void_older(turn: Turn, release: str, stage: str) -> None:
         old.voided = f"{turn.actor} said something newer"
 
 
-def _seconded(turn: Turn, release: ReleaseRow, given: Override) -> OverrideRow | None:
+def require_artifact(release: ReleaseRow, digest: str) -> None:
+    """Raise Conflict where somebody means another artifact than the release's own."""
+    if digest and digest != release.digest:
+        told = f"{release.id} is {release.digest}, not {digest}"
+        raise Conflict(f"{told}; an override holds for one artifact")
+
+
+def require_hours(hours: int) -> None:
+    if not 0 < hours <= LONGEST_OVERRIDE_H:
+        raise Conflict(f"an override lasts 1 to {LONGEST_OVERRIDE_H} hours, not {hours}")
+
+
+def seconded(turn: Turn, release: ReleaseRow, stage: str, rule: str) -> OverrideRow | None:
     """The same override of somebody else that still counts, confirmed by this person."""
     asked = select(OverrideRow).where(
         OverrideRow.release == release.id,
-        OverrideRow.stage == given.stage,
-        OverrideRow.rule == given.rule,
+        OverrideRow.stage == stage,
+        OverrideRow.rule == rule,
         OverrideRow.by != turn.actor,
         OverrideRow.second == "",
         col(OverrideRow.until) > turn.now,

@@ -11,12 +11,13 @@ from typing import Final
 
 from policies.findings import Enforcement, Verdict
 from policies.pipeline import OnAlarm, Stage, StageKind
+from policies.release import ReleaseKind
 from policies.rules import fault_domain_isolation
 from service.executor.alarms import judge_alarms
 from service.executor.ends import end, settle, supersede
 from service.executor.excepted import waivers
 from service.executor.gates import ask
-from service.executor.said import open_problems
+from service.executor.said import may_skip, open_problems
 from service.executor.turn import Turn
 from service.executor.watch import QUIET, bake, targets
 from service.promotions.decide import WATCHED, decide
@@ -91,28 +92,52 @@ def progress(run: RunRow) -> Progress:
 
 
 def enter(turn: Turn, stage: str) -> None:
-    """Let the newest release that waits before a stage in, if the stage is free and it may."""
+    """Let the release that waits before a stage in, if the stage is free and it may.
+
+    The newest supersedes the others, but for those that go ahead of it.
+    """
     waiting = [run for run in turn.runs(stage) if run.state == State.WAITING]
     if not waiting:
         return
     newest = max(waiting, key=lambda run: turn.release(run.release).number)
+    ahead = _ahead(turn, stage, waiting, newest)
     for run in waiting:
-        if run is not newest:
+        if run is not newest and run not in ahead:
             supersede(turn, run, newest)
-    if turn.planned(turn.release(newest.release), stage).kind.value is StageKind.BUILD:
-        _enter_build(turn, newest)
+    for run in (*ahead, newest):
+        if run.state == State.WAITING and not run.outcome:
+            _ask(turn, stage, run)
+
+
+def _ahead(turn: Turn, stage: str, waiting: list[RunRow], newest: RunRow) -> list[RunRow]:
+    """Who keeps waiting though a newer release came: what is pinned, and the newest emergency.
+
+    A normal release that carried an emergency's changes would meet windows and whole bakes.
+    """
+    pinned = {each.release for each in turn.pauses(stage)} - {""}
+    others = [run for run in waiting if run is not newest]
+    urgent = [run for run in others if turn.release(run.release).kind == ReleaseKind.EMERGENCY]
+    if turn.release(newest.release).kind == ReleaseKind.EMERGENCY:
+        urgent = []
+    first = [run for run in others if run.release in pinned]
+    return [*first, *(run for run in urgent[-1:] if run not in first)]
+
+
+def _ask(turn: Turn, stage: str, run: RunRow) -> None:
+    if turn.planned(turn.release(run.release), stage).kind.value is StageKind.BUILD:
+        _enter_build(turn, run)
         return
-    decision = ask(turn, newest)
-    newest.decision = decision.name
-    step = advance(turn, newest, Entered(decision.verdict, decision.sentence))
+    decision = ask(turn, run)
+    run.decision = decision.name
+    step = advance(turn, run, Entered(decision.verdict, decision.sentence))
     if step and step.state is State.WAITING:
-        newest.due = max(decision.until or turn.now + FACTS_AGE, turn.now + SHORTEST_LOOK)
+        run.due = max(decision.until or turn.now + FACTS_AGE, turn.now + SHORTEST_LOOK)
 
 
 def _enter_build(turn: Turn, run: RunRow) -> None:
     """No gate stands before the build: there is nothing yet that a rule could judge."""
     busy = turn.stage(run.stage).active is not None
-    pauses = turn.pauses(run.stage)
+    pauses = turn.pauses(run.stage, run.release)
     told = ["another build runs"] if busy else [f"paused: {each.reason}" for each in pauses]
     step = advance(turn, run, Entered(Verdict.HOLD if told else Verdict.ALLOW, "; ".join(told)))
     if step and step.state is State.WAITING:
@@ -144,7 +169,7 @@ def create_runs(turn: Turn, release: ReleaseRow) -> None:
     runs = {run.stage: run for run in turn.all_runs(release.id)}
     for stage in pipeline.stages:
         met = all(need in runs and runs[need].outcome == Outcome.SUCCEEDED for need in stage.needs)
-        if stage.name not in runs and met:
+        if stage.name not in runs and (met or may_skip(turn, release.id, stage.name)):
             run = RunRow(
                 pipeline=release.pipeline,
                 release=release.id,

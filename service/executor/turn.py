@@ -115,9 +115,9 @@ class Turn:
         """The organization's limits on exceptions and overrides."""
         return self.tree().place(self.pipeline.organization).chain.limits
 
-    def pauses(self, stage: str) -> list[PauseRow]:
-        """The pauses that let nothing enter the stage now."""
-        return reaching(standing(self.session, self.pipeline, self.now), stage)
+    def pauses(self, stage: str, release: str = "") -> list[PauseRow]:
+        """The pauses that keep the release out of the stage now, without one those of all."""
+        return reaching(standing(self.session, self.pipeline, self.now), stage, release)
 
     def runs(self, stage: str | None = None, release: str | None = None) -> list[RunRow]:
         """Runs of this pipeline that have not ended, oldest first."""

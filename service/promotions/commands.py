@@ -10,6 +10,8 @@ from typing import Final
 
 #: How long an approval holds: whoever gave it looked at what was known then.
 APPROVED_FOR: Final = timedelta(days=7)
+#: What stands in the place of a rule where the order of the stages is overridden.
+ORDER: Final = "stage-order"
 #: The longest that an override may hold, in hours; a ruleset may allow less.
 LONGEST_OVERRIDE_H: Final = 24
 
@@ -56,10 +58,25 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """Let a release go on to a stage before those that the stage needs have been passed.
+
+    It is an override of the order, for some hours; every other gate of the stage is asked.
+    """
+
+    release: str
+    stage: str
+    reason: str
+    hours: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Let nothing enter: one stage of a pipeline, a whole pipeline, or a node of the organization.
 
-    Exactly one of ``pipeline`` and ``organization`` is named. ``until`` is exclusive.
+    Exactly one of ``pipeline`` and ``organization`` is named. ``until`` is exclusive. A pin names
+    the one ``release`` that may enter its stage all the same.
     """
 
     reason: str
@@ -67,6 +84,7 @@ class Pause:
     stage: str = ""
     organization: str = ""
     until: datetime | None = None
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +138,7 @@ Command = (
     Approve
     | Tick
     | Override
+    | Skip
     | Pause
     | Resume
     | RollBack

@@ -177,7 +177,10 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class PauseView:
-    """Nothing enters what ``pipeline``, ``stage`` or ``organization`` names, until it ends."""
+    """Nothing enters what ``pipeline``, ``stage`` or ``organization`` names, until it ends.
+
+    A pin lets one ``release`` in all the same.
+    """
 
     id: str
     organization: str
@@ -187,6 +190,7 @@ class PauseView:
     by: str
     at: datetime
     until: datetime | None
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

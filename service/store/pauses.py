@@ -20,8 +20,13 @@ def standing(session: Session, pipeline: PipelineRow, now: datetime) -> list[Pau
     return list(session.exec(asked.order_by(col(PauseRow.id))))
 
 
-def reaching(pauses: Iterable[PauseRow], stage: str) -> list[PauseRow]:
-    return [each for each in pauses if each.stage in {"", stage}]
+def reaching(pauses: Iterable[PauseRow], stage: str, release: str = "") -> list[PauseRow]:
+    """Those that keep a release out of a stage; a pin keeps out all but its own."""
+    return [
+        each
+        for each in pauses
+        if each.stage in {"", stage} and not (each.release and each.release == release)
+    ]
 
 
 def above(node: str) -> list[str]:

@@ -93,6 +93,8 @@ class PauseRow(Said, table=True):
     organization: str = Field(index=True)
     pipeline: str = Field(index=True)
     stage: str
+    release: str = ""
+    """A pin: this release may enter all the same, and no other."""
     reason: str
     by: str
     at: datetime = instant()

@@ -102,6 +102,7 @@ def _pause(row: PauseRow) -> PauseView:
         by=row.by,
         at=row.at,
         until=row.until,
+        release=row.release,
     )
 
 

@@ -132,6 +132,18 @@ def test_a_pipeline_is_paused_and_resumed(bakegate: Bakegate, field: Field) -> N
     assert field.state(release, "build") == "succeeded"
 
 
+def test_a_stage_is_pinned_and_an_order_is_skipped(bakegate: Bakegate, field: Field) -> None:
+    field.submit("a")
+    pinned = bakegate("release", "pin", "shop:1", "one-box", "--reason", "the fair is on")
+    assert pinned.stdout == "pa-1: one-box is pinned to shop:1\n"
+    assert "one-box pinned to shop:1 (pa-1): the fair is on" in (
+        bakegate("pipeline", "show", "shop").stdout
+    )
+    words = ("skip", "shop:1", "cell-1", "--reason", "only there")
+    assert bakegate("release", *words).stdout == "ov-1: shop:1 goes on to cell-1\n"
+    assert field.state("shop:1", "cell-1") == "waiting"
+
+
 def test_watch_tells_every_event_until_the_end(bakegate: Bakegate, field: Field) -> None:
     field.builder.failing.add("a" * 40)
     field.submit("a")

@@ -40,6 +40,7 @@ ENDPOINTS = {
     "/v1/releases/{name}/problems": {"post"},
     "/v1/releases/{name}/retry": {"post"},
     "/v1/releases/{name}/rollback": {"post"},
+    "/v1/releases/{name}/skip": {"post"},
     "/v1/reports/compliance": {"get"},
 }
 
