@@ -30,6 +30,7 @@ from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.unsaid import unsaid_deploy
 from policies.guards import Mutex, Queue
+from policies.phrases import listed as listed_words
 from policies.pipeline import Approvals, Deploy, Origin, Owner, Pipeline, Stage
 from policies.source import Mapping, Source
 
@@ -210,4 +211,5 @@ def _notifies(root: Mapping, span: Span) -> Fact[tuple[str, ...] | None]:
     ]
     if not found:
         return placed(UNSAID, span)
-    return Fact(tuple(word(entry.value) for entry in found), found[0].key.span)
+    told = listed_words(dict.fromkeys(word(entry.value) for entry in found))
+    return unknown(found[0].key.span, f"the controller tells {told}; who reads it is not said")

@@ -24,6 +24,7 @@ _EQUALS: Final = re.compile(
 TAGS: Final = "refs/tags/"
 DEFAULT: Final = "default"
 _TAG: Final = re.compile(r"\$\{?CI_COMMIT_TAG\}?(?!\s*(?:==|=~|!=|!~))")
+_VERSION: Final = re.compile(r"/\^?v?\??\(?(?:\[0-9\]|\\d)")
 #: Conditions of pipelines that release nothing.
 _ASIDE: Final = re.compile(r"merge_request|CI_MERGE_REQUEST|\"schedule\"|'schedule'|== *schedule")
 _CLOCK: Final = re.compile(r"(?:==|^)\s*[\"']?schedule")
@@ -155,7 +156,7 @@ def _only(job: Job) -> Iterator[Case]:
     refs = only.get("refs") if isinstance(only, Mapping) else only
     words = [each.text for each in texts_of(refs)]
     for word in words or [""]:
-        branch = word if word and word not in _SOURCES else None
+        branch = _plain(word) if word and word not in _SOURCES else None
         condition = "merge_request" if word in ("merge_requests", "external_pull_requests") else ""
         condition = "'schedule'" if word == "schedules" else condition
         if word == "tags":
@@ -175,6 +176,9 @@ def branches_in(condition: str) -> list[str | None]:
 
 
 def _plain(name: str) -> str:
+    if _VERSION.match(name):
+        # Versions are the names of tags, whatever a pattern of any name allows.
+        return f"{TAGS}*"
     return DEFAULT if "CI_DEFAULT_BRANCH" in name else name.strip("\"'")
 
 

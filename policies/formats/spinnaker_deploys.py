@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.classify import environment, words
+from policies.classify import construct, environment, words
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
@@ -25,7 +25,7 @@ from policies.formats.kubernetes import (
 from policies.formats.naming import of_thing
 from policies.formats.spinnaker_steps import Node, timeout_of
 from policies.formats.unsaid import unsaid_deploy
-from policies.pipeline import Deploy, StageKind, Target
+from policies.pipeline import Deploy, StageKind, StepKind, Target
 from policies.source import Mapping
 
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"})
@@ -117,6 +117,8 @@ def _rollback(node: Node) -> Fact[frozenset[str] | None]:
             return Fact(frozenset({"failure"}), back.entries["onFailure"].key.span)
     if node.type == "pipeline":
         return unknown(node.span, "the child pipeline says how it goes back")
+    if construct("spinnaker", node.type) is not StepKind.DEPLOY:
+        return unknown(node.span, f"what {node.type} starts says how it goes back")
     return Fact(None, node.span)
 
 

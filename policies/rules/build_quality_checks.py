@@ -75,6 +75,7 @@ from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.release import Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
+    TESTS,
     Search,
     built_elsewhere,
     first_points,
@@ -147,7 +148,7 @@ def _unchecked(pipeline: Pipeline, point: Stage, params: BuildQualityChecks) -> 
         return
     soft = [step for kind in missing for step in found[kind].soft]
     result, maybe = found[missing[0]].missing(pipeline)
-    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, steps):
+    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, steps, TESTS):
         result = Result.UNKNOWN
     artifact = pipeline.artifact.or_else(None) or "the artifact"
     message = f"no {listed(missing)} check runs before {artifact} is published"

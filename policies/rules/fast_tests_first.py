@@ -115,7 +115,7 @@ def _late(pipeline: Pipeline, stage: Stage, behind: int) -> Iterator[Problem]:
     for step in stage.steps:
         if has_kind(step, _SLOW):
             earlier = earlier or step
-        elif earlier and has_kind(step, _QUICK):
+        elif earlier and has_kind(step, _QUICK) and not unsure(step):
             yield _waits(stage, step, earlier)
             return
 

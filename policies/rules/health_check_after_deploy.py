@@ -157,13 +157,21 @@ def _engine_asks(stage: Stage, params: HealthCheckAfterDeploy) -> bool | None:
 
 
 def _gating_steps(pipeline: Pipeline, stage: Stage, deployed: int) -> list[Step]:
-    """Steps of later stages that only test, and that every later deployment waits for."""
+    """Steps of later stages that only test, and that every later deployment waits for.
+
+    What is deployed to the same environment in between, such as its routes, is asked with it.
+    """
     later = pipeline.below(stage)
     deploying = later & deployed
+    same = pipeline.bits(
+        each
+        for each in pipeline.of_bits(deploying)
+        if stage.environment and each.environment == stage.environment
+    )
     return [
         step
         for each in pipeline.of_bits(later & ~deployed)
-        if not deploying & ~pipeline.below(each)
+        if not deploying & ~pipeline.below(each) & ~(same & pipeline.above(each))
         for step in each.steps
     ]
 

@@ -69,6 +69,7 @@ from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import Evidence, Reported
 from policies.rule import Case, Family, GateFamily, Outcome, Rule, Stricter, Tiered, Unit, param
 from policies.steps import (
+    TESTS,
     entries,
     named,
     not_applicable,
@@ -133,7 +134,7 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, steps):
+    if tests_elsewhere(pipeline, steps, TESTS):
         result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"
     if tests.soft:

@@ -70,6 +70,7 @@ from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import ChangeClass, Evidence, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Rule, Stricter, Tiered, Unit, param
 from policies.steps import (
+    TESTS,
     entries,
     named,
     not_applicable,
@@ -137,7 +138,7 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking or _forward_only(first):
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, steps):
+    if tests_elsewhere(pipeline, steps, TESTS):
         result = Result.UNKNOWN
     message = f"nothing tests going back before {first.name}"
     if tests.soft:

@@ -48,9 +48,9 @@ stages:
 ```
 
 ## Not reported
-Pipelines that publish and deploy nothing. A workflow in which no test runs at all leaves them to
-another file, and a tool that starts from a built artifact leaves them to the build, so the result
-is unknown. At the gate releases that change only documents, and
+Pipelines that publish and deploy nothing. A workflow in which no test of security runs leaves them
+to another file, and a tool that starts from a built artifact leaves them to the build, so the
+result is unknown. At the gate releases that change only documents, and
 findings that somebody accepted until a date. For the first 90 days of a repository an organization
 may set `old_findings: false`, so that only new ones count. A step that only says that it tests
 security counts for every kind. That a service is public is known from `has_ui` or `operations`.
@@ -80,6 +80,7 @@ from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.release import Danger, Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
+    SECURITY,
     Search,
     built_elsewhere,
     entries,
@@ -169,7 +170,8 @@ def _missing(
     if not absent:
         return
     result, maybe = found[absent[0]].missing(pipeline)
-    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, steps):
+    every = (step for stage in pipeline.stages for step in stage.steps)
+    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, every, SECURITY):
         result = Result.UNKNOWN
     told = f"no {listed(absent)} test runs before {point.name}"
     if result is Result.UNKNOWN:

@@ -46,8 +46,9 @@ stages:
 ## Not reported
 Pipelines that publish and deploy nothing. Pipelines of kind `config` and `infra` whose path has a
 validation suite of any kind that can stop the release. Steps whose kind cannot be told from the
-file are unknown, not missing. A workflow that tests nothing at all is unknown: a repository holds
-several workflows, and its tests may stand in another one. So is a file in which nothing builds.
+file are unknown, not missing. A workflow without any unit test is unknown: a repository holds
+several workflows, and its unit tests may stand in another one. So is a file in which nothing
+builds.
 
 ## Sources
 Unit tests on the build machine: the practice that Amazon's builders describe. Ten minutes as the
@@ -128,9 +129,9 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
-    # A file that tests, but not on this path, is the place where the tests would stand.
+    # A file with unit tests, but not on this path, is the place where they would stand.
     every = (step for stage in pipeline.stages for step in stage.steps)
-    elsewhere = not units.soft and tests_elsewhere(pipeline, every)
+    elsewhere = not units.soft and tests_elsewhere(pipeline, every, _UNIT)
     away = "" if units.soft else built_elsewhere(pipeline)
     if away or elsewhere:
         result, maybe = Result.UNKNOWN, True
@@ -140,7 +141,7 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
             message += f": {why or named(units.unclear[:1]) + ' is defined elsewhere'}"
         elif elsewhere:
-            message += ": this file tests nothing, so another one may"
+            message += ": this file has no unit tests, so another one may"
         elif away:
             message += f": {away}"
     place = _place(pipeline, point)

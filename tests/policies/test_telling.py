@@ -323,3 +323,12 @@ def test_a_script_that_is_sent_to_hosts_may_deploy_what_its_job_names() -> None:
         "          for h in $HOSTS; do timeout 30 ssh $F $U@$h 'cd /opt/app && ./up'; done\n"
     )
     assert kinds(text, WORKFLOW) == {"deploy-dev": "test"}
+
+
+def test_versions_of_gitlab_are_tags() -> None:
+    text = (
+        "ship:\n  script: [./deploy.sh]\n  environment: production\n"
+        "  rules: [{if: '$CI_COMMIT_REF_NAME =~ /^v[0-9]+.*$/'}]\n"
+    )
+    (pipeline,) = read_pipelines(text.encode(), ".gitlab-ci.yml").pipelines
+    assert pipeline.stages[0].branches.value == ("refs/tags/*",)

@@ -32,7 +32,7 @@ def test_a_rollout_is_a_pipeline_of_one_stage() -> None:
     pipeline, stage, _ = one(CANARY)
     assert (pipeline.name, pipeline.span) == ("shop", Span(PATH, 4, 9, 4, 13))
     assert (stage.kind.value, stage.environment) == (StageKind.PROD, "shop-production")
-    assert pipeline.notifies.value == ("shop-alerts",)
+    assert pipeline.notifies.note == "the controller tells shop-alerts; who reads it is not said"
     assert not pipeline.complete.known
     assert not pipeline.windows.known
     assert stage.mutex.known
