@@ -25,6 +25,8 @@ _log: Final = logging.getLogger(__name__)
 _TIMEOUT_S: Final = 2.0
 #: How often it is looked which target is due, in seconds.
 _TICK_S: Final = 0.2
+#: How often it is looked what there is to ask, in seconds: that is read from the database.
+_LOOK_S: Final = 1.0
 _AT_ONCE: Final = 8
 #: What is asked where a stage declares no synthetic.
 _DEFAULT: Final = (Request("GET", "/health", 200),)
@@ -57,6 +59,8 @@ class Prober:
         self._watch = watch
         self._tell = tell
         self._due: dict[tuple[str, str, str, str], float] = {}
+        self._watched: Sequence[Watched] = ()
+        self._look = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="prober", daemon=True)
 
@@ -83,8 +87,10 @@ class Prober:
     def _ready(self) -> list[Watched]:
         """The targets whose time has come; the next time counts from now, so nothing piles up."""
         now = time.monotonic()
+        if now >= self._look:
+            self._watched, self._look = self._watch(), now + _LOOK_S
         ready = []
-        for each in self._watch():
+        for each in self._watched:
             key = (each.pipeline, each.stage, each.target, each.script)
             if self._due.get(key, 0.0) <= now:
                 self._due[key] = now + each.every.total_seconds()

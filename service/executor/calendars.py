@@ -6,7 +6,6 @@ beside it.
 """
 
 import logging
-import threading
 from datetime import datetime
 from typing import Final
 
@@ -42,33 +41,6 @@ def refresh(ground: Ground) -> tuple[str, ...]:
             with ground.turn(name, SYSTEM) as turn:
                 reconsider(turn)
     return changed
-
-
-class Keeper:
-    """A thread that keeps the calendars fresh, beside the one that drives time."""
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="calendars", daemon=True)
-
-    def start(self) -> None:
-        if self.ground.ports.calendars:
-            self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _keep(self) -> None:
-        while True:
-            try:
-                refresh(self.ground)
-            except Exception:  # noqa: BLE001 - the copies stay in use, and the next round tries again
-                _log.exception("the calendars could not be renewed")
-            if self._stop.wait(EVERY_S):
-                return
 
 
 def _named(session: Session) -> frozenset[str]:

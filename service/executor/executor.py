@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from policies.pipeline import Pipeline
 from policies.rule import AnyRule, BlocklistEntry
 from service.executor import (
     blocking,
+    calendars,
     data,
     excepting,
     exception_views,
@@ -18,14 +20,14 @@ from service.executor import (
     reading,
     registration,
     reporting,
+    sources,
 )
 from service.executor.acts import Claim, claim, perform, report
-from service.executor.calendars import Keeper
 from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
-from service.executor.sources import Poller, take_push
+from service.executor.rounds import Rounds
 from service.executor.submitting import Start, keep_artifact, submit
 from service.executor.sweep import Sweep
 from service.promotions.blocklist import Change, EntryView
@@ -60,8 +62,10 @@ class Executor:
         self.lease = open_lease(engines, pace)
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name, pace.poll))
         self.sweep = Sweep(self.ground)
-        self.keeper = Keeper(self.ground)
-        self.poller = Poller(self.ground)
+        self.rounds = (
+            Rounds("calendars", calendars.EVERY_S, partial(calendars.refresh, self.ground)),
+            Rounds("poll", sources.EVERY_S, partial(sources.poll, self.ground)),
+        )
 
     def start(self) -> None:
         """Go on where the last process stopped, and drive time from now on."""
@@ -69,13 +73,13 @@ class Executor:
         self.ground.durable.launch(self)
         self.lease.keep(self.ground.durable.take_over)
         self.sweep.start()
-        self.keeper.start()
-        self.poller.start()
+        for each in self.rounds:
+            each.start()
 
     def stop(self) -> None:
         """Let running effects finish; what is ordered stays ordered for the next process."""
-        self.poller.stop()
-        self.keeper.stop()
+        for each in self.rounds:
+            each.stop()
         self.sweep.stop()
         self.ground.durable.stop()
         self.lease.release()
@@ -131,7 +135,7 @@ class Executor:
         return submit(self.ground, pipeline, start, actor)
 
     def take_push(self, pipeline: str, push: Push) -> Taken:
-        return take_push(self.ground, pipeline, push)
+        return sources.take_push(self.ground, pipeline, push)
 
     def keep_artifact(self, path: Path) -> str:
         return keep_artifact(self.ground, path)

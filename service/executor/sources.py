@@ -1,7 +1,6 @@
 """Where commits come from by themselves: pushes that a forge tells, and a poll of repositories."""
 
 import logging
-import threading
 from typing import Final
 
 from sqlmodel import col, select
@@ -14,13 +13,13 @@ from service.executor.submitting import Start, submit
 from service.executor.turn import found
 from service.promotions.ports import Unreadable
 from service.promotions.pushes import Push, Taken
-from service.store.tables import PipelineRow, ReleaseRow, SourceRow
+from service.store.tables import Blob, PipelineRow, ReleaseRow, SourceRow
 
 _log: Final = logging.getLogger(__name__)
 
 #: How often each repository is asked, in seconds.
 EVERY_S: Final = 60.0
-#: Who starts what a poll found.
+#: What a file says that is to be polled, and who starts what a poll found.
 _POLL: Final = "poll"
 
 
@@ -42,7 +41,7 @@ def poll(ground: Ground) -> tuple[str, ...]:
     One that cannot be read is told and asked again: it must not keep others waiting.
     """
     started: list[str] = []
-    for pipeline in ground.pipelines():
+    for pipeline in sorted({*_polled(ground), *_troubled(ground)}):
         trouble = ""
         try:
             started += _poll(ground, pipeline)
@@ -69,9 +68,26 @@ def _remember(ground: Ground, pipeline: str, trouble: str) -> None:
             turn.session.add(row)
 
 
+def _polled(ground: Ground) -> list[str]:
+    """Pipelines whose file has the word: to read all files every minute would cost too much."""
+    with ground.engines.reading() as session:
+        asked = (
+            select(PipelineRow.name)
+            .join(Blob, col(Blob.digest) == PipelineRow.definition)
+            .where(col(Blob.text).contains(_POLL))
+        )
+        return list(session.exec(asked))
+
+
+def _troubled(ground: Ground) -> list[str]:
+    """Pipelines of which something is told that is over where their file no longer has the word."""
+    with ground.engines.reading() as session:
+        return list(session.exec(select(SourceRow.pipeline)))
+
+
 def _poll(ground: Ground, pipeline: str) -> list[str]:
     repository, origin = _source(ground, pipeline)
-    if "poll" not in (origin.start.or_else(None) or ()):
+    if _POLL not in (origin.start.or_else(None) or ()):
         return []
     heads = [
         ground.ports.repository.head(repository, name)
@@ -94,27 +110,3 @@ def _source(ground: Ground, pipeline: str) -> tuple[str, Origin]:
         row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
         kept = definition(session, row.definition, row.path, row.name)
         return row.repository, kept.origin
-
-
-class Poller:
-    """A thread that asks the repositories, beside the one that drives time."""
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._drive, name="poll", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _drive(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            try:
-                poll(self.ground)
-            except Exception:  # noqa: BLE001 - the next round tries again
-                _log.exception("the repositories could not be polled")

@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from queue import Queue
 
@@ -21,6 +20,7 @@ from policies.scripted import Request
 from service.adapters.host_files import HostRecord, target_folder, write_host
 from service.adapters.prober import Prober, Watched
 from service.promotions.ports import DeployOrder, DeployProgress, Host
+from tests.twins.web import served
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 Told = tuple[str, str, str, str, int, int, str]
@@ -68,13 +68,8 @@ class Records:
 @pytest.fixture
 def url() -> Iterator[str]:
     App.posted = Queue()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(App) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Scripted requests against a real server: what is sent, what must come back, what is captured."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 import httpx
@@ -14,6 +13,7 @@ import pytest
 from policies.scripted import Request
 from service.adapters import script_player
 from service.adapters.script_player import Answered, play
+from tests.twins.web import served
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -69,13 +69,8 @@ class Shop(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Shop) as address:
+        yield address
 
 
 def played(url: str, *requests: Request, seconds: float = 5) -> list[Answered]:

@@ -1,10 +1,9 @@
 """CommandTester: real commands from a real commit, against each host that is in service."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from service.adapters.git import GitRepository
 from service.adapters.tester import CommandTester
 from service.promotions import ports
 from tests.twins.ports import START, MemoryDeployer, MovableClock
+from tests.twins.web import served
 
 DIGEST: Final = f"sha256:{'a' * 64}"
 REPORT: Final = '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>'
@@ -140,15 +140,10 @@ class App(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def served() -> Iterator[str]:
+def address() -> Iterator[str]:
     App.flaky = True
-    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(App) as found:
+        yield found
 
 
 class Served(MemoryDeployer):
@@ -161,9 +156,9 @@ class Served(MemoryDeployer):
 
 
 @pytest.fixture
-def asking(tmp_path: Path, source: Path, served: str) -> CommandTester:
+def asking(tmp_path: Path, source: Path, address: str) -> CommandTester:
     deployer = Served(placed={("shop", "beta", "beta"): [DIGEST, DIGEST]})
-    deployer.url = served
+    deployer.url = address
     where = {"shop": str(source)}.__getitem__
     return CommandTester(tmp_path / "tests", deployer, GitRepository(), where, MovableClock())
 

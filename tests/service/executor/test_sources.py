@@ -74,9 +74,10 @@ class Source:
     """A bare repository at an address, and a clone of it to push from."""
 
     def __init__(self, folder: Path) -> None:
-        self.address = f"file://{folder}/origin.git"
+        self.folder = folder / "origin.git"
+        self.address = f"file://{self.folder}"
         self.work = folder / "work"
-        self.git("init", "-q", "--bare", "-b", "main", str(folder / "origin.git"), at=folder)
+        self.git("init", "-q", "--bare", "-b", "main", str(self.folder), at=folder)
         self.git("clone", "-q", self.address, str(self.work), at=folder)
 
     def git(self, *arguments: str, at: Path | None = None) -> str:
@@ -144,3 +145,10 @@ def test_a_repository_that_cannot_be_read_is_told_and_asked_again(
     assert poll(polled) == ("shop:1",)
     assert field.executor.pipeline("shop").source is None
     field.settle()
+    # Who is not polled any more has no trouble with it either.
+    source.folder.rename(source.folder.with_suffix(".gone"))
+    assert poll(polled) == ()
+    assert field.executor.pipeline("shop").source is not None
+    field.executor.register_pipeline(PIPELINE, "pipeline.yaml", source.address, "tester")
+    assert poll(polled) == ()
+    assert field.executor.pipeline("shop").source is None
