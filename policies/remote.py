@@ -30,9 +30,10 @@ class Remote:
 
     A web service takes signed orders at ``url``; ``secret`` names the variable that holds the key
     to sign with, never the key itself: a pipeline file is read by everybody. ``ssh`` has one entry
-    for each target of the stage.
+    for each target of the stage. ``options`` are for deployers of other packages, as written.
     """
 
     url: Fact[str | None] = UNSAID
     secret: Fact[str | None] = UNSAID
     ssh: tuple[Ssh, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()

@@ -11,6 +11,7 @@ from service.adapters.command_deployer import CommandDeployer
 from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
+from service.adapters.installed import NOTIFIERS, UnusableAdapter, make
 from service.adapters.mail import Mail, MailError
 from service.adapters.mirrors import Mirrors
 from service.adapters.object_store import AddressError, ObjectStore
@@ -54,7 +55,9 @@ def open_parts(settings: Settings) -> Parts:
     hooked = WebhookDeployer(folder / "hooked")
     reached = SshDeployer(folder / "reached", artifacts)
     deployers = Deployers(
-        {"local": deployer, "command": commanded, "ssh": reached, "webhook": hooked}
+        {"local": deployer, "command": commanded, "ssh": reached, "webhook": hooked},
+        folder / "installed",
+        artifacts,
     )
     repository = GitRepository(Mirrors(folder / "mirrors"))
     clock, rego = SystemClock(), ChosenRego(settings.rego)
@@ -96,4 +99,9 @@ def _notifiers(settings: Settings, clock: SystemClock) -> tuple[Notifier, ...]:
         raise Conflict(str(error)) from error
     if webhook:
         found.append(Webhook(webhook, settings.webhook_token.get_secret_value()))
+    names = settings.notifiers.replace(",", " ").split()
+    try:
+        found += (make(NOTIFIERS, name, Notifier) for name in names)
+    except UnusableAdapter as error:
+        raise Conflict(str(error)) from error
     return tuple(found)

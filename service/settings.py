@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     webhook_url: SecretStr = Field(
         default=SecretStr(""), description="Tells teams by JSON to this address."
     )
+    notifiers: str = Field(
+        default="", description="Tells teams in further ways, of installed packages: names."
+    )
     webhook_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it.")
 
     @property

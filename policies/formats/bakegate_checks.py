@@ -125,6 +125,10 @@ def _remotes(top: Fields) -> Iterator[Issue]:
                 yield Issue(each.place("type"), f"a webhook needs {key}; write it beside type")
             elif kind != "webhook" and written is not None:
                 yield Issue(written.span, f"{key} is for the type webhook; remove it")
+        options = each.group("options")
+        if options and "." not in kind:
+            told = "options are for types of installed packages, which have a dot; remove them"
+            yield Issue(options.span, told)
         secret = each.scalar("secret")
         if kind == "webhook" and secret and secret.text not in allowed:
             message = f"{secret.text} is not among the variables of environment; add it there"

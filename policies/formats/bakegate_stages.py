@@ -173,8 +173,11 @@ def _conduct(fields: Fields) -> dict[str, Any]:
 
 
 def _remote(fields: Fields) -> Remote | None:
-    found = fields.scalar("url") or fields.scalar("secret")
-    return Remote(fields.fact("url", str), fields.fact("secret", str)) if found else None
+    given = fields.group("options")
+    options = tuple((key, given.text(key)) for key in given.node.entries) if given else ()
+    if not (options or fields.scalar("url") or fields.scalar("secret")):
+        return None
+    return Remote(fields.fact("url", str), fields.fact("secret", str), options=options)
 
 
 def _hooks(fields: Fields) -> Hooks:

@@ -11,7 +11,7 @@ from service.adapters.artifacts import ArtifactStore
 from service.adapters.command_deployer import CommandDeployer
 from service.adapters.deployers import Deployers
 from service.adapters.hosts import LocalDeployer
-from service.promotions.ports import DeployProgress, Fenced, Host
+from service.promotions.ports import Deployer, DeployProgress, Fenced, Host
 from tests.service.adapters.conftest import Ground, deploy, fact
 
 PIPELINE = """\
@@ -79,7 +79,11 @@ def test_each_type_has_its_deployer(ground: Ground, tmp_path: Path) -> None:
     assert stage.deploy is not None
     artifacts = ArtifactStore(ground.folder / "artifacts")
     commanded = CommandDeployer(tmp_path / "commanded", artifacts)
-    both = Deployers({"local": LocalDeployer(tmp_path / "local", artifacts), "command": commanded})
+    known: dict[str, Deployer] = {
+        "local": LocalDeployer(tmp_path / "local", artifacts),
+        "command": commanded,
+    }
+    both = Deployers(known, tmp_path / "installed", artifacts)
     how = replace(stage.deploy, hooks=deploy(start="echo http://b.test > url").hooks)
     order = ground.order("k1", ground.built("one"), how)
     assert both.advance(order).state == "succeeded"
