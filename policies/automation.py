@@ -15,8 +15,9 @@ from policies.by_hand import BY_HAND, holds
 from policies.facts import Fact
 from policies.frozen import dataclass
 from policies.history import History
+from policies.paths import ahead_of_all, all_last_stops
 from policies.pipeline import OnAlarm, Pipeline, Stage
-from policies.steps import deploys, entries, has_kind, last_stops
+from policies.steps import deploys, entries, has_kind
 
 #: Ways to start a build without a person.
 _BY_ITSELF: Final = frozenset({"push", "poll", "schedule"})
@@ -41,12 +42,12 @@ def _level(pipeline: Pipeline, *, doubt: bool) -> int:
     if not _starts(pipeline.origin.start, doubt=doubt):
         return 1
     firsts = entries(pipeline)
-    between = {stage.name for first in firsts for stage in last_stops(pipeline, first)[1]}
-    path = {stage.name: stage for first in firsts for stage in pipeline.upstream(first)}
-    before = [stage for name, stage in path.items() if name not in between]
+    between = {stage.name for stage in all_last_stops(pipeline, firsts)[1]}
+    path = ahead_of_all(pipeline, firsts)
+    before = [stage for stage in path if stage.name not in between]
     if not firsts or not _go(before, doubt=doubt):
         return 2
-    gates = [*firsts, *(stage for name, stage in path.items() if name in between)]
+    gates = [*firsts, *(stage for stage in path if stage.name in between)]
     if not _go(gates, doubt=doubt):
         return 3 if any(deploys(stage) for stage in before) else 2
     return _by_history(pipeline, 5 if _whole_way(pipeline, doubt=doubt) else 4)

@@ -4,8 +4,8 @@ A chain of ten thousand jobs would take minutes with a walk for every question.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Final
 
 #: From so many common needs on, a node behind them saves more than it costs.
 _MANY: Final = 8
@@ -14,7 +14,7 @@ _MANY: Final = 8
 class Order:
     """Which node waits for which, computed when first asked; of equal names the first counts."""
 
-    __slots__ = ("_above", "_below", "_needs", "index")
+    __slots__ = ("_above", "_below", "_needs", "index", "known")
 
     def __init__(self, names: Sequence[str], needs: Sequence[Sequence[str]]) -> None:
         self.index: dict[str, int] = {}
@@ -23,6 +23,8 @@ class Order:
         self._needs = needs
         self._above: list[int] | None = None
         self._below: list[int] | None = None
+        #: What others work out once for this order.
+        self.known: dict[Hashable, Any] = {}
 
     def needs(self) -> list[list[int]]:
         """The edges of each node; what many nodes wait for together is one more node behind them.

@@ -1,6 +1,5 @@
 """Questions that rules ask about the steps and the order of a pipeline."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -121,6 +120,16 @@ def search(steps: Sequence[Step], kinds: frozenset[StepKind]) -> Search:
     return Search(tuple(blocking), tuple(soft), tuple(unclear), guessed)
 
 
+def joined(one: Search, other: Search) -> Search:
+    """What a search through both saw."""
+    return Search(
+        one.blocking + other.blocking,
+        one.soft + other.soft,
+        one.unclear + other.unclear,
+        one.guessed or other.guessed,
+    )
+
+
 def whole(pipeline: Pipeline) -> bool:
     """Whether all stages are visible; what cannot be seen must not count as absent."""
     return pipeline.complete.value is True
@@ -151,44 +160,14 @@ def _publishes(stage: Stage) -> bool:
     return not _ENDS.isdisjoint(stage.kinds)
 
 
-def steps_on_path(pipeline: Pipeline, point: Stage) -> list[tuple[Stage, Step]]:
-    """What runs before ``point`` publishes or deploys, each step with its stage."""
-    before = [(stage, step) for stage in pipeline.upstream(point) for step in stage.steps]
-    # The steps of a stage with a typed deployment run after it, so they come too late.
-    own = steps_before(point, _ENDS) if _publishes(point) else ()
-    return before + [(point, step) for step in own]
+def steps_before_end(point: Stage) -> tuple[Step, ...]:
+    """The steps of a stage in front of the one that publishes or deploys; none without one."""
+    return steps_before(point, _ENDS) if _publishes(point) else ()
 
 
 def entries(pipeline: Pipeline) -> tuple[Stage, ...]:
     """The production stages that a release is deployed to without having been in production."""
     return pipeline.heads([stage for stage in pipeline.prod if deploys(stage)])
-
-
-def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
-    """The nearest deploying stages in front of ``stage``, and what stands between.
-
-    Stages that deploy nothing (tests, approvals, waits) are looked through.
-    """
-    stops: list[Stage] = []
-    between: list[Stage] = []
-    todo = deque(stage.needs)
-    seen: set[str] = set()
-    # Thousands of jobs of one stage share what they wait for; it is looked at once.
-    walked = {id(stage.needs)}
-    while todo:
-        name = todo.popleft()
-        found = pipeline.stage(name)
-        if found is None or name in seen:
-            continue
-        seen.add(name)
-        if deploys(found):
-            stops.append(found)
-        else:
-            between.append(found)
-            if id(found.needs) not in walked:
-                walked.add(id(found.needs))
-                todo.extend(found.needs)
-    return tuple(stops), tuple(between)
 
 
 def without_production(pipeline: Pipeline) -> Iterator[Problem]:

@@ -20,11 +20,11 @@ from policies.formats.follower import Follower
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
+from policies.paths import last_stops
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 from policies.source import Mapping as MappingNode
 from policies.source import Node, Scalar, Sequence, Source
-from policies.steps import last_stops
 
 #: Keys of a file that starts runs; a template has none of them.
 _STARTING: Final = frozenset(

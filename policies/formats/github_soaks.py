@@ -12,9 +12,9 @@ from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.across import with_bakes
 from policies.formats.github_workflow import Workflow, step_nodes
+from policies.paths import last_stops
 from policies.pipeline import Bake, Pipeline, Step
 from policies.source import Entry, Mapping, Scalar
-from policies.steps import last_stops
 
 _NAME: Final = re.compile(
     r"\b(\w*(?:bake|soak|observ|watch)\w*?_?(minutes|mins|min|seconds|secs|sec|hours))\b",

@@ -23,10 +23,10 @@ from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
+from policies.paths import last_stops
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence, Source
-from policies.steps import last_stops
 
 _FILE: Final = ".gitlab-ci.yml"
 #: Keys of jobs that hardly occur elsewhere; two of them make a job.

@@ -59,6 +59,7 @@ from collections.abc import Iterator
 from policies.by_hand import BY_HAND, holds, told, unseen
 from policies.findings import Enforcement, Problem, Severity
 from policies.frozen import dataclass
+from policies.paths import all_last_stops
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (
@@ -66,7 +67,6 @@ from policies.steps import (
     entries,
     has_kind,
     incomplete,
-    last_stops,
     not_applicable,
     note,
     unclear,
@@ -100,9 +100,9 @@ def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
 def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
     """The stages from the build to the end of pre-production, without what stands behind it."""
     firsts = entries(pipeline)
-    stops = [stop for first in firsts for stop in last_stops(pipeline, first)[0]]
+    stops = all_last_stops(pipeline, firsts)[0]
     if not firsts:
-        stops = [stage for stage in pipeline.stages if deploys(stage)]
+        stops = tuple(stage for stage in pipeline.stages if deploys(stage))
     found = pipeline.bits(stops)
     for stop in stops:
         found |= pipeline.above(stop)

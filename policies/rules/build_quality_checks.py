@@ -70,6 +70,7 @@ from policies.observations import (
     suites_named,
     together,
 )
+from policies.paths import Path, path_to
 from policies.phrases import listed, percent, short
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.release import Evidence
@@ -84,7 +85,6 @@ from policies.steps import (
     named,
     not_applicable,
     search,
-    steps_on_path,
     tests_elsewhere,
     whole,
 )
@@ -141,14 +141,14 @@ def lint(pipeline: Pipeline, params: BuildQualityChecks) -> Iterator[Problem]:
 
 
 def _unchecked(pipeline: Pipeline, point: Stage, params: BuildQualityChecks) -> Iterator[Problem]:
-    steps = [step for _, step in steps_on_path(pipeline, point)]
-    found = {kind: _checks(steps, kind) for kind in sorted(params.kinds)}
+    path = path_to(pipeline, point)
+    found = {kind: _checks(path, kind) for kind in sorted(params.kinds)}
     missing = [kind for kind, checks in found.items() if not checks.blocking]
     if not missing:
         return
     soft = [step for kind in missing for step in found[kind].soft]
     result, maybe = found[missing[0]].missing(pipeline)
-    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, steps, TESTS):
+    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, path.steps, TESTS):
         result = Result.UNKNOWN
     artifact = pipeline.artifact.or_else(None) or "the artifact"
     message = f"no {listed(missing)} check runs before {artifact} is published"
@@ -162,12 +162,13 @@ def _unchecked(pipeline: Pipeline, point: Stage, params: BuildQualityChecks) -> 
     yield Problem(point.span, where, message, fix, result, maybe or guessed(point))
 
 
-def _checks(steps: list[Step], kind: str) -> Search:
+def _checks(path: Path, kind: str) -> Search:
     """The checks of a kind; a test run that measures coverage is one of those too."""
-    found = search(steps, frozenset({StepKind(kind)}))
+    found = path.search(frozenset({StepKind(kind)}))
     if kind != "coverage":
         return found
-    tests = search([step for step in steps if _covers(step)], frozenset({StepKind.UNIT}))
+    covering = [step for step in path.of_kind(StepKind.UNIT) if _covers(step)]
+    tests = search(covering, frozenset({StepKind.UNIT}))
     return Search(
         found.blocking + tests.blocking, found.soft + tests.soft, found.unclear, found.guessed
     )

@@ -66,6 +66,7 @@ from typing import Final
 
 from policies.findings import Enforcement, Problem, Related, Result, Severity
 from policies.frozen import dataclass
+from policies.graphs import decoded
 from policies.observations import observed
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, Target
@@ -116,34 +117,33 @@ def lint(pipeline: Pipeline, params: FaultDomainIsolation) -> Iterator[Problem]:
         yield from without_production(pipeline)
         return
     alone = [each for each in stages if len(each.targets) > 1 and each.parallel > 1]
-    beside = {
-        last.name: [one for one in stages[:number] if _at_once(pipeline, one, last)]
-        for number, last in enumerate(stages)
-    }
-    if not alone and not any(beside.values()):
+    beside = _beside(pipeline, stages)
+    if not alone and not any(beside):
         yield not_applicable(pipeline, "nothing is deployed to two places at once")
     for stage in alone:
         yield from _together([stage], stage.targets, stage.parallel, params)
-    for last in stages:
-        yield from _first_of_pairs(beside[last.name], last, params)
+    for last, others in zip(stages, beside, strict=True):
+        yield from _first_of_pairs(pipeline, others, last, params)
 
 
 def _first_of_pairs(
-    beside: list[Stage], last: Stage, params: FaultDomainIsolation
+    pipeline: Pipeline, beside: int, last: Stage, params: FaultDomainIsolation
 ) -> Iterator[Problem]:
     """What a stage shares with the first stage beside it; the mend is the same for all of them."""
-    for one in beside:
+    for one in (pipeline.stages[number] for number in decoded(beside)):
         found = list(_together([one, last], (*_targets(one), *_targets(last)), 2, params))
         if found:
             yield from found
             return
 
 
-def _at_once(pipeline: Pipeline, one: Stage, other: Stage) -> bool:
-    """Whether two stages wait for neither the other, so that they may run at the same time."""
-    return not (
-        pipeline.above(one) & pipeline.bits([other]) or pipeline.above(other) & pipeline.bits([one])
-    )
+def _beside(pipeline: Pipeline, stages: Sequence[Stage]) -> list[int]:
+    """For each stage those before it that may run at the same time, as bits."""
+    found, before = [], 0
+    for last in stages:
+        found.append(before & ~pipeline.above(last) & ~pipeline.below(last))
+        before |= pipeline.bits([last])
+    return found
 
 
 def _targets(stage: Stage) -> tuple[Target, ...]:

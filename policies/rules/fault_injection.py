@@ -67,6 +67,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, of_service, suites_named
+from policies.paths import ahead_of_all
 from policies.pipeline import Pipeline, Stage, StepKind
 from policies.release import Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
@@ -113,8 +114,8 @@ def lint(pipeline: Pipeline, params: FaultInjection) -> Iterator[Problem]:
 def _untested(
     pipeline: Pipeline, firsts: tuple[Stage, ...], params: FaultInjection
 ) -> Iterator[Problem]:
-    path = {stage.name: stage for first in firsts for stage in pipeline.upstream(first)}
-    faults = search([step for stage in path.values() for step in stage.steps], _FAULT)
+    path = ahead_of_all(pipeline, firsts)
+    faults = search([step for stage in path for step in stage.steps], _FAULT)
     if faults.blocking:
         return
     where, tier = "pipeline/fault", pipeline.tier.value

@@ -59,6 +59,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, run_used, suites_named, together
+from policies.paths import once
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step
 from policies.release import Evidence
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
@@ -66,6 +67,7 @@ from policies.steps import (
     ASKING,
     deploys,
     guessed,
+    joined,
     not_applicable,
     of_kind,
     search,
@@ -121,7 +123,14 @@ def _unasked(
     pipeline: Pipeline, stage: Stage, params: HealthCheckAfterDeploy, deployed: int
 ) -> Iterator[Problem]:
     asked = _engine_asks(stage, params)
-    asking = search([*steps_after_deploy(stage), *_gating_steps(pipeline, stage, deployed)], ASKING)
+    asking = joined(
+        search(steps_after_deploy(stage), ASKING),
+        once(
+            pipeline,
+            (_gating_steps, pipeline.below(stage)),
+            lambda: search(_gating_steps(pipeline, stage, deployed), ASKING),
+        ),
+    )
     if asked or asking.blocking:
         return
     result, maybe = asking.missing(pipeline)

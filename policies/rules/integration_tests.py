@@ -64,6 +64,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Related, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
+from policies.paths import ahead
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.release import Evidence, ReleaseKind
@@ -114,14 +115,17 @@ def lint(pipeline: Pipeline, params: IntegrationTests) -> Iterator[Problem]:
     for first in firsts:
         for kind in sorted(params.kinds):
             yield from _untested(pipeline, first, StepKind(kind))
-        for stage, step in _after_deploy(pipeline, first):
-            yield from _slow(stage, step, params)
+        yield from _too_slow(pipeline, first, params)
 
 
 def _after_deploy(pipeline: Pipeline, first: Stage) -> list[tuple[Stage, Step]]:
     """The steps in front of ``first`` that run when a non-production stage is deployed."""
+    before = ahead(pipeline, first)
+    return before.once(_after_deploy, lambda: _asking(pipeline, before.stages))
+
+
+def _asking(pipeline: Pipeline, path: tuple[Stage, ...]) -> list[tuple[Stage, Step]]:
     found: list[tuple[Stage, Step]] = []
-    path = pipeline.upstream(first)
     deployed = pipeline.bits(each for each in path if deploys(each))
     for stage in path:
         earlier = pipeline.above(stage) & deployed
@@ -130,10 +134,13 @@ def _after_deploy(pipeline: Pipeline, first: Stage) -> list[tuple[Stage, Step]]:
 
 
 def _untested(pipeline: Pipeline, first: Stage, kind: StepKind) -> Iterator[Problem]:
-    tests = search([step for _, step in _after_deploy(pipeline, first)], frozenset({kind}))
+    before, steps = ahead(pipeline, first), _after_deploy(pipeline, first)
+    tests = before.once(
+        (_untested, kind), lambda: search([step for _, step in steps], frozenset({kind}))
+    )
     if tests.blocking:
         return
-    deployed = [stage for stage in pipeline.upstream(first) if deploys(stage)]
+    deployed = before.once(deploys, lambda: [each for each in before.stages if deploys(each)])
     place = deployed[-1] if deployed else first
     result, maybe = tests.missing(pipeline)
     if result is Result.UNKNOWN:
@@ -170,13 +177,30 @@ def _fix(place: Stage, kind: StepKind, *, deployed: bool) -> str:
 
 def _elsewhere(pipeline: Pipeline, first: Stage, kind: StepKind) -> tuple[Related, ...]:
     """Tests that exist but that production does not depend on."""
-    path = pipeline.above(first)
+    before = ahead(pipeline, first)
+    beside = before.once((_elsewhere, kind), lambda: _not_ahead(pipeline, before.stages, kind))
     return tuple(
         Related(step.name.span, f"{named([step])} runs here, but {first.name} does not wait for it")
+        for step in beside
+    )
+
+
+def _not_ahead(pipeline: Pipeline, path: tuple[Stage, ...], kind: StepKind) -> list[Step]:
+    names = {stage.name for stage in path}
+    return [
+        step
         for stage in pipeline.stages
-        if not stage.is_prod and not pipeline.bits([stage]) & path
+        if kind in stage.kinds and not stage.is_prod and stage.name not in names
         for step in stage.steps
         if has_kind(step, {kind})
+    ]
+
+
+def _too_slow(pipeline: Pipeline, first: Stage, params: IntegrationTests) -> list[Problem]:
+    steps = _after_deploy(pipeline, first)
+    return ahead(pipeline, first).once(
+        (_too_slow, params.max, params.kinds),
+        lambda: [problem for stage, step in steps for problem in _slow(stage, step, params)],
     )
 
 

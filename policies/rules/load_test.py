@@ -64,6 +64,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, observed, of_service, suites_named
+from policies.paths import ahead
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import Evidence, Reported
@@ -73,7 +74,6 @@ from policies.steps import (
     entries,
     named,
     not_applicable,
-    search,
     tests_elsewhere,
     without_production,
 )
@@ -129,12 +129,12 @@ def _exempt(pipeline: Pipeline) -> str:
 
 
 def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
-    steps = [step for stage in pipeline.upstream(first) for step in stage.steps]
-    tests = search(steps, _LOAD)
+    before = ahead(pipeline, first)
+    tests = before.search(_LOAD)
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, steps, TESTS):
+    if tests_elsewhere(pipeline, before.steps, TESTS):
         result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"
     if tests.soft:

@@ -67,14 +67,14 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Severity
 from policies.frozen import dataclass
 from policies.history import History
+from policies.paths import ahead_of_all, all_last_stops
 from policies.phrases import listed
-from policies.pipeline import OnAlarm, Pipeline, Stage, Step, StepKind
+from policies.pipeline import OnAlarm, Pipeline, Stage, StepKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     deploys,
     entries,
     has_kind,
-    last_stops,
     not_applicable,
     search,
     without_production,
@@ -105,9 +105,8 @@ def lint(pipeline: Pipeline, params: NoManualProdGate) -> Iterator[Problem]:
         message = f"a person at the button is right while {listed(lacks)}"
         yield not_applicable(pipeline, message)
         return
-    places = dict.fromkeys(stage.name for stage in stages)
-    for first in entries(pipeline):
-        places |= dict.fromkeys(stage.name for stage in last_stops(pipeline, first)[1])
+    between = all_last_stops(pipeline, entries(pipeline))[1]
+    places = {stage.name for stage in (*stages, *between)}
     for stage in pipeline.stages:
         if stage.name in places:
             yield from _held(pipeline, stage)
@@ -115,7 +114,7 @@ def lint(pipeline: Pipeline, params: NoManualProdGate) -> Iterator[Problem]:
 
 def _lacks(pipeline: Pipeline) -> Iterator[str]:
     """What is missing, or cannot be seen, that would do the work of the person."""
-    before = [step for first in entries(pipeline) for step in _steps_before(pipeline, first)]
+    before = [step for stage in ahead_of_all(pipeline, entries(pipeline)) for step in stage.steps]
     if not search(before, _UNIT).blocking:
         yield "no unit tests are seen to block"
     if not search(before, _INTEGRATION).blocking:
@@ -124,11 +123,6 @@ def _lacks(pipeline: Pipeline) -> Iterator[str]:
         yield "no limited stage comes first"
     if not all(_goes_back(stage) for stage in pipeline.first):
         yield "no alarm is seen to roll back"
-
-
-def _steps_before(pipeline: Pipeline, stage: Stage) -> Iterator[Step]:
-    for each in pipeline.upstream(stage):
-        yield from each.steps
 
 
 def _goes_back(stage: Stage) -> bool:

@@ -64,6 +64,7 @@ from policies.automation import automation, goes_back_on_alarm
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.history import History
+from policies.paths import all_last_stops, path_to
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, StageKind, StepKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
@@ -71,9 +72,6 @@ from policies.steps import (
     deploys,
     entries,
     guessed,
-    last_stops,
-    search,
-    steps_on_path,
     unclear,
     without_production,
 )
@@ -156,7 +154,7 @@ def _told(pipeline: Pipeline, due: list[_Lack], level: int, firsts: tuple[Stage,
 def _untested(pipeline: Pipeline, firsts: tuple[Stage, ...]) -> Iterator[_Lack]:
     for words, kinds, cap in _TESTS:
         for first in firsts:
-            found = search([step for _, step in steps_on_path(pipeline, first)], kinds)
+            found = path_to(pipeline, first).search(kinds)
             if not found.blocking:
                 result, maybe = found.missing(pipeline)
                 yield _Lack(words, 0, cap, result, maybe)
@@ -169,7 +167,7 @@ def _untested(pipeline: Pipeline, firsts: tuple[Stage, ...]) -> Iterator[_Lack]:
 
 def _unguarded(pipeline: Pipeline, firsts: tuple[Stage, ...]) -> Iterator[_Lack]:
     """What a production that starts by itself needs besides tests."""
-    stops = [stop for first in firsts for stop in last_stops(pipeline, first)[0]]
+    stops = all_last_stops(pipeline, firsts)[0]
     dark = pipeline.preprod.value == "dark-cell"
     if not dark and not any(stop.kind.value is StageKind.PREPROD for stop in stops):
         hidden = any(not stop.kind.known for stop in stops)

@@ -70,12 +70,12 @@ from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Related, Result, Severity, Span
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, observed, together
+from policies.paths import last_stops
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     entries,
-    last_stops,
     not_applicable,
     note,
     unclear,

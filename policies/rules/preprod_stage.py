@@ -64,6 +64,7 @@ from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
+from policies.paths import last_stops
 from policies.phrases import listed
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
@@ -71,7 +72,6 @@ from policies.steps import (
     TESTS,
     entries,
     guessed,
-    last_stops,
     not_applicable,
     note,
     search,

@@ -63,11 +63,12 @@ from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
+from policies.paths import last_stops
 from policies.phrases import listed, short
 from policies.pipeline import Approvals, Pipeline, Stage, StepKind
 from policies.release import Approval
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
-from policies.steps import deploys, entries, has_kind, last_stops, unclear, without_production
+from policies.steps import deploys, entries, has_kind, unclear, without_production
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

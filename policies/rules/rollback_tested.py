@@ -65,8 +65,9 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, of_service, suites_named
+from policies.paths import ahead
 from policies.phrases import listed, short
-from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
+from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.release import ChangeClass, Evidence, ReleaseKind
 from policies.rule import Case, Family, GateFamily, Outcome, Rule, Stricter, Tiered, Unit, param
 from policies.steps import (
@@ -132,9 +133,9 @@ def _forward_only(stage: Stage) -> bool:
 
 
 def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
-    path = [stage for stage in pipeline.upstream(first) if not stage.is_prod]
-    steps = [step for stage in path for step in stage.steps]
-    tests = search(steps, _TEST)
+    before = ahead(pipeline, first)
+    steps = before.once(_untested, lambda: _outside_production(before.stages))
+    tests = before.once(_TEST, lambda: search(steps, _TEST))
     if tests.blocking or _forward_only(first):
         return
     result, _ = tests.missing(pipeline)
@@ -152,6 +153,10 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     # The test may run outside of the pipeline, which only its evidence shows.
     where = f"stages/{first.name}/rollback-test"
     yield Problem(first.span, where, message, fix, result, inferred=True)
+
+
+def _outside_production(stages: tuple[Stage, ...]) -> list[Step]:
+    return [step for stage in stages if not stage.is_prod for step in stage.steps]
 
 
 def gate(case: Case, params: RollbackTested) -> Outcome:

@@ -75,8 +75,9 @@ from policies.observations import (
     suites_named,
     together,
 )
+from policies.paths import Path, ahead, none_here, path_to
 from policies.phrases import listed, short
-from policies.pipeline import Pipeline, Stage, Step, StepKind
+from policies.pipeline import Pipeline, Stage, StepKind
 from policies.release import Danger, Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
@@ -89,9 +90,6 @@ from policies.steps import (
     incomplete,
     named,
     not_applicable,
-    search,
-    steps_on_path,
-    tests_elsewhere,
     whole,
 )
 
@@ -140,12 +138,11 @@ def lint(pipeline: Pipeline, params: SecurityTests) -> Iterator[Problem]:
             else incomplete(pipeline)
         )
     for point in points:
-        steps = [step for _, step in steps_on_path(pipeline, point)]
-        yield from _missing(pipeline, point, steps, params.build_kinds)
+        yield from _missing(pipeline, point, path_to(pipeline, point), params.build_kinds)
     if _public(pipeline):
         for first in entries(pipeline):
-            steps = [step for stage in pipeline.upstream(first) for step in stage.steps]
-            yield from _missing(pipeline, first, steps, params.preprod_kinds)
+            path = Path(ahead(pipeline, first), ())
+            yield from _missing(pipeline, first, path, params.preprod_kinds)
 
 
 def _public(pipeline: Pipeline) -> bool:
@@ -153,9 +150,9 @@ def _public(pipeline: Pipeline) -> bool:
 
 
 def _missing(
-    pipeline: Pipeline, point: Stage, steps: list[Step], kinds: frozenset[str]
+    pipeline: Pipeline, point: Stage, path: Path, kinds: frozenset[str]
 ) -> Iterator[Problem]:
-    found = {kind: _scans(steps, kind) for kind in sorted(kinds)}
+    found = {kind: _scans(path, kind) for kind in sorted(kinds)}
     missing = [kind for kind, scans in found.items() if not scans.blocking]
     soft = [step for kind in missing for step in found[kind].soft]
     absent = [kind for kind in missing if not found[kind].soft]
@@ -170,8 +167,7 @@ def _missing(
     if not absent:
         return
     result, maybe = found[absent[0]].missing(pipeline)
-    every = (step for stage in pipeline.stages for step in stage.steps)
-    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, every, SECURITY):
+    if built_elsewhere(pipeline) or none_here(pipeline, SECURITY):
         result = Result.UNKNOWN
     told = f"no {listed(absent)} test runs before {point.name}"
     if result is Result.UNKNOWN:
@@ -184,8 +180,8 @@ def _missing(
     yield Problem(point.span, where, told, fix, result, maybe or guessed(point))
 
 
-def _scans(steps: list[Step], kind: str) -> Search:
-    return search(steps, frozenset({StepKind(kind), StepKind.SECURITY}))
+def _scans(path: Path, kind: str) -> Search:
+    return path.search(frozenset({StepKind(kind), StepKind.SECURITY}))
 
 
 def gate(case: Case, params: SecurityTests) -> Outcome:

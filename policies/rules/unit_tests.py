@@ -65,6 +65,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
+from policies.paths import ahead, none_here, path_to
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, Step, StepKind
 from policies.release import Evidence, ReleaseKind
@@ -78,9 +79,7 @@ from policies.steps import (
     incomplete,
     named,
     not_applicable,
-    search,
-    steps_on_path,
-    tests_elsewhere,
+    steps_before_end,
     unsure,
     whole,
 )
@@ -113,16 +112,17 @@ def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
         )
     for point in points:
         yield from _untested(pipeline, point)
-        for stage, step in steps_on_path(pipeline, point):
-            yield from _slow(stage, step, params)
+        yield from _too_slow(pipeline, point, params)
+        for step in steps_before_end(point):
+            yield from _slow(point, step, params)
 
 
 def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
-    steps = [step for _, step in steps_on_path(pipeline, point)]
-    units = search(steps, _UNIT)
+    path = path_to(pipeline, point)
+    units = path.search(_UNIT)
     if units.blocking:
         return
-    if pipeline.kind.value in _VALIDATED and search(steps, TESTS).blocking:
+    if pipeline.kind.value in _VALIDATED and path.search(TESTS).blocking:
         return
     artifact = pipeline.artifact.or_else(None) or "the artifact"
     message = f"no unit tests run before {artifact} is published"
@@ -130,8 +130,7 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
     # A file with unit tests, but not on this path, is the place where they would stand.
-    every = (step for stage in pipeline.stages for step in stage.steps)
-    elsewhere = not units.soft and tests_elsewhere(pipeline, every, _UNIT)
+    elsewhere = not units.soft and none_here(pipeline, _UNIT)
     away = "" if units.soft else built_elsewhere(pipeline)
     if away or elsewhere:
         result, maybe = Result.UNKNOWN, True
@@ -154,8 +153,25 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
 
 def _place(pipeline: Pipeline, point: Stage) -> Stage:
     """Where the tests belong: the build in front of the point, or the point itself."""
-    builds = (each for each in pipeline.upstream(point) if each.kind.value is StageKind.BUILD)
-    return next(builds, point)
+    before = ahead(pipeline, point)
+    return before.once(_place, lambda: _first_build(before.stages)) or point
+
+
+def _first_build(stages: tuple[Stage, ...]) -> Stage | None:
+    return next((each for each in stages if each.kind.value is StageKind.BUILD), None)
+
+
+def _too_slow(pipeline: Pipeline, point: Stage, params: UnitTests) -> list[Problem]:
+    before = ahead(pipeline, point)
+    return before.once(
+        (_too_slow, params.max),
+        lambda: [
+            problem
+            for stage in before.having(_UNIT)
+            for step in stage.steps
+            for problem in _slow(stage, step, params)
+        ],
+    )
 
 
 def _slow(stage: Stage, step: Step, params: UnitTests) -> Iterator[Problem]:

@@ -14,6 +14,8 @@ from policies.ruleset import builtin, resolve
 
 AT: Final = datetime(2026, 11, 24, 10, tzinfo=UTC)
 PARTS: Final = 10_000
+#: Where each of them deploys, every rule has something to say of each.
+DEPLOYMENTS: Final = 3_000
 #: Processor time in seconds, ten times what it takes; growth with the square would be over it.
 MOST: Final = 30
 
@@ -50,8 +52,39 @@ def actions() -> str:
     return head + "".join(stage.format(n, kind) for n in range(PARTS))
 
 
+def deployments() -> str:
+    """As many deployments as tests, and each waits for all of them."""
+    test = "t-{}: {{stage: test, script: [pytest]}}\n"
+    deploy = "d-{}: {{stage: deploy, script: [kubectl apply -f x], environment: production}}\n"
+    half = range(DEPLOYMENTS // 2)
+    return "".join(part.format(n) for part in (test, deploy) for n in half)
+
+
+def ways_back() -> str:
+    """Each deployment has a job that undoes it, and each of those waits for all deployments."""
+    where = "script: [helm {} x], environment: production/{}}}\n"
+    deploy = "p-{}: {{stage: build, " + where
+    undo = "r-{}: {{stage: deploy, when: on_failure, " + where
+    half = range(DEPLOYMENTS // 2)
+    return "".join(deploy.format(n, "upgrade", n) + undo.format(n, "rollback", n) for n in half)
+
+
+def jobs_that_deploy() -> str:
+    job = "  d-{}: {{environment: production, steps: [{{run: kubectl apply -f x}}]}}\n"
+    return "on: push\njobs:\n" + "".join(job.format(n) for n in range(DEPLOYMENTS))
+
+
 @pytest.mark.parametrize(
-    ("text", "stages"), [(jobs, PARTS), (waits, PARTS), (weights, 1), (actions, PARTS)]
+    ("text", "stages"),
+    [
+        (jobs, PARTS),
+        (waits, PARTS),
+        (weights, 1),
+        (actions, PARTS),
+        (deployments, DEPLOYMENTS),
+        (ways_back, DEPLOYMENTS),
+        (jobs_that_deploy, DEPLOYMENTS),
+    ],
 )
 def test_ten_thousand_parts_are_judged_in_time(text: Callable[[], str], stages: int) -> None:
     resolved = resolve([("", builtin("strict"))], AT)
