@@ -23,6 +23,10 @@ REFINED: Final = 0.8
 _SPLIT: Final = re.compile(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
 #: A command that is only asked which version it is, or how it is used.
 _ASKED: Final = re.compile(r"--?(?:version|help)\b|-V\b")
+#: Tests that a command leaves out say nothing of those that it runs.
+_LEFT_OUT: Final = re.compile(
+    r"--?[\w-]*(?:ignore|exclude)[\w-]*[= ]\S+|[\"']not [^\"']*[\"']", re.IGNORECASE
+)
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 #: An environment that a name says something happens in: its word says nothing of a test.
@@ -204,6 +208,8 @@ def _command(word: str, rest: str) -> tuple[StepKind, float]:
     known = tables()
     if _ASKED.match(rest):
         return StepKind.OTHER, 0.9
+    if any(word in rest.lower() for word in ("ignore", "exclude", "not ")):
+        rest = _LEFT_OUT.sub(" ", rest)
     for row in known.commands.get(word, ()):
         if row.match is None or re.search(row.match, rest):
             return row.kind, row.confidence

@@ -14,6 +14,8 @@ from policies.pipeline import StageKind, StepKind
         ("", "npm ci\nnpm test", None, StepKind.UNIT, 0.85),
         ("Integration tests", "npm test", None, StepKind.INTEGRATION, 0.8),
         ("", "npm run test:e2e", None, StepKind.INTEGRATION, 0.85),
+        ("", "npm test -- --testPathIgnorePatterns=x.integration.ts", None, StepKind.UNIT, 0.85),
+        ("", "pytest -m 'not integration' tests", None, StepKind.UNIT, 0.85),
         ("", "sudo uv run pytest -q", None, StepKind.UNIT, 0.85),
         ("", "X=1 ./gradlew check", None, StepKind.UNIT, 0.85),
         ("", "helm upgrade --install a b && curl -f https://a", None, StepKind.DEPLOY, 0.95),
