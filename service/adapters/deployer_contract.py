@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from policies.facts import Fact
+from service.adapters.contract import BrokenContract, demand
 from service.promotions.ports import Deployer, DeployOrder, DeployProgress, Fenced
 
 #: ``one`` and ``two`` work; ``ill`` is an artifact whose deployment must fail, and that of
@@ -25,10 +26,6 @@ from service.promotions.ports import Deployer, DeployOrder, DeployProgress, Fenc
 Version = Literal["one", "two", "ill", "endless"]
 #: Calls after which a deployment of a few hosts has certainly ended.
 _MANY: Final = 50
-
-
-class BrokenContract(AssertionError):
-    """A deployer did not do what the executor relies on; the message says what."""
 
 
 class DeployerContract(ABC):
@@ -44,19 +41,19 @@ class DeployerContract(ABC):
 
     def test_it_ends_and_says_how_far_it_is(self) -> None:
         answers = _finish(self.deployer(), self._order("one", "k1", 1))
-        _demand(answers[-1].state == "succeeded", f"it ended as {answers[-1]}")
+        demand(answers[-1].state == "succeeded", f"it ended as {answers[-1]}")
         for each in answers:
-            _demand(0 <= each.replaced <= each.hosts, f"hosts do not add up in {each}")
-            _demand(0 <= each.in_service <= each.hosts, f"hosts do not add up in {each}")
+            demand(0 <= each.replaced <= each.hosts, f"hosts do not add up in {each}")
+            demand(0 <= each.in_service <= each.hosts, f"hosts do not add up in {each}")
 
     def test_its_hosts_run_what_was_deployed(self) -> None:
         order = self._order("one", "k1", 1)
         _finish(self.deployer(), order)
         found = self.deployer().hosts(order.pipeline, order.stage, order.target)
-        _demand(bool(found), "no host is known after a deployment")
-        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+        demand(bool(found), "no host is known after a deployment")
+        demand({each.digest for each in found} == {order.digest}, f"they run {found}")
         other = self.deployer().hosts(order.pipeline, order.stage, f"{order.target}-other")
-        _demand(other == (), f"a target without deployments has {other}")
+        demand(other == (), f"a target without deployments has {other}")
 
     def test_a_known_key_has_its_stored_answer(self) -> None:
         last = _finish(self.deployer(), self._order("one", "k1", 1))[-1]
@@ -64,16 +61,16 @@ class DeployerContract(ABC):
         newer = self._order("two", "k2", 2)
         _finish(self.deployer(), newer)
         again = self.deployer().advance(self._order("one", "k1", 3))
-        _demand(again == last, f"first it said {last}, then {again}")
+        demand(again == last, f"first it said {last}, then {again}")
         found = self.deployer().hosts(newer.pipeline, newer.stage, newer.target)
-        _demand({each.digest for each in found} == {newer.digest}, f"it deployed again: {found}")
+        demand({each.digest for each in found} == {newer.digest}, f"it deployed again: {found}")
 
     def test_a_failure_is_an_answer_and_stays_one(self) -> None:
         last = _finish(self.deployer(), self._order("ill", "k1", 1))[-1]
-        _demand(last.state == "failed" and last.message != "", f"it ended as {last}")
-        _demand(last.cause in {"failure", "deadline"}, f"it gave the cause {last.cause!r}")
+        demand(last.state == "failed" and last.message != "", f"it ended as {last}")
+        demand(last.cause in {"failure", "deadline"}, f"it gave the cause {last.cause!r}")
         again = self.deployer().advance(self._order("ill", "k1", 2))
-        _demand(again == last, f"first it said {last}, then {again}")
+        demand(again == last, f"first it said {last}, then {again}")
 
     def test_an_older_attempt_is_fenced(self) -> None:
         self.deployer().advance(self._order("one", "k1", 5))
@@ -89,28 +86,28 @@ class DeployerContract(ABC):
         order = self._order("one", "k1", 1)
         self.deployer().advance(order)
         last = _finish(self.deployer(), replace(order, epoch=2))[-1]
-        _demand(last.state == "succeeded", f"it ended as {last}")
+        demand(last.state == "succeeded", f"it ended as {last}")
 
     def test_an_abort_ends_it_and_is_its_answer(self) -> None:
         first = self.deployer().advance(self._order("one", "k1", 1))
         ended = _abort(self.deployer(), self._order("one", "k1", 2))
         if first.state == "running":
-            _demand(ended.cause == "abort" and ended.message != "", f"it ended as {ended}")
+            demand(ended.cause == "abort" and ended.message != "", f"it ended as {ended}")
         else:
-            _demand(ended == first, f"first it said {first}, then {ended}")
+            demand(ended == first, f"first it said {first}, then {ended}")
         again = self.deployer().advance(self._order("one", "k1", 3))
-        _demand(again == ended, f"it was aborted as {ended}, then it said {again}")
-        _demand(_abort(self.deployer(), self._order("one", "k1", 4)) == ended, "it ended twice")
+        demand(again == ended, f"it was aborted as {ended}, then it said {again}")
+        demand(_abort(self.deployer(), self._order("one", "k1", 4)) == ended, "it ended twice")
 
     def test_what_was_aborted_before_it_began_never_begins(self) -> None:
         order = self._order("one", "k1", 1)
         _finish(self.deployer(), order)
         aborted = _abort(self.deployer(), self._order("two", "k2", 2))
-        _demand((aborted.state, aborted.cause) == ("failed", "abort"), f"it ended as {aborted}")
+        demand((aborted.state, aborted.cause) == ("failed", "abort"), f"it ended as {aborted}")
         late = self.deployer().advance(self._order("two", "k2", 3))
-        _demand(late == aborted, f"it was aborted as {aborted}, then it said {late}")
+        demand(late == aborted, f"it was aborted as {aborted}, then it said {late}")
         found = self.deployer().hosts(order.pipeline, order.stage, order.target)
-        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+        demand({each.digest for each in found} == {order.digest}, f"they run {found}")
 
     def test_a_late_call_after_an_abort_is_fenced(self) -> None:
         self.deployer().advance(self._order("one", "k1", 1))
@@ -129,9 +126,9 @@ class DeployerContract(ABC):
         _abort(self.deployer(), self._order("two", "k2", 3))
         back = replace(order, key="k3", epoch=3, rollback=True)
         last = _finish(self.deployer(), back)[-1]
-        _demand(last.state == "succeeded", f"it ended as {last}")
+        demand(last.state == "succeeded", f"it ended as {last}")
         found = self.deployer().hosts(order.pipeline, order.stage, order.target)
-        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+        demand({each.digest for each in found} == {order.digest}, f"they run {found}")
 
     def test_the_deadline_ends_what_would_never_end(self) -> None:
         order = self._order("endless", "k1", 1)
@@ -139,16 +136,16 @@ class DeployerContract(ABC):
         first = self.deployer().advance(order)
         # Whoever goes on has no deadline of its own: the time is of the whole deployment.
         last = _finish(self.deployer(), replace(order, epoch=2), seconds=60)[-1]
-        _demand((last.state, last.cause) == ("failed", "deadline"), f"it ended as {last}")
-        _demand(first.state == "running" or first == last, f"first it said {first}, then {last}")
+        demand((last.state, last.cause) == ("failed", "deadline"), f"it ended as {last}")
+        demand(first.state == "running" or first == last, f"first it said {first}, then {last}")
         again = self.deployer().advance(replace(order, epoch=3))
-        _demand(again == last, f"first it said {last}, then {again}")
+        demand(again == last, f"first it said {last}, then {again}")
 
     def test_targets_are_apart(self) -> None:
         _finish(self.deployer(), self._order("one", "k1", 5))
         order = self._order("one", "k2", 1)
         last = _finish(self.deployer(), replace(order, target=f"{order.target}-other"))[-1]
-        _demand(last.state == "succeeded", f"the other target ended as {last}")
+        demand(last.state == "succeeded", f"the other target ended as {last}")
 
     def test_the_way_back_restores_the_version_before(self) -> None:
         order = self._order("one", "k1", 1)
@@ -156,9 +153,9 @@ class DeployerContract(ABC):
         _finish(self.deployer(), self._order("two", "k2", 2))
         back = replace(order, key="k3", epoch=3, rollback=True)
         last = _finish(self.deployer(), back)[-1]
-        _demand(last.state == "succeeded", f"it ended as {last}")
+        demand(last.state == "succeeded", f"it ended as {last}")
         found = self.deployer().hosts(order.pipeline, order.stage, order.target)
-        _demand({each.digest for each in found} == {order.digest}, f"they run {found}")
+        demand({each.digest for each in found} == {order.digest}, f"they run {found}")
 
     def _order(self, version: Version, key: str, epoch: int) -> DeployOrder:
         return replace(self.order(version), key=key, epoch=epoch)
@@ -170,7 +167,7 @@ def _finish(deployer: Deployer, order: DeployOrder, seconds: float = 0) -> list[
     until = time.monotonic() + seconds
     while not found or found[-1].state == "running":
         patient = len(found) < _MANY or time.monotonic() < until
-        _demand(patient, f"it still runs after {len(found)} calls: {found[-1:]}")
+        demand(patient, f"it still runs after {len(found)} calls: {found[-1:]}")
         found.append(deployer.advance(order))
     return found
 
@@ -193,8 +190,3 @@ def _fenced(call: Callable[[DeployOrder], DeployProgress], order: DeployOrder) -
     except Fenced:
         return
     raise BrokenContract(f"epoch {order.epoch} was not fenced and got {answer}")
-
-
-def _demand(kept: bool, told: str) -> None:  # noqa: FBT001 - as short as an assert
-    if not kept:
-        raise BrokenContract(told)

@@ -21,12 +21,16 @@ from service.promotions.ports import (
     DeployOrder,
     DeployProgress,
     Fenced,
+    Fetched,
     Host,
     NoArtifact,
     Notifier,
     Ports,
     TestOrder,
     TestResult,
+    Unfetched,
+    UnknownCommit,
+    Unreadable,
 )
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -236,27 +240,70 @@ class MemoryTester:
 
 @dataclass
 class MemoryRepository:
-    """A repository without contents: every commit is one change, in the order of the hashes."""
+    """A branch ``main`` of the commits in ``history``, oldest first, with ``files`` by commit.
+
+    Without a history every hash is a commit of one change, in the order of the hashes.
+    """
+
+    history: tuple[Commit, ...] = ()
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def head(self, repository: str, branch: str) -> str:
-        return "f" * 40
+        if branch != "main":
+            raise UnknownCommit(f"{repository} has no branch {branch!r}")
+        return self.history[-1].commit if self.history else "f" * 40
 
     def changes(self, repository: str, base: str | None, commit: str) -> tuple[Commit, ...]:
+        if self.history:
+            last = self._place(repository, commit)
+            first = last if base is None else self._place(repository, base) + 1
+            return tuple(reversed(self.history[first : last + 1]))
         if base is not None and commit < base:
             return ()
         return (Commit(commit, "engineer", f"Change {commit[:7]}", START),)
 
     def file(self, repository: str, commit: str, path: str) -> bytes:
-        return b""
+        if not self.history:
+            return b""
+        self._place(repository, commit)
+        if (commit, path) not in self.files:
+            raise Unreadable(f"no file {path} in {commit} of {repository}")
+        return self.files[commit, path]
 
     def is_ancestor(self, repository: str, ancestor: str, commit: str) -> bool:
-        return ancestor == commit
+        if not self.history:
+            return ancestor == commit
+        return self._place(repository, ancestor) <= self._place(repository, commit)
+
+    def _place(self, repository: str, commit: str) -> int:
+        for number, each in enumerate(self.history):
+            if each.commit == commit:
+                return number
+        raise UnknownCommit(f"{repository} has no commit {commit}")
+
+
+@dataclass
+class MemoryCalendars:
+    """Calendars as entries of a table, each with a version that its text names."""
+
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def fetch(self, address: str, etag: str) -> Fetched | None:
+        if address not in self.kept:
+            raise Unfetched(f"{address} answered 404")
+        text = self.kept[address]
+        version = f'"{sha256(text.encode()).hexdigest()}"'
+        return None if etag == version else Fetched(text, version)
 
 
 @dataclass
 class MemoryArtifacts:
-    """Artifacts as entries of a table; where their bytes would be is the name of the table."""
+    """Artifacts as entries of a table; a file in ``folder`` appears when its path is asked for.
 
+    Without a folder a path is only a name.
+    """
+
+    folder: Path | None = None
     kept: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, path: Path) -> str:
@@ -268,7 +315,12 @@ class MemoryArtifacts:
     def path(self, digest: str) -> Path:
         if digest not in self.kept:
             raise NoArtifact(f"there is no artifact {digest}; push it first")
-        return Path("memory") / digest
+        if self.folder is None:
+            return Path("memory") / digest
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / digest
+        path.write_bytes(self.kept[digest])
+        return path
 
 
 @dataclass

@@ -8,7 +8,8 @@ import pytest
 
 from policies.remote import Remote
 from service.adapters.command_deployer import CommandDeployer
-from service.adapters.deployer_contract import BrokenContract, DeployerContract, Version
+from service.adapters.contract import BrokenContract
+from service.adapters.deployer_contract import DeployerContract, Version
 from service.adapters.hosts import LocalDeployer
 from service.adapters.webhook_deployer import WebhookDeployer
 from service.promotions.ports import Deployer, DeployOrder, DeployProgress
