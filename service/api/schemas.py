@@ -264,6 +264,7 @@ class Pipeline(Outgoing):
     source: Source | None
     left: list["Left"]
     forecasts: list[Forecast]
+    automation: int | None
 
 
 class Change(Outgoing):

@@ -13,6 +13,7 @@ from service.executor.definitions import definition, organization
 from service.executor.excepted import judged, waived, waivers
 from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
+from service.executor.leading import automation_of
 from service.executor.turn import Turn, found
 from service.executor.watch import bake
 from service.promotions.counted import CountView
@@ -49,7 +50,9 @@ def pipeline(ground: Ground, name: str) -> PipelineView:
     """One pipeline with what is to be expected of its releases in flight."""
     with ground.engines.reading() as session:
         looking = _turn(ground, session, name)
-        return with_forecasts(looking, _view(session, looking))
+        level = automation_of(session, name, looking.registered())
+        view = replace(_view(session, looking), automation=level)
+        return with_forecasts(looking, view)
 
 
 def _view(session: Session, looking: Turn) -> PipelineView:

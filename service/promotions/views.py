@@ -350,6 +350,8 @@ class PipelineView:
     left: tuple[LeftView, ...] = ()
     usual: tuple[tuple[str, timedelta], ...] = ()
     """How long stages took their last releases, at the median."""
+    automation: int | None = None
+    """The level from 0 to 5 as the switches of its stages stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Forms by which a person acts on a release or a pipeline; each is one command."""
 
+from datetime import datetime, timedelta
+
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
@@ -19,7 +21,7 @@ from service.promotions.commands import (
     Word,
 )
 from service.web.forms import Fields
-from service.web.promotions import GivenActor, GivenPromotions
+from service.web.promotions import GivenActor, GivenPromotions, Promotions
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +40,7 @@ def act_on_pipeline(
     name: str, fields: Fields, promotions: GivenPromotions, actor: GivenActor
 ) -> Response:
     """Pause the pipeline or one stage of it, or end a pause."""
-    promotions.carry_out(_of_pipeline(name, fields), actor)
+    promotions.carry_out(_of_pipeline(name, fields, promotions), actor)
     return RedirectResponse(f"/pipelines/{name}#pauses", 303)
 
 
@@ -75,14 +77,25 @@ def _intervention(
             raise Conflict(f"nobody knows how to {other or 'do nothing'} with a release")
 
 
-def _of_pipeline(name: str, fields: dict[str, str]) -> Command:
+def _of_pipeline(name: str, fields: dict[str, str], promotions: Promotions) -> Command:
     match fields.get("act"):
         case "pause":
-            return Pause(fields.get("reason", ""), name, fields.get("stage", ""))
+            reason, stage = fields.get("reason", ""), fields.get("stage", "")
+            return Pause(reason, name, stage, until=_until(fields, promotions.pipeline(name).now))
         case "resume":
             return Resume(fields.get("pause", ""))
         case other:
             raise Conflict(f"nobody knows how to {other or 'do nothing'} with a pipeline")
+
+
+def _until(fields: dict[str, str], now: datetime) -> datetime | None:
+    """When a pause ends; None where somebody has to end it."""
+    text = fields.get("hours", "").strip()
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise Conflict(f"a pause lasts whole hours, not {text!r}")
+    return now + timedelta(hours=int(text))
 
 
 def _hours(fields: dict[str, str]) -> int:

@@ -55,6 +55,15 @@ _ICONS: Final = {
     "idle": "dots",
 }
 
+#: Levels of automation, the highest first, as ``policies.automation`` counts them.
+_AUTOMATION: Final = (
+    (5, "hands-off", "nobody is needed, rollbacks included"),
+    (4, "auto-to-customers", "the first customers get changes without a person"),
+    (3, "auto-to-preprod", "a person starts production"),
+    (2, "auto-build", "a check-in starts the build and the first tests"),
+    (1, "encoded", "all steps are recorded, a person starts the build"),
+)
+
 #: Verdicts, the strictest first.
 _VERDICTS: Final = ("block", "hold", "warn", "allow")
 
@@ -146,6 +155,7 @@ def _environment() -> Environment:
         "doing": doing,
         "event_sentence": event_sentence,
         "holds": holds,
+        "levels_of_automation": _AUTOMATION,
         "needs_person": needs_person,
         "progress": progress,
         "run_sentence": run_sentence,

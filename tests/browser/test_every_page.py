@@ -70,16 +70,18 @@ def test_the_tab_key_goes_in_the_order_of_reading(
 ) -> None:
     seen = visit(gallery)
     seen.go("/pipelines/payments-api")
-    names = seen.tabbed(12)
+    names = seen.tabbed(16)
     assert names[0] == "Skip to content"
     order = [
         "5 releases in flight",
         "Let 2 enter wave-3…",
         "6",
         "Transition into beta: automatic",
+        # Who is expected there next, then who is there.
+        "6",
         "5",
     ]
-    assert [name for name in names if name in order] == order
+    assert [name for name in names if name in order][: len(order)] == order
 
 
 def test_the_focus_is_seen(gallery: Site, visit: Callable[..., Visit]) -> None:

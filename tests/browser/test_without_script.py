@@ -64,3 +64,35 @@ def test_links_lead_from_the_list_to_the_release(
     expect(seen.page.get_by_role("heading", level=1)).to_have_text("Release 2")
     seen.page.get_by_role("link", name="payments-api").first.click()
     expect(seen.page.get_by_role("heading", level=1)).to_have_text("payments-api")
+
+
+def test_people_pause_report_and_approve(site: Site, visit: Callable[..., Visit]) -> None:
+    seen, service = visit(site, script=False), site.store.executor
+    seen.go("/pipelines/payments-api")
+    page = seen.page
+    page.get_by_text("Pause", exact=True).first.click()
+    page.get_by_label("What").select_option("gamma")
+    page.get_by_label("Reason").fill("the database moves")
+    page.get_by_label("For how many hours").fill("2")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#pauses")).to_contain_text("gamma is paused by ada until 10:31")
+    page.get_by_role("button", name="Resume gamma").click()
+    expect(page.locator("#pauses")).not_to_contain_text("paused by")
+
+    seen.go("/releases/payments-api:4")
+    page.get_by_text("Report a problem, roll back").click()
+    page.get_by_label("What you see, or why").fill("orders charged twice")
+    page.get_by_role("button", name="Report a problem").click()
+    expect(page.locator("#people")).to_contain_text("ada reported a problem")
+    expect(page.locator("#answer")).to_contain_text("it is halted: orders charged twice")
+    page.get_by_label("Why it is none, or why it goes back").fill("the test account was wrong")
+    page.get_by_role("button", name="Clear the problem").click()
+    expect(page.locator("#people")).to_contain_text("cleared by ada")
+
+    seen.go("/releases/payments-api:2")
+    page.get_by_role("link", name="Speak about wave-3").click()
+    page.get_by_text("Speak about 2 before wave-3").click()
+    page.get_by_role("button", name="Approve for wave-3").click()
+    expect(page.locator("#people")).to_contain_text("approved")
+    runs = {run.stage: run.state for run in service.release("payments-api:2").runs}
+    assert runs["wave-3"] == "deploying"

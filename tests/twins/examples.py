@@ -201,6 +201,7 @@ PIPELINE: Final = PipelineView(
     ),
     path="pipeline.yaml",
     forecasts=OUTLOOKS,
+    automation=4,
     closed=((ahead(hours=6), ahead(hours=22, minutes=37)),),
     usual=(("build", timedelta(minutes=6)), ("beta", timedelta(minutes=22))),
 )

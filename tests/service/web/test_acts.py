@@ -1,6 +1,7 @@
 """Forms by which people act: what stands on the page, which command a form is, and errors."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from service.promotions.commands import (
     Abort,
@@ -72,10 +73,22 @@ def test_a_pipeline_s_page_pauses_and_resumes(client: Client, backend: MemoryBac
     assert (
         client.post(path, data={"act": "pause", "stage": "beta", "reason": "x"}).status_code == 303
     )
+    given = {"act": "pause", "stage": "", "reason": "x", "hours": "2"}
+    assert client.post(path, data=given).status_code == 303
     assert [each[0] for each in backend.written] == [
         Resume("pa-3"),
         Pause("x", PIPELINE.name, "beta"),
+        Pause("x", PIPELINE.name, "", until=PIPELINE.now + timedelta(hours=2)),
     ]
+    assert "A pause lasts whole hours" in client.post(path, data=given | {"hours": "soon"}).text
+
+
+def test_a_pipeline_s_page_shows_how_far_it_goes_by_itself(client: Client) -> None:
+    page = client.get(f"/pipelines/{PIPELINE.name}").text
+    assert "Automation level 4" in page
+    assert 'aria-current="step"><span class="n">4</span>' in page
+    way = f"/pipelines/{PIPELINE.name}/stages/wave-3/transition"
+    assert f'<a href="{way}">switch wave-3 to automatic</a>' in page
 
 
 def test_a_form_that_says_nothing_is_refused(client: Client, backend: MemoryBackend) -> None:
