@@ -249,6 +249,7 @@ class _Simulation:
         here = next((e for e in self.travellers[release].here if e.stage == stage), None)
         entry = self._entry(at, release, step, here)
         if entry is None:
+            self.traces[release].cause = here.cause if here else Cause.UNKNOWN
             return
         if entry > at:
             held = here is not None and here.sure is not None and here.sure > at

@@ -18,7 +18,7 @@ from service.web.scale import Scale, Tick
 from service.web.segments import Bar
 
 #: The shortest time that is drawn ahead.
-_SHORTEST: Final = timedelta(minutes=2)
+_SHORTEST: Final = timedelta(minutes=1)
 #: Room before now and after the last forecast, as parts of what lies between.
 _BEFORE: Final = 0.08
 _AFTER: Final = 0.05

@@ -4,6 +4,7 @@ A message holds the full current HTML of every part that changed, never a delta:
 nothing.
 """
 
+import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,10 @@ _ATTENTION: Final = ("act", "rolled_back", "held", "moving", "quiet")
 _LIST_PACE: Final = timedelta(seconds=5)
 #: The shortest usual time of a stage that is worth a word.
 _TOLD: Final = timedelta(seconds=1)
+#: Fragments that are drawn around now, so that they change whenever they are drawn.
+_FORECASTS: Final = frozenset({"flight", "timeline"})
+#: What a template says of the time ahead, inside of other fragments.
+_AHEAD: Final = re.compile(r"<(span|div) data-ahead>.*?</\1>", re.DOTALL)
 _ACTING: Final = frozenset({"building", "deploying", "testing", "baking", "rolling_back"})
 
 
@@ -117,6 +122,15 @@ def standing(view: ReleaseView) -> RunView | None:
 def changed(before: Fragments, after: Fragments) -> Fragments:
     """The fragments of ``after`` that a reader of ``before`` has not seen."""
     return {place: html for place, html in after.items() if before.get(place) != html}
+
+
+def news(before: Fragments, after: Fragments) -> frozenset[str]:
+    """The places where something happened: what is only expected moves with the clock."""
+    return frozenset(
+        place
+        for place, html in after.items()
+        if place not in _FORECASTS and _AHEAD.sub("", html) != _AHEAD.sub("", before.get(place, ""))
+    )
 
 
 def message(fragments: Fragments, moved: Container[str]) -> str:

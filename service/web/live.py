@@ -18,7 +18,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 
-from service.web.fragments import Draw, Fragments, changed, message
+from service.web.fragments import Draw, Fragments, changed, message, news
 from service.web.promotions import Promotions
 from service.web.render import render
 
@@ -94,6 +94,7 @@ async def stream(
     sends every fragment, because a drawing may be newer than the version that was asked before it.
     """
     last: Fragments = {}
+    seen = since
     sure = False
     told = float("-inf")
     while True:
@@ -102,16 +103,17 @@ async def stream(
             drawings.current, promotions, page.path, version, page.draw
         )
         moved = changed(last, fragments) if last else {}
+        marked = news(last, fragments) if last and version != seen else frozenset()
         behind = not sure and (version != since or bool(moved))
-        news = fragments if behind else moved
-        last, sure = fragments, sure or behind
-        if news or time.monotonic() - told >= _HEARTBEAT_S:
+        parts = fragments if behind else moved
+        last, seen, sure = fragments, version, sure or behind
+        if parts or time.monotonic() - told >= _HEARTBEAT_S:
             told = time.monotonic()
-            body = await run_in_threadpool(_body, news, moved)
+            body = await run_in_threadpool(_body, parts, marked)
             yield format_sse_event(data_str=body, id=str(version))
         await asyncio.sleep(_LOOK_S)
 
 
-def _body(news: Fragments, moved: Fragments) -> str:
+def _body(parts: Fragments, marked: frozenset[str]) -> str:
     sign = render("fragments/live.html", moment=datetime.now(UTC), swap=True)
-    return (message(news, moved) if news else "") + sign
+    return (message(parts, marked) if parts else "") + sign

@@ -171,6 +171,15 @@ def test_what_is_blocked_has_no_earliest_time_either() -> None:
 BLOCKS = sights.result("artifact-blocklist", "fail", "block", "block", "contains acme 1.0")
 
 
+def test_a_stretch_until_it_is_superseded_says_what_held_it() -> None:
+    blocked = standing(
+        sights.waits(7, "cell", sights.decision("d-3", "cell", "block", BLOCKS)), NOW
+    )
+    first, _ = forecasts([one(blocked), one(waits("one-box"), number=8)], NOW)
+    assert (first.superseded_by, first.superseded_at) == ("shop:8", after(minutes=15))
+    assert [(each.kind, each.stage) for each in first.stretches] == [("rule", "cell")]
+
+
 def test_a_pause_is_waited_for_if_it_ends() -> None:
     paused = (*WAY[:2], replace(WAY[2], paused="moves", paused_until=after(hours=3)))
     assert told(one(waits("cell"), paused)).all_customers == after(hours=3, minutes=2)

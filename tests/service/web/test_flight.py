@@ -29,16 +29,16 @@ def test_what_was_stands_before_now_and_what_comes_after_it() -> None:
     )
     seen = drawn(told, runs=(replace(BAKES, deployed_at=ago(seconds=4)),))
     (row,) = seen.rows
-    # Two minutes are the least that is drawn ahead: 113 parts of 1.2 s.
+    # 113 s in all: 8 before now, 100 ahead, 5 after the end.
     assert seen.now == 7.08
     assert row.bars == (
-        Bar("work", 0, 4.13),
-        Bar("bake", 4.13, 2.95),
-        Bar("bake", 7.08, 36.87, ahead=True),
-        Bar("window", 43.95, 18.44, ahead=True),
-        Bar("work", 62.39, 18.44, ahead=True),
+        Bar("work", 0, 3.54),
+        Bar("bake", 3.54, 3.54),
+        Bar("bake", 7.08, 44.25, ahead=True),
+        Bar("window", 51.33, 22.12, ahead=True),
+        Bar("work", 73.45, 22.13, ahead=True),
     )
-    assert (row.end, row.over) == (80.83, None)
+    assert (row.end, row.over) == (95.58, None)
 
 
 def test_the_last_bake_is_not_drawn() -> None:

@@ -1,15 +1,20 @@
 """The stream of a page: what a reader gets, and that nothing is lost on the way."""
 
 import asyncio
+import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from service.promotions.views import ArrivalView
 from service.web import live
-from service.web.fragments import draw_pipeline, draw_release
+from service.web.fragments import Fragments, draw_pipeline, draw_release
 from service.web.live import Drawings, Page, of_pipeline, stream
+from service.web.promotions import Promotions
 from tests.twins.backend import MemoryBackend
 from tests.twins.examples import PIPELINE, RELEASE
+from tests.twins.sights import NOW
 
 PIPELINE_PAGE = Page("/p", of_pipeline("payments-api"), draw_pipeline("payments-api"))
 RELEASE_PAGE = Page("/r", of_pipeline("payments-api"), draw_release("payments-api:1846"))
@@ -63,6 +68,47 @@ def test_only_what_changed_is_sent_and_marked() -> None:
     *_, last = heard(MemoryBackend(), PIPELINE_PAGE, 60, CHANGED)
     assert targets(last) == ["stage-beta", "live"]
     assert 'id="stage-beta" data-changed' in last
+
+
+def test_what_is_only_expected_changes_without_a_mark() -> None:
+    later = tuple(
+        replace(
+            told,
+            arrivals=(ArrivalView("gamma", None, NOW, NOW),),
+            all_customers=told.all_customers and told.all_customers + timedelta(hours=1),
+        )
+        for told in PIPELINE.forecasts
+    )
+    *_, last = heard(MemoryBackend(), PIPELINE_PAGE, 60, replace(CHANGED, forecasts=later))
+    assert {"stage-gamma", "answer", "flight"} <= set(targets(last))
+    assert re.findall(r'id="([a-z0-9-]+)" data-changed', last) == ["stage-beta"]
+
+
+def test_what_moves_with_the_clock_alone_is_not_marked() -> None:
+    backend = MemoryBackend()
+
+    def draw(promotions: Promotions) -> tuple[Fragments, timedelta]:
+        """Draw again whenever somebody looks."""
+        return draw_pipeline(PIPELINE.name)(promotions)[0], timedelta(microseconds=1)
+
+    page = Page("/p", of_pipeline(PIPELINE.name), draw)
+    messages = stream(backend, Drawings(), page, 60)
+
+    async def listen() -> str:
+        await anext(messages)
+        # A bake goes on, and no event has happened.
+        backend.views[PIPELINE.name] = CHANGED
+        return (await anext(messages)).decode()
+
+    async def listened() -> str:
+        try:
+            return await listen()
+        finally:
+            await messages.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    last = asyncio.run(listened())
+    assert "stage-beta" in targets(last)
+    assert "data-changed" not in last
 
 
 def test_a_drawing_newer_than_its_version_is_not_lost() -> None:
