@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from policies.documents import schema_text
 from policies.remote import Remote
 from service.adapters.deployer_contract import DeployerContract
-from service.adapters.deployers import Deployers
+from service.adapters.deployers import BUILT_IN, Deployers
 from service.adapters.installed import DEPLOYERS, Installed, UnusableAdapter, installed, load
 from service.promotions.ports import DeployProgress, Host
 from tests.service.adapters.conftest import Ground, deploy, fact
@@ -279,6 +280,12 @@ def test_hosts_of_others_are_found_where_a_deployer_was_removed(
     deployers = Deployers({"local": ground.deployer}, folder, ground.artifacts)
     assert len(deployers.hosts("shop", "prod", "eu-1")) == 1
     assert "no deployer acme.shelf is installed" in caplog.text
+
+
+def test_the_schema_names_the_types_that_are_built_in() -> None:
+    deployers = json.loads(schema_text("pipeline"))["properties"]["deployers"]
+    first, _ = deployers["additionalProperties"]["properties"]["type"]["anyOf"]
+    assert tuple(first["enum"]) == BUILT_IN
 
 
 def test_two_distributions_with_one_name(
