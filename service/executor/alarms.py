@@ -11,9 +11,11 @@ from policies.alarm import Alarm
 from policies.pipeline import Pipeline, Stage
 from service.executor.turn import Turn
 from service.promotions.alarms import AlarmLevel, Counts, alarm_level, missing, places
+from service.promotions.reported import SAYS_FOR
 from service.store import reported
 from service.store.tables import AlarmRow, CountRow, ReportedRow
 
+_MOMENT: Final = timedelta(seconds=1)
 #: Counts older than this say nothing about an alarm; no alarm may look back further.
 _MOST: Final = timedelta(days=1)
 
@@ -41,6 +43,21 @@ def reports(turn: Turn, pipeline: Pipeline, stage: Stage, alarm: str) -> list[Re
     """What others said of one alarm that concerns the stage, and that still says something."""
     rows = reported.at_stage(reported.concerning(turn.session, turn.pipeline, pipeline), stage)
     return [each for each in rows if each.name == alarm and not reported.stale(each, turn.now)]
+
+
+def silent_at(
+    turn: Turn, pipeline: Pipeline, stage: Stage | None = None, alarm: str = ""
+) -> datetime | None:
+    """When the first of the reports that say something now says nothing more."""
+    rows = reported.concerning(turn.session, turn.pipeline, pipeline)
+    mine = reported.at_stage(rows, stage) if stage else rows
+    ends = [
+        # A moment later: a report says something up to the end of its time.
+        each.reported_at + SAYS_FOR + _MOMENT
+        for each in mine
+        if alarm in {"", each.name} and not reported.stale(each, turn.now)
+    ]
+    return min(ends, default=None)
 
 
 def _judge(

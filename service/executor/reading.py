@@ -188,6 +188,6 @@ def _bake(turn: Turn, run: RunRow) -> BakeView | None:
         negative=seen.negative,
         negative_allowed=seen.negative_allowed or 0,
         alarms=tuple((name, str(level)) for name, level in seen.alarms),
-        earliest_end=looking.now + max(seen.rest, timedelta()),
+        earliest_end=looking.now + max(seen.earliest, timedelta()),
         still_since=seen.still_since,
     )

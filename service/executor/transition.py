@@ -13,13 +13,13 @@ from policies.findings import Enforcement, Verdict
 from policies.pipeline import OnAlarm, Stage, StageKind
 from policies.release import ReleaseKind
 from policies.rules import fault_domain_isolation
-from service.executor.alarms import judge_alarms
+from service.executor.alarms import judge_alarms, silent_at
 from service.executor.ends import end, settle, supersede
 from service.executor.excepted import waivers
 from service.executor.gates import ask
 from service.executor.said import may_skip, open_problems
 from service.executor.turn import Turn
-from service.executor.watch import QUIET, bake, targets
+from service.executor.watch import QUIET, Bake, bake, targets
 from service.promotions.decide import WATCHED, decide
 from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import (
@@ -131,7 +131,10 @@ def _ask(turn: Turn, stage: str, run: RunRow) -> None:
     run.decision = decision.name
     step = advance(turn, run, Entered(decision.verdict, decision.sentence))
     if step and step.state is State.WAITING:
-        run.due = max(decision.until or turn.now + FACTS_AGE, turn.now + SHORTEST_LOOK)
+        asked_again = decision.until or turn.now + FACTS_AGE
+        # What others said of their alarms grows stale, and nobody comes to say so.
+        silence = silent_at(turn, turn.definition(turn.release(run.release)))
+        run.due = max(min(asked_again, silence or asked_again), turn.now + SHORTEST_LOOK)
 
 
 def _enter_build(turn: Turn, run: RunRow) -> None:
@@ -151,16 +154,27 @@ def look(turn: Turn, run: RunRow) -> None:
     release = turn.release(run.release)
     judge_alarms(turn, turn.definition(release), run.stage)
     seen = bake(turn, run, release)
-    if seen.harm:
+    if seen.harm and _acts_on_alarm(turn.planned(release, run.stage)):
         advance(turn, run, Alarmed(seen.harm))
     elif run.state == State.BAKING:
         still = seen.still_since is not None
         halted = open_problems(turn, release.id)
-        told = f"halted by {halted[0].by}: {halted[0].text}" if halted else seen.sentence
-        advance(turn, run, Baked(seen.over and not halted, still, run.still, told))
+        told = f"halted by {halted[0].by}: {halted[0].text}" if halted else _sentence(seen)
+        over = seen.over and not halted and not seen.harm
+        advance(turn, run, Baked(over, still, run.still, told))
         run.still = still
         if not run.outcome:
-            run.due = turn.now + (QUIET if halted else max(seen.rest, SHORTEST_LOOK))
+            rest = turn.now + (QUIET if halted else max(seen.rest, SHORTEST_LOOK))
+            run.due = min(rest, seen.silence_at or rest)
+
+
+def _sentence(seen: Bake) -> str:
+    return f"{seen.harm}, and nothing goes back by itself" if seen.harm else seen.sentence
+
+
+def _acts_on_alarm(stage: Stage) -> bool:
+    """Where the file says that an alarm does nothing, its bake only does not end."""
+    return stage.bake is None or stage.bake.on_alarm.or_else(None) is not OnAlarm.NONE
 
 
 def create_runs(turn: Turn, release: ReleaseRow) -> None:

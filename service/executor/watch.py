@@ -20,7 +20,7 @@ from policies.release import ReleaseKind
 from policies.rules import alarm_block, bake_time, min_data_points
 from policies.ruleset import Resolved
 from policies.ruleset.impact import with_impact
-from service.executor.alarms import reports
+from service.executor.alarms import reports, silent_at
 from service.executor.turn import Turn
 from service.promotions.alarms import (
     AlarmLevel,
@@ -31,12 +31,14 @@ from service.promotions.alarms import (
     places,
     silent,
     still_since,
+    stopped,
     worst,
 )
 from service.store.tables import AlarmRow, CountRow, ReleaseRow, RunRow
 
 #: The period of data points where a stage watches no alarm that would name one.
 DEFAULT_PERIOD: Final = timedelta(minutes=1)
+_MOMENT: Final = timedelta(seconds=1)
 #: How soon a bake is looked at again that only data points or people can move.
 QUIET: Final = timedelta(hours=1)
 #: The tier that ``min-data-points`` does not apply to.
@@ -64,6 +66,8 @@ class Bake:
     """How long until all alarms were silent long enough; None while one is not silent."""
     period: timedelta
     """Of the data points: how often time alone may change an alarm, or stop the clock."""
+    silence_at: datetime | None
+    """When silence alone would next stop the clock or change an alarm; None where it cannot."""
     operations: tuple[tuple[str, int], ...] = ()
     """Good answers of each operation that customers' traffic was told by."""
     operation_needed: int = 0
@@ -102,6 +106,11 @@ class Bake:
                 return max(self.needed - self.time, self.clear_in or timedelta())
             return self.period
         return self.period if self.clear_in is None or not self.quiet else self.clear_in
+
+    @property
+    def earliest(self) -> timedelta:
+        """The shortest time in which the bake can end, however many data points come."""
+        return max(self.needed - self.time, self.clear_in or timedelta())
 
     @property
     def harm(self) -> str:
@@ -223,9 +232,28 @@ def bake(turn: Turn, run: RunRow, release: ReleaseRow) -> Bake:
         last_data=max((each.start + period for each in counts), default=None),
         clear_in=_clear_in(turn, pipeline, stage, resolved),
         period=period,
+        silence_at=_silence_at(turn, pipeline, stage, counts, since),
         operations=_operations(stage, whole),
         operation_needed=_each_operation(pipeline, stage, release, resolved),
     )
+
+
+def _silence_at(
+    turn: Turn, pipeline: Pipeline, stage: Stage, counts: list[Counts], since: datetime | None
+) -> datetime | None:
+    """Nothing comes to say that nothing comes any more: so it is looked for at that moment."""
+    period = period_of(pipeline, stage)
+    ends = []
+    if since:
+        whole = [each for each in counts if each.start >= since]
+        # A moment later: until then the period before the running one may still be told.
+        ends.append(stopped(whole, targets(stage), period, since) + period + _MOMENT)
+    last = max((each.start for each in counts), default=since or turn.now)
+    judged = [each for each in watched(pipeline, stage) if not each.reported]
+    ends += [period_start(last, each.period) + each.of * each.period for each in judged]
+    told = [each for each in watched(pipeline, stage) if each.reported]
+    ends += [silence for each in told if (silence := silent_at(turn, pipeline, stage, each.name))]
+    return min((end for end in ends if end > turn.now), default=None)
 
 
 def _counts(turn: Turn, run: RunRow, digest: str, period: timedelta) -> list[Counts]:

@@ -141,8 +141,15 @@ def still_since(
 
     The running period and the one before it are allowed to be empty: data arrive after the fact.
     """
-    stopped = min(_last(counts, targets, period, since).values(), default=since)
-    return stopped if now - stopped > period else None
+    at = stopped(counts, targets, period, since)
+    return at if now - at > period else None
+
+
+def stopped(
+    counts: Sequence[Counts], targets: Sequence[str], period: timedelta, since: datetime
+) -> datetime:
+    """When the last period ended in which every target had data."""
+    return min(_last(counts, targets, period, since).values(), default=since)
 
 
 def silent(
@@ -154,7 +161,7 @@ def silent(
 ) -> tuple[str, ...]:
     """The targets for whose want of data the clock stands still."""
     last = _last(counts, targets, period, since)
-    return tuple(name for name, stopped in last.items() if now - stopped > period)
+    return tuple(name for name, at in last.items() if now - at > period)
 
 
 def _last(

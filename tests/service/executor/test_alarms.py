@@ -1,13 +1,15 @@
 """Alarms that other systems report, and what they do to releases on their way."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from service.errors import Conflict, NotFound
-from service.promotions.commands import Override
+from service.promotions.commands import Override, Pause, Resume
 from service.promotions.reported import Reach, Report, Said
+from service.store.tables import RunRow
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.service.executor.test_promotion import told
 
@@ -112,6 +114,61 @@ def test_silence_means_what_the_pipeline_says(field: Field, policy: str) -> None
         assert "alarm latency counts as firing: nobody reports it" in run.message
     else:
         assert (run.outcome, run.state) == (None, "baking")
+
+
+def due(field: Field, release: str, stage: str) -> datetime:
+    with field.engines.reading() as session:
+        asked = select(RunRow).where(RunRow.release == release, RunRow.stage == stage)
+        found = session.exec(asked).one().due
+    assert found is not None
+    return found
+
+
+@one_database
+def test_a_wait_is_looked_at_when_a_report_grows_stale(field: Field) -> None:
+    """Neither a hold with a far end nor a bake waits for its end to see that nobody reports."""
+    field.executor.register_pipeline(WATCHING, "pipeline.yaml", ".", "tester")
+    until = field.clock.now() + timedelta(hours=12)
+    field.executor.carry_out(Pause("moving", "shop", "one-box", until=until), "lee")
+    field.executor.report_alarm(QUIET, "watcher")
+    stale = field.clock.now() + timedelta(minutes=5, seconds=1)
+    field.clock.move(timedelta(seconds=2))
+    release = field.submit("a")
+    assert due(field, release, "one-box") == stale
+    field.clock.move(timedelta(seconds=2))
+    field.executor.carry_out(Resume("pa-1"), "lee")
+    field.settle()
+    assert field.state(release, "one-box") == "baking"
+    assert due(field, release, "one-box") <= stale
+
+
+@one_database
+def test_silence_is_seen_a_period_later_and_not_at_the_end_of_the_bake(field: Field) -> None:
+    long = PIPELINE.replace(
+        "bake: {time: 60s, alarms: [errors], on_alarm: rollback, data",
+        "bake: {time: 12h, alarms: [errors], on_alarm: rollback, data",
+    )
+    field.executor.register_pipeline(long, "pipeline.yaml", ".", "tester")
+    release = field.submit("a")
+    field.passing(10)
+    for _ in range(4):
+        field.clock.move(timedelta(seconds=10))
+        field.executor.sweep.once()
+    run = next(run for run in field.release(release).runs if run.stage == "one-box")
+    assert "no data of one-box" in run.message
+    assert "bake.stalled" in [each.kind for each in field.release(release).events]
+
+
+@one_database
+def test_an_alarm_that_does_nothing_only_keeps_the_bake_from_its_end(field: Field) -> None:
+    bears = PIPELINE.replace("on_alarm: rollback", "on_alarm: none")
+    field.executor.register_pipeline(bears, "pipeline.yaml", ".", "tester")
+    release = field.submit("a")
+    field.passing(90, negative=10)
+    run = next(run for run in field.release(release).runs if run.stage == "one-box")
+    assert (run.state, run.outcome) == ("baking", None)
+    assert run.message.startswith("alarm errors fires on ")
+    assert run.message.endswith("negative answers, and nothing goes back by itself")
 
 
 @one_database
