@@ -12,7 +12,8 @@ from policies.exception_files import read_exceptions
 from policies.findings import Enforcement
 from policies.rule import AnyRule
 from policies.rules import CATALOGUE
-from policies.ruleset import BUILTIN, builtin
+from policies.rules.min_data_points import MinDataPoints
+from policies.ruleset import BUILTIN, builtin, resolve
 from policies.tree import Tree, read_tree
 
 ROOT = Path(__file__).parents[1] / "rulesets"
@@ -99,6 +100,13 @@ def test_an_example_says_what_its_column_of_the_catalogue_says(name: str) -> Non
         rule: expected[rule] for rule in said
     }
     assert said == set(expected), "a rule of the catalogue has no row"
+
+
+def test_recommended_waits_for_three_thousand_good_answers_and_no_bad_one() -> None:
+    rule = resolve([("acme", builtin("recommended"))], AT).rules["min-data-points"]
+    assert isinstance(rule.params, MinDataPoints)
+    asked = (rule.enforcement, rule.params.min_positive, rule.params.max_negative)
+    assert asked == (Enforcement.BLOCK, 3000, 0)
 
 
 def test_the_exceptions_of_harbor_are_valid() -> None:

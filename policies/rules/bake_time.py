@@ -162,6 +162,12 @@ def required(pipeline: Pipeline, stage: Stage, kind: ReleaseKind, params: BakeTi
     return need * params.emergency if kind is ReleaseKind.EMERGENCY else need
 
 
+def own_time(stage: Stage, kind: ReleaseKind, params: BakeTime) -> timedelta:
+    """How long ``stage`` bakes by its own words alone; an emergency waits for its share of that."""
+    own = (stage.bake.time.or_else(None) if stage.bake else None) or _NONE
+    return own * params.emergency if kind is ReleaseKind.EMERGENCY else own
+
+
 def _scaled(pipeline: Pipeline, stage: Stage, params: BakeTime) -> tuple[timedelta, str]:
     """The row that a stage is held to, for the tier of its pipeline."""
     row, words = _rows(pipeline, stage, params)

@@ -123,6 +123,12 @@ def required(stage: Stage, kind: ReleaseKind, params: MinDataPoints) -> Needed:
     return Needed(positive, min(params.max_negative, negative), each)
 
 
+def own_points(stage: Stage, kind: ReleaseKind, params: MinDataPoints) -> int:
+    """Good answers that ``stage`` waits for by its own words alone, or an emergency's share."""
+    own = (stage.bake.positive.or_else(None) if stage.bake else None) or 0
+    return _part(own, params.emergency) if kind is ReleaseKind.EMERGENCY else own
+
+
 def _part(count: int, share: float) -> int:
     return -int(-count * share // 1)
 

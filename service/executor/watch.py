@@ -318,13 +318,11 @@ def bake_needed(
     pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved
 ) -> timedelta:
     """The shortest bake: what the stage declares, and more where its ruleset asks for it."""
-    own = stage.bake.time.or_else(None) if stage.bake else None
-    params = resolved.rules[bake_time.RULE.id].params
+    params, kind = resolved.rules[bake_time.RULE.id].params, ReleaseKind(release.kind)
+    assert isinstance(params, bake_time.BakeTime)  # noqa: S101 - the catalogue pairs them
     if _blocks(resolved, bake_time.RULE.id) and _guards(pipeline, stage):
-        assert isinstance(params, bake_time.BakeTime)  # noqa: S101 - the catalogue pairs them
-        paced = with_impact(pipeline, resolved)
-        return bake_time.required(paced, stage, ReleaseKind(release.kind), params)
-    return own or timedelta()
+        return bake_time.required(with_impact(pipeline, resolved), stage, kind, params)
+    return bake_time.own_time(stage, kind, params)
 
 
 def _each_operation(
@@ -338,12 +336,11 @@ def _each_operation(
 
 
 def _positive(pipeline: Pipeline, stage: Stage, release: ReleaseRow, resolved: Resolved) -> int:
-    own = stage.bake.positive.or_else(None) if stage.bake else None
-    params = resolved.rules[min_data_points.RULE.id].params
+    params, kind = resolved.rules[min_data_points.RULE.id].params, ReleaseKind(release.kind)
+    assert isinstance(params, min_data_points.MinDataPoints)  # noqa: S101 - the catalogue pairs them
     if _waits_for_points(pipeline, resolved) and _guards(pipeline, stage):
-        assert isinstance(params, min_data_points.MinDataPoints)  # noqa: S101 - the catalogue pairs them
-        return min_data_points.required(stage, ReleaseKind(release.kind), params).positive
-    return own or 0
+        return min_data_points.required(stage, kind, params).positive
+    return min_data_points.own_points(stage, kind, params)
 
 
 def _negative(

@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import Conflict, NotFound
 from service.promotions.commands import Command, Override, Pause, Resume, Skip
-from tests.service.executor.conftest import Field
+from tests.service.executor.conftest import ORGANIZATION, Field
 from tests.service.executor.test_people import WHY, held
 from tests.service.executor.test_promotion import told
 from tests.twins.ports import digest_of
@@ -70,6 +70,21 @@ def test_a_normal_release_does_not_take_an_emergency_along(field: Field) -> None
     field.settle()
     assert field.state(later, "one-box") == "superseded"
     assert field.state(another, "one-box") == "waiting"
+
+
+@pytest.mark.parametrize("level", ["block", "warn"])
+def test_an_emergency_bakes_a_quarter_whoever_asks_for_the_bake(field: Field, level: str) -> None:
+    """The ruleset, or the pipeline file alone where the ruleset only warns."""
+    rules = ORGANIZATION["rules.yaml"].replace("enforcement: block", f"enforcement: {level}")
+    field.executor.register_organization(ORGANIZATION | {"rules.yaml": rules}, "tester")
+    why = {"reason": "orders are lost", "incident": "INC-31"}
+    urgent = field.executor.submit("shop", "a" * 40, "lee", kind="emergency", **why)
+    field.settle()
+    run = next(run for run in field.release(urgent).runs if run.stage == "one-box")
+    assert run.bake is not None
+    assert (run.bake.needed, run.bake.positive_needed) == (timedelta(seconds=15), 3)
+    field.passing(20)
+    assert field.state(urgent, "one-box") == "succeeded"
 
 
 def test_a_release_skips_forward_by_an_override_of_its_artifact(field: Field) -> None:
