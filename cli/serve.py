@@ -19,7 +19,8 @@ Examples:
   BAKEGATE_DATABASE_URL=postgresql+psycopg:///bakegate bakegate serve
 
 Settings may also be given as BAKEGATE_HOST, BAKEGATE_PORT, BAKEGATE_DATA_FOLDER and
-BAKEGATE_DATABASE_URL. BAKEGATE_ARTIFACTS=s3://bucket/prefix keeps artifacts there too."""
+BAKEGATE_DATABASE_URL. BAKEGATE_ARTIFACTS=s3://bucket/prefix keeps artifacts there too;
+with BAKEGATE_HOOK_SECRET code forges may start releases."""
 
 
 @app.command(epilog=_EPILOG)

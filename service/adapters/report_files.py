@@ -37,6 +37,13 @@ def report_json(path: Path) -> Any:
         raise UnreadableReportError(f"{path.name} is no JSON: {error}") from error
 
 
+def worded(value: Any) -> str:
+    """A text of a report; raises TypeError for what is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.80} is no text")
+    return value
+
+
 def report_elements(path: Path, tags: frozenset[str]) -> Iterator[tuple[str, Element]]:
     """The root as it opens, then each closed element that one of ``tags`` names, with its event.
 

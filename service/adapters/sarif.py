@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from policies.release import Danger, Vulnerability
-from service.adapters.report_files import UnreadableReportError, report_json
+from service.adapters.report_files import UnreadableReportError, report_json, worded
 
 #: Least scores, from the CVSS 3.1 specification, section 5.
 _SCORES: Final = ((9.0, Danger.CRITICAL), (7.0, Danger.HIGH), (4.0, Danger.MEDIUM))
@@ -102,5 +102,5 @@ def _vulnerabilities(
         danger = _danger(result, rule)
         for purl in said.get("purls") or []:
             if danger:
-                fixed = str(said.get("fixed_version") or "")
-                yield Vulnerability(result["ruleId"], danger, purl, fixed)
+                fixed = worded(said.get("fixed_version") or "")
+                yield Vulnerability(worded(result["ruleId"]), danger, worded(purl), fixed)

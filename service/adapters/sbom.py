@@ -14,7 +14,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
 from policies.release import Component, Danger, Sbom, Vulnerability
-from service.adapters.report_files import UnreadableReportError, report_json
+from service.adapters.report_files import UnreadableReportError, report_json, worded
 from service.adapters.sarif import severity_of
 from service.adapters.spdx import SpdxError, read_spdx
 
@@ -109,9 +109,9 @@ def _weakness(found: dict[str, Any], named: dict[str, str]) -> Iterator[Vulnerab
     danger = max((each for each in words if each), key=list(Danger).index, default=Danger.MEDIUM)
     for target in found.get("affects") or []:
         versions = target.get("versions") or []
-        fixed = [each["version"] for each in versions if each.get("status") == "unaffected"]
-        purl = named.get(target["ref"], target["ref"])
-        yield Vulnerability(found["id"], danger, purl, fixed[0] if fixed else "")
+        fixed = [worded(each["version"]) for each in versions if each.get("status") == "unaffected"]
+        purl = worded(named.get(target["ref"], target["ref"]))
+        yield Vulnerability(worded(found["id"]), danger, purl, fixed[0] if fixed else "")
 
 
 def _word(rating: dict[str, Any]) -> Danger | None:
