@@ -362,7 +362,9 @@ def _variables(order: DeployOrder) -> str:
         "BAKEGATE_IDEMPOTENCY_KEY": order.key,
         "BAKEGATE_EPOCH": str(order.epoch),
     }
-    passed = {name: os.environ[name] for name in order.environment if name in os.environ}
+    # Only what a shell can have for a name: the other names would be read as something else.
+    names = [name for name in order.environment if name.isascii() and name.isidentifier()]
+    passed = {name: os.environ[name] for name in names if name in os.environ}
     return "".join(
         f"export {name}={shlex.quote(value)}\n" for name, value in (passed | own).items()
     )

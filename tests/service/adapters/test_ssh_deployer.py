@@ -70,7 +70,8 @@ def test_hooks_run_in_their_releases_and_know_the_order(
     asks = fleet.write("$(basename $BAKEGATE_ARTIFACT) $WORDS")
     out = fleet.write("$(ls ../.. | grep out)")
     how = fleet.how(1, stop=f"{note}; {out}", start=note, validate=f"{note}; {asks}")
-    first = replace(fleet.order("k1", "one", how), environment=("WORDS", "ABSENT"))
+    monkeypatch.setenv("a b", "no name for a shell")
+    first = replace(fleet.order("k1", "one", how), environment=("WORDS", "ABSENT", "a b"))
     assert fleet.finish(first).state == "succeeded"
     hex_digits = first.digest.removeprefix("sha256:")
     assert fleet.did() == [
