@@ -167,6 +167,9 @@ def _script(run: str, name: str) -> tuple[StepKind, float]:
         elif best is None or known.priority[kind] < best[0]:
             best = (known.priority[kind], kind, confidence)
     hint = named(name)
+    if best and best[1] is StepKind.WAIT and not sure:
+        # A script that sleeps between things of which nothing is known is no timer.
+        best = None
     if best is None:
         if hint and not sure:
             return hint, NAMED
