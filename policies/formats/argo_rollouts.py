@@ -64,7 +64,7 @@ def _objects(root: object) -> Iterator[Mapping]:
 
 
 def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
-    templates = Templates(beside.documents)
+    templates = beside.once(Templates)
     problems = list(written_twice(source, "kubectl"))
     pipelines = []
     for root in _objects(source.root):

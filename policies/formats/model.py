@@ -1,8 +1,9 @@
 """What a reader of a format gives, whatever the format."""
 
+from collections.abc import Callable
 from dataclasses import field
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from policies.fields import Calendars
 from policies.findings import Span
@@ -10,6 +11,8 @@ from policies.formats.follower import Follower
 from policies.frozen import dataclass
 from policies.pipeline import Pipeline
 from policies.source import Mapping, Source
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,14 @@ class Beside:
     documents: tuple[Source, ...]
     calendars: Calendars = None
     follower: Follower = field(default_factory=Follower)
+    known: dict[Callable[[tuple[Source, ...]], Any], Any] = field(default_factory=dict)
+
+    def once(self, make: Callable[[tuple[Source, ...]], T]) -> T:
+        """What is made of all documents, once for the file and not once for each of them."""
+        if make not in self.known:
+            self.known[make] = make(self.documents)
+        made: T = self.known[make]
+        return made
 
 
 class Reader(Protocol):

@@ -54,6 +54,7 @@ of hands-off deployments and the AWS DevOps guidance. Azure's mission-critical g
 the same ten percent.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -109,24 +110,29 @@ def lint(pipeline: Pipeline, params: CanaryFirst) -> Iterator[Problem]:
     if not pipeline.prod:
         yield from without_production(pipeline)
         return
-    waves = sorted({_wave(stage) for stage in pipeline.prod})
+    members: dict[int, list[Stage]] = defaultdict(list)
+    for stage in pipeline.prod:
+        members[_wave(stage)].append(stage)
+    waves = sorted(members)
     for wave in waves if params.per_wave else waves[:1]:
-        yield from _opening(pipeline, wave, params)
+        yield from _opening(pipeline, wave, members[wave], params)
 
 
 def _wave(stage: Stage) -> int:
     return stage.wave.or_else(1) or 1
 
 
-def _opening(pipeline: Pipeline, wave: int, params: CanaryFirst) -> Iterator[Problem]:
+def _opening(
+    pipeline: Pipeline, wave: int, members: list[Stage], params: CanaryFirst
+) -> Iterator[Problem]:
     """Judge the stages of a wave that wait for no other stage of it."""
-    members = [stage for stage in pipeline.prod if _wave(stage) == wave]
     opening = pipeline.heads(members)
     limited = [stage for stage in opening if _form(pipeline, stage)]
     for stage in limited:
         yield from _too_wide(pipeline, stage, params)
+    names_limited = {stage.name for stage in limited}
     for stage in opening:
-        if stage not in limited:
+        if stage.name not in names_limited:
             yield _unlimited(pipeline, stage, wave)
     if len(limited) > 1:
         names = " and ".join(stage.name for stage in limited)

@@ -1,69 +1,134 @@
-"""How long ``bakegate lint`` takes beside zizmor on the same GitHub workflows; it never fails.
+"""How long ``bakegate lint`` takes beside other tools on the same GitHub workflows; it never fails.
 
 Run it as ``BAKEGATE_CORPUS=FOLDER python tests/bench/bench_beside.py``; without a folder of real
-files there is nothing to compare. Both start cold, with all their rules and no network, and zizmor
-is handed file names, because it audits nothing in a folder that is no repository. zizmor is no
-dependency: the bench installs it into ``.cache`` of the checkout.
+files there is nothing to compare. All start cold, with all their rules and no network, on copies of
+the files in a ``.github/workflows``, because checkov looks nowhere else. zizmor and actionlint are
+handed file names: zizmor audits nothing in a folder that is no repository. None of them is a
+dependency: the bench installs them into ``.cache`` of the checkout, and goes on without those that
+cannot be installed. They take turns, so that a busy moment of the machine meets all of them.
 """
 
 import os
-import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".cache" / "bench"
-ZIZMOR = TOOLS / "bin" / "zizmor"
 BAKEGATE = Path(sys.executable).parent / "bakegate"
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@latest"
 RUNS = 5
 
 
+class Run(NamedTuple):
+    """Seconds of the clock and of processors, and the largest of its processes in MB."""
+
+    wall: float
+    processor: float
+    memory: int
+
+
 def main() -> None:
-    """Print the wall time and the processor time of each, for all files and for one."""
+    """Print the wall time, the processor time and the memory of each, for all files and for one."""
     folder = os.environ.get("BAKEGATE_CORPUS")
     if folder is None:
         print("BAKEGATE_CORPUS names no folder of real files; nothing is compared")
         return
-    files = sorted(map(str, Path(folder, "github-actions").resolve().glob("*.y*ml")))
-    if not ZIZMOR.exists():
-        subprocess.run([sys.executable, "-m", "venv", TOOLS], check=True)
-        subprocess.run([TOOLS / "bin" / "pip", "install", "-q", "zizmor"], check=True)
-    beside(files)
-    beside(files[:1])
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    print(f"the largest process took {peak} MB")
+    tools = {"bakegate": _bakegate} | {name: tool for name, tool in OTHERS.items() if ready(name)}
+    found = sorted(Path(folder, "github-actions").glob("*.y*ml"))
+    for files in (found, found[:1]):
+        with TemporaryDirectory() as place:
+            workflows = Path(place, ".github", "workflows")
+            workflows.mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, workflows)
+            beside(tools, Path(place), sorted(map(str, workflows.iterdir())))
 
 
-def beside(files: list[str]) -> None:
-    commands = {
-        "bakegate": [str(BAKEGATE), "lint", "--ruleset", "strict", *files],
-        "zizmor": [str(ZIZMOR), "--offline", "--no-progress", *files],
-    }
-    walls: dict[str, list[float]] = {name: [] for name in commands}
-    processors: dict[str, list[float]] = {name: [] for name in commands}
-    caches = {"PYTHONPYCACHEPREFIX": str(TOOLS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+def _bakegate(files: list[str]) -> list[str]:
+    return [str(BAKEGATE), "lint", "--ruleset", "strict", *files]
+
+
+def _zizmor(files: list[str]) -> list[str]:
+    return [str(TOOLS / "bin" / "zizmor"), "--offline", "--no-progress", *files]
+
+
+def _actionlint(files: list[str]) -> list[str]:
+    """By itself: the checkers of scripts that it can call are other programs."""
+    return [str(TOOLS / "bin" / "actionlint"), "-shellcheck=", "-pyflakes=", *files]
+
+
+def _checkov(files: list[str]) -> list[str]:
+    where = str(Path(files[0]).parents[2])
+    options = ["--framework", "github_actions", "--skip-download", "--quiet", "--compact"]
+    return [str(TOOLS / "checkov" / "bin" / "checkov"), *options, "--directory", where]
+
+
+OTHERS: dict[str, Callable[[list[str]], list[str]]] = {
+    "zizmor": _zizmor,
+    "actionlint": _actionlint,
+    "checkov": _checkov,
+}
+
+
+def ready(name: str) -> bool:
+    """Whether a tool is there, after an attempt to install it."""
+    # checkov brings a hundred packages, so it has an environment of its own.
+    place = TOOLS / "checkov" if name == "checkov" else TOOLS
+    program = place / "bin" / name
+    try:
+        if name == "actionlint" and not program.exists():
+            where = os.environ | {"GOBIN": str(program.parent)}
+            subprocess.run(["go", "install", ACTIONLINT], env=where, check=True)
+        elif not program.exists():
+            subprocess.run([sys.executable, "-m", "venv", place], check=True)
+            subprocess.run([place / "bin" / "pip", "install", "-q", name], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{name} could not be installed and is left out: {error}")
+        return False
+    return True
+
+
+def beside(
+    tools: dict[str, Callable[[list[str]], list[str]]], place: Path, files: list[str]
+) -> None:
+    taken: dict[str, list[Run]] = {name: [] for name in tools}
     for turn in range(RUNS + 1):
-        for name, command in commands.items():
-            start, used = perf_counter(), processor()
-            subprocess.run(command, env=os.environ | caches, capture_output=True, check=False)
+        for name, tool in tools.items():
+            run = timed(tool(files), place)
             if turn:  # The first turn leaves bytecode behind.
-                walls[name].append(perf_counter() - start)
-                processors[name].append(processor() - used)
-    for name, taken in walls.items():
+                taken[name].append(run)
+    ours = median(each.wall for each in taken["bakegate"])
+    for name, runs in taken.items():
+        wall = median(each.wall for each in runs)
+        ratio = "" if name == "bakegate" else f"; bakegate takes {ours / wall:.2f} times its wall"
         print(
-            f"{len(files)} files, {name}: wall {median(taken):.3f} s, "
-            f"processor {median(processors[name]):.3f} s; "
-            f"{median(taken) / median(walls['zizmor']):.2f}x zizmor's wall time"
+            f"{len(files)} files, {name}: wall {wall:.3f} s, "
+            f"processor {median(each.processor for each in runs):.3f} s, "
+            f"largest process {max(each.memory for each in runs)} MB{ratio}"
         )
 
 
-def processor() -> float:
-    """Seconds of processor time of all processes that this one started and that ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def timed(command: list[str], place: Path) -> Run:
+    """One run of a command, whatever it finds."""
+    caches = {"PYTHONPYCACHEPREFIX": str(TOOLS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+    start = perf_counter()
+    with subprocess.Popen(
+        command,
+        cwd=place,
+        env=os.environ | caches,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Run(perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)
 
 
 if __name__ == "__main__":
