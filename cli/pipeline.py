@@ -159,6 +159,8 @@ def _summary(found: dict[str, Any]) -> str:
 def _lines(found: dict[str, Any]) -> list[str]:
     team = f", team {found['team']}" if found["team"] else ""
     lines = [f"{found['name']}  {found['organization']}{team}  {found['path']}"]
+    by_itself = [each for each in found["stages"] if each["transition"] == "automatic"]
+    lines.append(f"{len(by_itself)} of {len(found['stages'])} stages are entered automatically")
     for stage in found["stages"]:
         doing = "; ".join(_doing(stage)) or "nothing has been here"
         lines.append(f"{stage['name']:<16} {stage['kind']:<8} {stage['transition']:<9} {doing}")

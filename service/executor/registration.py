@@ -10,13 +10,13 @@ from policies.pipeline import Pipeline
 from service.errors import Conflict, Invalid, Refused
 from service.executor.ancestry import learn
 from service.executor.calendars import refresh
-from service.executor.definitions import ROOT, tree
+from service.executor.definitions import ROOT, definition, tree
 from service.executor.ground import Ground
 from service.executor.halting import halt_blocked
 from service.executor.linting import linted, node_of, store_lint
 from service.executor.schedules import follow
 from service.executor.transition import reconsider
-from service.executor.turn import keep
+from service.executor.turn import Turn, keep
 from service.store.tables import OrganizationRow, PipelineRow, StageRow
 
 
@@ -60,14 +60,34 @@ def register_pipeline(ground: Ground, text: str, path: str, repository: str, act
     if report.blocks:
         raise Refused(pipeline.name, report.findings)
     with ground.engines.transaction() as session:
-        known = session.get(PipelineRow, pipeline.name) is not None
+        row = session.get(PipelineRow, pipeline.name, with_for_update=True)
+        known = row is not None
+        before = definition(session, row.definition, row.path, row.name) if row else None
+        now = ground.ports.clock.within(session)
         _store_pipeline(session, pipeline, text, path, repository)
-        store_lint(session, pipeline.name, read, ground.ports.clock.within(session), rego)
+        store_lint(session, pipeline.name, read, now, rego)
+        if row and before:
+            _switch(ground.turn_in(session, row, actor, now), before, pipeline)
     with ground.turn(pipeline.name, actor) as turn:
         follow(turn)
         if known:
             reconsider(turn)
     return pipeline.name
+
+
+def _switch(turn: Turn, before: Pipeline, pipeline: Pipeline) -> None:
+    """Switch the transitions that the file says otherwise now.
+
+    What it says as before leaves a switch alone that people or a rollback made since.
+    """
+    for stage in pipeline.stages:
+        old = before.stage(stage.name)
+        wanted = stage.transition.or_else(None) or "automatic"
+        if old is None or (old.transition.or_else(None) or "automatic") == wanted:
+            continue
+        kept = turn.stage(stage.name)
+        kept.transition, kept.reason = wanted, "the pipeline file says so"
+        turn.log("transition.switched", None, stage.name, to=wanted, reason=kept.reason)
 
 
 def _only_one(read: Read) -> Pipeline:

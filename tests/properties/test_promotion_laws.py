@@ -67,6 +67,9 @@ class Orders:
         assert run.id is not None
         self.waiting.append((run.op, run.id, kind))
 
+    def order_back(self, session: Session, run: RunRow) -> None:
+        self.order(session, run, Effect.ROLLBACK)
+
 
 @dataclass
 class Told:

@@ -64,6 +64,24 @@ def test_a_target_without_answers_is_named(field: Field) -> None:
     assert "the clock stands still since 09:01:10: no data of west" in run.message
 
 
+def test_a_file_switches_the_transitions_that_it_says_otherwise(field: Field) -> None:
+    by_hand = PIPELINE.replace("    exposure: 1%\n", "    exposure: 1%\n    transition: manual\n")
+    field.executor.register_pipeline(by_hand, "pipeline.yaml", ".", "lee")
+    kept = field.stage("one-box")
+    assert (kept.transition, kept.reason) == ("manual", "the pipeline file says so")
+    field.executor.switch_transition("shop", "one-box", "automatic", "all is well", "kim")
+    # The file says what it said: what somebody switched since stays.
+    field.executor.register_pipeline(by_hand + "# more\n", "pipeline.yaml", ".", "lee")
+    assert field.stage("one-box").transition == "automatic"
+    field.executor.switch_transition("shop", "one-box", "manual", "watch it", "kim")
+    waiting = field.submit("a")
+    assert field.state(waiting, "one-box") == "waiting"
+    field.executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "lee")
+    field.settle()
+    assert field.stage("one-box").transition == "automatic"
+    assert field.state(waiting, "one-box") == "baking"
+
+
 def test_nobody_answers_for_a_target_that_never_was(field: Field) -> None:
     field.submit("a")
     with pytest.raises(NotFound, match="target of one-box 'west'"):
