@@ -42,7 +42,8 @@ jobs:
 Libraries and mobile apps, which are published and not deployed, and infrastructure, which is
 planned where it is applied. A pipeline of one stage that builds what it deploys for the first time
 and serves nobody before. Signing that wraps an artifact. Digests that the record calls equivalent,
-such as those of the architectures under one index.
+such as those of the architectures under one index. What a stage publishes after it has deployed,
+such as the notes of a release.
 
 ## Sources
 One artifact through all stages: Amazon's account of its practice, the AWS deployment pipeline
@@ -56,7 +57,7 @@ from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
 from policies.phrases import listed, short
-from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, StepKind
+from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, Step, StepKind
 from policies.references import Pin
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
@@ -83,6 +84,7 @@ class BuildOnce(Params):
 
 _EXEMPT: Final = frozenset({PipelineKind.LIBRARY, PipelineKind.MOBILE, PipelineKind.INFRA})
 _BUILDING: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH})
+_DEPLOYING: Final = frozenset({StepKind.DEPLOY})
 _LATE: Final = frozenset({StageKind.PREPROD, StageKind.PROD})
 
 
@@ -100,7 +102,7 @@ def lint(pipeline: Pipeline, params: BuildOnce) -> Iterator[Problem]:
 
 
 def _rebuilt(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
-    building = [step for step in stage.steps if has_kind(step, _BUILDING)]
+    building = [step for step in _until_deployed(stage) if has_kind(step, _BUILDING)]
     steps = [step for step in building if not unsure(step)]
     artifact = stage.deploy.artifact.or_else(None) if stage.deploy else None
     rebuilt = artifact is not None and artifact.pin is Pin.REBUILT
@@ -121,6 +123,14 @@ def _rebuilt(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
         f"Move the build upstream and pass the digest; {stage.name} must only deploy.",
         inferred=_guessed(pipeline, stage, steps != []),
     )
+
+
+def _until_deployed(stage: Stage) -> tuple[Step, ...]:
+    """What is built after the last deployment of a stage is not what it deploys."""
+    last = max(
+        (at for at, step in enumerate(stage.steps) if has_kind(step, _DEPLOYING)), default=None
+    )
+    return stage.steps if last is None else stage.steps[: last + 1]
 
 
 def _guessed(pipeline: Pipeline, stage: Stage, by_steps: bool) -> bool:  # noqa: FBT001 - which evidence speaks

@@ -28,6 +28,8 @@ from policies.pipeline import StageKind, StepKind
         ("Report coverage", "./x", None, StepKind.COVERAGE, 0.7),
         ("Install E2E dependencies", "./x", None, StepKind.OTHER, 0.5),
         ("Install and run e2e tests", "npm run e2e", None, StepKind.INTEGRATION, 0.85),
+        ("Publish report", None, "o/junit@v3", StepKind.OTHER, 0.5),
+        ("Reject forbidden release paths", "./x", None, StepKind.OTHER, 0.5),
         ("Audit the build", "./x", None, StepKind.OTHER, 0.5),
         ("", "helm upgrade --install a b && curl -f https://a", None, StepKind.DEPLOY, 0.95),
         ("", "cd infra && terraform apply -auto-approve", None, StepKind.DEPLOY, 0.9),
