@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
@@ -97,7 +98,7 @@ class BeatLease:
         self._engine = engines.write
         self._pace = pace
         # After an outage everybody looks dead. Who has beaten in time for as long as others may be
-        # silent has given them that time to come back, and only then judges them.
+        # silent has given them that time to come back, and may judge them.
         self._needed = pace.dead_after // pace.beat + 1
         self._good = 0
         self._last: datetime | None = None
@@ -140,7 +141,7 @@ class BeatLease:
         while not self._stop.wait(self._pace.beat.total_seconds()):
             try:
                 alive = self._once()
-                if alive and self._good >= self._needed:
+                if alive:
                     self._found = self._dead()
                     self._judged.set()
             except Exception as error:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
@@ -190,10 +191,21 @@ class BeatLease:
             before, after = now - self._pace.dead_after, now + self._pace.dead_after
             at = col(BeatRow.at)
             silent = select(BeatRow).where(~col(BeatRow.dead), (at < before) | (at > after))
-            for each in session.exec(silent.with_for_update(skip_locked=True)):
-                each.dead = True
+            found = session.exec(silent.with_for_update(skip_locked=True)).all()
+            beats = list(session.exec(select(BeatRow.at))) if found else []
+            for each in found:
+                each.dead = self._good >= self._needed or self._answered(each.at, beats, now)
             session.commit()
             return set(session.exec(select(BeatRow.executor).where(col(BeatRow.dead))))
+
+    def _answered(self, since: datetime, beats: list[datetime], now: datetime) -> bool:
+        """Whether the last beats of all, also of the dead, tell that the database answered since.
+
+        So work is taken over also where no process lives for long enough to have seen it itself.
+        """
+        times = sorted(each for each in beats if since <= each <= now)
+        longest = max((b - a for a, b in pairwise([*times, now])), default=timedelta.max)
+        return longest < self._pace.dead_after / 2
 
 
 def open_lease(engines: Engines, pace: Pace) -> Lease:

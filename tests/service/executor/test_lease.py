@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from service.adapters.clock import SystemClock
 from service.errors import Conflict
 from service.executor.executor import Executor
-from service.executor.lease import FileLease
+from service.executor.lease import BeatLease, FileLease, Pace
 from service.store.engines import open_engines
 from service.store.schema import upgrade
 from service.store.tables import BeatRow, OrganizationRow
@@ -175,6 +175,31 @@ def test_who_died_before_the_clock_was_set_back_is_found_dead(
     with started(BEATER, url) as one:
         _until(url, lambda beats: beats["w-gone"][1])
         assert one.poll() is None
+
+
+@pytest.mark.postgres
+@pytest.mark.recovery
+def test_who_has_just_begun_finds_the_dead_if_others_saw_the_database(
+    postgres_url: Callable[[], str],
+) -> None:
+    """Where no process lives for long, the last beats of the dead tell of the time before."""
+    engines = open_engines(postgres_url())
+    upgrade(engines.write)
+    pace = Pace(beat=timedelta(seconds=1), dead_after=timedelta(minutes=10))
+    lease = BeatLease(engines, pace)
+    lease.take()
+    now = datetime.now(UTC)
+    with Session(engines.write) as session:
+        for minutes in (20, 16, 12, 8, 4):
+            at = now - timedelta(minutes=minutes)
+            session.add(BeatRow(executor=f"w-{minutes}", at=at, dead=minutes == 12))
+        # Before it, nobody saw the database for seven minutes.
+        session.add(BeatRow(executor="w-27", at=now - timedelta(minutes=27)))
+        session.commit()
+    assert lease._once()
+    assert lease._dead() == {"w-20", "w-16", "w-12"}
+    lease.release()
+    engines.dispose()
 
 
 class FastClock(SystemClock):

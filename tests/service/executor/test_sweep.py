@@ -14,6 +14,9 @@ from service.store.tables import AlarmRow, BeatRow, RunRow
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.twins.ports import digest_of
 
+#: For what does not depend on the database.
+one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 
 def test_a_row_that_cannot_be_decided_keeps_no_other_from_it(field: Field) -> None:
     other = PIPELINE.replace("name: shop\n", "name: other\n")
@@ -53,6 +56,7 @@ def test_a_bake_ends_though_the_clock_was_set_back(field: Field) -> None:
     assert field.state(release, "one-box") == "succeeded"
 
 
+@one_database
 def test_harm_is_seen_at_once_after_the_clock_was_set_back(field: Field) -> None:
     field.submit("a")
     field.passing(140)
@@ -74,6 +78,7 @@ def test_a_clock_that_went_back_while_nothing_ran_is_noticed(field: Field) -> No
     assert field.state(release, "one-box") == "succeeded"
 
 
+@one_database
 def test_a_jump_forward_is_no_bake_and_hurries_no_effect(field: Field) -> None:
     """What runs is left alone, though by the clock it runs for longer than all its attempts."""
     field.tester.valve.close("beta")
@@ -96,6 +101,7 @@ def test_a_jump_forward_is_no_bake_and_hurries_no_effect(field: Field) -> None:
     assert field.state(release, "one-box") == "baking"
 
 
+@one_database
 def test_processes_that_died_long_ago_are_forgotten(field: Field) -> None:
     now = field.clock.now()
     with field.engines.transaction() as session:
@@ -107,6 +113,7 @@ def test_processes_that_died_long_ago_are_forgotten(field: Field) -> None:
         assert set(session.exec(select(BeatRow.executor))) == {"silent", "new"}
 
 
+@one_database
 def test_who_waits_for_the_database_stops_with_the_process(field: Field) -> None:
     asked: list[int] = []
 

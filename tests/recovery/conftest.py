@@ -1,0 +1,22 @@
+"""Which form of the crash tests runs: BAKEGATE_RECOVERY=long is that of ``make recovery``."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+#: What takes minutes by its nature has no short form.
+collect_ignore = [] if os.environ.get("BAKEGATE_RECOVERY") == "long" else ["test_pace.py"]
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print what a run has measured, also when it passes."""
+    capturing = request.config.pluginmanager.getplugin("capturemanager")
+
+    def printed(text: str) -> None:
+        # Not capsys: the durable engine keeps the stream that it finds, and it is closed later.
+        with capturing.global_and_fixture_disabled():
+            print(f"\n{text}")
+
+    return printed
