@@ -47,7 +47,8 @@ class Parts:
 def open_parts(settings: Settings) -> Parts:
     """Open the database and bring it up to date; raises Conflict for what cannot be used."""
     engines = open_engines(settings.database)
-    upgrade(engines.write)
+    with engines.noticing():
+        upgrade(engines.write)
     folder = settings.data_folder.absolute()
     artifacts = ArtifactStore(folder / "artifacts", _shared(settings.artifacts))
     deployer = LocalDeployer(folder / "hosts", artifacts)

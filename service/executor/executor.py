@@ -69,8 +69,9 @@ class Executor:
 
     def start(self) -> None:
         """Go on where the last process stopped, and drive time from now on."""
-        self.lease.take()
-        self.ground.durable.launch(self)
+        with self.ground.engines.noticing():
+            self.lease.take()
+            self.ground.durable.launch(self)
         self.lease.keep(self.ground.durable.take_over)
         self.sweep.start()
         for each in self.rounds:

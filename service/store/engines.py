@@ -88,7 +88,7 @@ class Engines:
         Raises Unavailable where the database cannot be used now.
         """
         with self.lock if self.sqlite else nullcontext():
-            with self._noticing(), _Keeping(self.write, expire_on_commit=False) as session:
+            with self.noticing(), _Keeping(self.write, expire_on_commit=False) as session:
                 yield session
                 session.commit()
             after = session.info.pop("after_commit", [])
@@ -100,7 +100,7 @@ class Engines:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Raises Unavailable where the database cannot be used now."""
-        with self._noticing(), _Keeping(self.read) as session:
+        with self.noticing(), _Keeping(self.read) as session:
             yield session
 
     def patiently(self, act: Callable[[], T]) -> T:
@@ -119,7 +119,8 @@ class Engines:
                 pause = min(pause * 2, longest)
 
     @contextmanager
-    def _noticing(self) -> Iterator[None]:
+    def noticing(self) -> Iterator[None]:
+        """Raises Unavailable where the block finds that the database cannot be used now."""
         try:
             yield
         except sa.exc.SQLAlchemyError as error:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-#: What takes minutes by its nature has no short form.
-collect_ignore = [] if os.environ.get("BAKEGATE_RECOVERY") == "long" else ["test_pace.py"]
+#: What takes minutes by its nature has no short form, nor has what not every machine lets us do.
+_ONLY_LONG = ["test_pace.py", "test_full_disk.py"]
+collect_ignore = [] if os.environ.get("BAKEGATE_RECOVERY") == "long" else _ONLY_LONG
 
 
 @pytest.fixture

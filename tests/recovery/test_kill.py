@@ -17,6 +17,7 @@ import pytest
 
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.hosts import LocalDeployer
+from tests.recovery.worker import CELLS
 
 pytestmark = pytest.mark.recovery
 
@@ -34,11 +35,12 @@ EFFECTS = ["shop:1:build", "shop:1/beta/beta:test"]
 STARTS = [
     ("shop:1/beta/beta:deploy", "beta-1"),
     ("shop:1/beta/beta:deploy", "beta-2"),
-    ("shop:1/cell/cell:deploy", "cell-1"),
+    *((f"shop:1/{cell}/{cell}:deploy", f"{cell}-1") for cell in CELLS),
 ]
-#: The submission's commit, then for each of five effects six commits (claimed by queue and run,
-#: journaled, reported, journaled, ended) and one call of a port; each has two sides.
-BOUNDARIES = 2 * (1 + 5 * (6 + 1))
+#: The submission's commit, then for each effect (build, two batches, test, one for each cell) six
+#: commits (claimed by queue and run, journaled, reported, journaled, ended) and one call of a port;
+#: each has two sides.
+BOUNDARIES = 2 * (1 + (4 + len(CELLS)) * (6 + 1))
 #: How many releases are promoted beside each other; they mostly wait.
 _BESIDE = 6
 #: On PostgreSQL the short form takes one boundary of so many.

@@ -37,7 +37,7 @@ class OwnServer:
         self.process.wait(timeout=60)
 
     def start(self) -> None:
-        self.process = _start(self.folder, self.account)
+        self.process = _start(self.folder, self.account, {})
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def own_server() -> Iterator[OwnServer]:
         os.chown(folder, account.uid, account.gid)
     try:
         _run(account, folder, *_initdb(folder, account))
-        server = OwnServer(folder, account, _start(folder, account))
+        server = OwnServer(folder, account, _start(folder, account, {}))
         try:
             yield server
         finally:
@@ -59,7 +59,7 @@ def own_server() -> Iterator[OwnServer]:
 
 def test_a_database_that_is_away_is_waited_for(own_server: OwnServer, tmp_path: Path) -> None:
     """No worker dies, none is declared dead, and nothing is lost or done twice."""
-    known = PostgresServer(own_server.folder, own_server.account)
+    known = PostgresServer(own_server.folder, own_server.account, own_server.process.pid)
     with psycopg.connect(known.connection("postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE storm")
     url = known.url("storm")

@@ -67,3 +67,18 @@ def test_on_sqlite_a_second_worker_is_refused(tmp_path: Path) -> None:
             assert two.wait(timeout=60) == 2
             assert two.stderr
             assert "another process works on this database" in two.stderr.read()
+
+
+@pytest.mark.parametrize("command", ["worker", "serve"])
+def test_a_database_that_is_away_at_the_start_is_said(tmp_path: Path, command: str) -> None:
+    url = f"postgresql+psycopg://nobody@/bakegate?host={tmp_path}"
+    done = subprocess.run(
+        [str(BAKEGATE), command, "--data", str(tmp_path / "data")],
+        env=os.environ | {"BAKEGATE_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"bakegate {command}: the database cannot be used now: ")
+    assert str(tmp_path) in done.stderr

@@ -56,6 +56,14 @@ stages:
   - {name: beta, kind: test, deploy: hosts, tests: [{name: api, kind: integration, run: ./api}]}
   - {name: cell, kind: prod, wave: 1, deploy: {use: hosts, hosts: 1}}
 """
+#: The long form promotes through ten stages after the build: these two and eight more cells.
+CELLS = ["cell"]
+if os.environ.get("BAKEGATE_RECOVERY") == "long":
+    CELLS += [f"cell-{number}" for number in range(2, 10)]
+    PIPELINE += "".join(
+        f"  - {{name: {name}, kind: prod, wave: {number + 2}, deploy: {{use: hosts, hosts: 1}}}}\n"
+        for number, name in enumerate(CELLS[1:])
+    )
 COMMIT = "a" * 40
 
 

@@ -319,3 +319,51 @@ def test_the_newest_attempt_is_the_one_with_the_highest_number(bench: Bench) -> 
     assert bench.status("op:deploy:1#2") == "ENQUEUED"
     bench.durable.launch(bench.works)
     bench.until(lambda: bool(bench.works.reported))
+
+
+#: What the first version has written into databases: its names are for ever.
+FIRST = {
+    "queue_name": "act",
+    "workflow_name": "act",
+    "workflow_id": "shop:1/beta:deploy:1",
+    "app_version": "bakegate-1",
+    "queue_partition_key": "shop/beta",
+}
+
+
+def test_what_the_first_version_ordered_is_done(bench: Bench) -> None:
+    bench.durable.client.enqueue(FIRST, "shop:1/beta:deploy:1", 7, "deploy")  # type: ignore[arg-type]
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["shop:1/beta:deploy:1"]
+
+
+def test_work_is_never_given_up_however_often_it_was_begun(bench: Bench) -> None:
+    bench.durable.stop(10)
+    bench.order("often")
+    bench.set("often", recovery_attempts=1000)
+    bench.durable.launch(bench.works)
+    bench.until(lambda: bool(bench.works.reported))
+    assert bench.works.performed == ["often"]
+
+
+def test_a_process_does_no_more_at_once_than_it_is_told(bench: Bench) -> None:
+    bench.works.takes_s = 0.5
+    for number in range(40):
+        bench.order(f"cell-{number}", f"cell-{number}")
+    bench.until(lambda: len(bench.works.reported) == 40)
+    assert 1 < bench.works.most_at_once <= 32
+
+
+def test_what_was_put_back_stays_in_its_partition(bench: Bench) -> None:
+    """After a hand-over and after the watchdog the effects of a stage still run one at a time."""
+    bench.durable.stop(10)
+    for number, owner in enumerate(("w-2", "w-3")):
+        bench.order(f"beta-{number}")
+        bench.set(f"beta-{number}", status="PENDING", executor_id=owner)
+    bench.works.takes_s = 0.3
+    bench.durable.launch(bench.works)
+    bench.durable.take_over({"w-2"})
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, waiting_for("beta-1", "beta"))
+    bench.until(lambda: len(bench.works.reported) == 2)
+    assert bench.works.most_at_once == 1
