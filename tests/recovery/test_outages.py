@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.recovery, pytest.mark.postgres]
 LONG = os.environ.get("BAKEGATE_RECOVERY") == "long"
 #: How long the database is away, in seconds.
 _AWAY_S = 60 if LONG else 5
+#: After so many seconds everybody could have judged the others; see also test_lease.
+_JUDGED_S = 16 if LONG else 0
 
 
 @dataclass
@@ -64,15 +66,17 @@ def test_a_database_that_is_away_is_waited_for(own_server: OwnServer, tmp_path: 
         admin.execute("CREATE DATABASE storm")
     url = known.url("storm")
     traffic = Traffic(url, tmp_path, 6)
-    with far_side(tmp_path), nursery(url, tmp_path) as made, pack(tmp_path, made) as workers:
+    with (
+        far_side(tmp_path),
+        nursery(url, tmp_path, environment={"BAKEGATE_STORM_PACE": "default"}) as made,
+        pack(tmp_path, made) as workers,
+    ):
         traffic.until_under_way(workers)
         own_server.stop()
         time.sleep(_AWAY_S)
         own_server.start()
-        # Long enough that everybody could judge the others.
-        time.sleep(5)
-        assert traffic.dead() == set()
         traffic.until_all_ended(workers, 240)
+        time.sleep(_JUDGED_S)
         assert traffic.dead() == set()
         assert workers.born == len(workers.pids)
         assert all(map(is_there, workers.pids))

@@ -67,8 +67,8 @@ def test_what_is_killed_at_random_ends_as_without_kills(
         traffic.until_all_ended(workers, 180)
         seen = traffic.judge()
     traffic.engines.dispose()
+    # How soon work is taken over depends here on how long a worker lives; see test_pace.
     say(told(workers, traffic, seen, time.monotonic() - began))
-    assert workers.longest < 30
 
 
 def told(workers: Pack, traffic: Traffic, seen: Counter[str], seconds: float) -> str:
