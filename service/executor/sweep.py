@@ -39,6 +39,8 @@ _COLLECT_S: Final = 3600.0
 _REMEMBERED: Final = timedelta(days=7)
 #: How often it is looked whether this process does what it holds, in seconds.
 _CARE_S: Final = 10.0
+#: How often it is looked which scheduled rules change a level, in seconds.
+_ACTIVATE_S: Final = 1.0
 #: When a row that could not be decided is looked at again.
 _POSTPONED: Final = timedelta(minutes=1)
 #: What is written to see whether the database takes anything, in characters.
@@ -56,6 +58,7 @@ class Sweep:
         self.swept_at: datetime | None = None
         self._collect_at = time.monotonic() + _COLLECT_S
         self._campaign_at = time.monotonic() + _CAMPAIGN_S
+        self._activate_at = 0.0
         self._care_at = time.monotonic() + _CARE_S
         self._clock = ClockBack(ground)
         self._told = ""
@@ -70,8 +73,11 @@ class Sweep:
         self._thread.join()
 
     def once(self) -> int:
-        """Decide every row that is due, up to a limit; gives how many were found."""
+        """Decide everything that is due, rows up to a limit; gives how many rows were found."""
         activate(self.ground)
+        return self._rows()
+
+    def _rows(self) -> int:
         now, due = self._due()
         for run, pipeline in due:
             self._one(run, pipeline, now)
@@ -133,6 +139,12 @@ class Sweep:
                 forgotten = delete(BeatRow).where(col(BeatRow.dead), col(BeatRow.at) < long_ago)
                 session.exec(forgotten)
 
+    def _activate(self) -> None:
+        """Scheduled rules change on days; a second is soon enough, and asking costs as any row."""
+        if time.monotonic() >= self._activate_at:
+            self._activate_at = time.monotonic() + _ACTIVATE_S
+            activate(self.ground)
+
     def _care(self) -> None:
         if time.monotonic() >= self._care_at:
             self._care_at = time.monotonic() + _CARE_S
@@ -159,7 +171,8 @@ class Sweep:
             try:
                 if self.ground.engines.trouble:
                     self._try_to_write()
-                full = self.once() == _MOST
+                self._activate()
+                full = self._rows() == _MOST
                 self._collect()
                 self._care()
                 self._campaign()

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, and_, col, select
 
 from policies.exceptions import ExceptionPolicy
@@ -23,6 +24,11 @@ from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow
 
 T = TypeVar("T")
 
+#: Only these know what to do where a row is there already, and they share no class.
+_INSERTS: Final[dict[str, Callable[..., Any]]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 #: Written once: putting it together takes as long as asking it.
 _RUN: Final = (
     select(RunRow, ReleaseRow, StageRow)
@@ -139,10 +145,12 @@ class Turn:
 
 
 def keep(session: Session, text: str) -> str:
+    """Store a text once, though several pipelines may do so at the same time."""
     digest = f"sha256:{sha256(text.encode()).hexdigest()}"
-    if session.get(Blob, digest) is None:
-        session.add(Blob(digest=digest, text=text))
-        session.flush()
+    insert = _INSERTS[session.get_bind().dialect.name]
+    session.connection().execute(
+        insert(Blob).on_conflict_do_nothing(), {"digest": digest, "text": text}
+    )
     return digest
 
 

@@ -150,18 +150,16 @@ def report(kind: str, engines: Engines, executor: Executor) -> None:
             spent = measured(act)
             if turn >= WARM_UP:
                 taken[name].append(spent)
-    wall, processor = (
-        {name: median(each[place] for each in all_of_it) for name, all_of_it in taken.items()}
-        for place in (0, 1)
-    )
-    print(
-        f"{kind}: an effect with its decision {wall['effect']:.2f} ms "
-        f"(processor {processor['effect']:.2f}), its bare parts {wall['bare']:.2f} ms "
-        f"({processor['bare']:.2f}): {wall['effect'] / wall['bare']:.2f} times their wall time, "
-        f"{processor['effect'] / processor['bare']:.2f} times their processor time; "
-        f"{commits(engines):,.0f} raw commits a second",
-        flush=True,
-    )
+    print(f"{kind}: one effect with its decision, beside its bare parts run in turns with it")
+    for place, name in enumerate(("wall", "processor")):
+        pairs = [
+            (one[place], other[place])
+            for one, other in zip(taken["effect"], taken["bare"], strict=True)
+        ]
+        effect, parts = (median(each[side] for each in pairs) for side in (0, 1))
+        ratio = median(one / other for one, other in pairs)
+        print(f"  {name} time: {effect:.2f} ms, {parts:.2f} ms bare: {ratio:.2f} times as much")
+    print(f"  {commits(engines):,.0f} raw commits a second", flush=True)
 
 
 def measured(act: Callable[[], None]) -> tuple[float, float]:

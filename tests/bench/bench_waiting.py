@@ -6,18 +6,9 @@ of alarms while all bakes end together, and how soon everything is watched again
 worker is watched.
 """
 
-import json
 import os
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,11 +23,11 @@ from tests.bench.crowd import (
     set_ends,
 )
 from tests.bench.measuring import Database, databases, memory_mb, processor_s, spread
+from tests.bench.workers import Worker, working
 from tests.twins.ports import digest_of
 
 SIZE = int(os.environ.get("BAKEGATE_BENCH_SIZE", "10000"))
 IDLE_S = int(os.environ.get("BAKEGATE_BENCH_IDLE_S", "60"))
-PROCESS = Path(__file__).with_name("executor_process.py")
 #: How many bakes end each second in the steady part, and for how long.
 RATE = 20
 STEADY_S = 30
@@ -61,51 +52,6 @@ def main() -> None:
             restart(database, SIZE)
 
 
-@dataclass
-class Worker:
-    """A worker process and everything that it has told."""
-
-    process: subprocess.Popen[str]
-    told: list[dict[str, Any]] = field(default_factory=list)
-
-    def listen(self) -> None:
-        for line in self.process.stdout or ():
-            self.told.append(json.loads(line))
-
-    def ask(self, *words: str) -> None:
-        assert self.process.stdin
-        print(*words, file=self.process.stdin, flush=True)
-
-    def instants(self, **said: object) -> dict[str, float]:
-        """When it first told this, by release."""
-        found: dict[str, float] = {}
-        for each in list(self.told):
-            if said.items() <= each.items():
-                found.setdefault(each.get("release", ""), each["at"])
-        return found
-
-    def until(self, enough: Callable[[], bool], most_s: float) -> None:
-        """Wait until it is enough; who waits too long reports what there is."""
-        end = time.monotonic() + most_s
-        while not enough() and time.monotonic() < end and self.process.poll() is None:
-            time.sleep(0.2)
-
-
-@contextmanager
-def working(database: Database) -> Iterator[Worker]:
-    """A worker process, from the moment when it is ready until it is killed."""
-    command = [sys.executable, str(PROCESS), database.url]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        worker = Worker(process)
-        threading.Thread(target=worker.listen, daemon=True).start()
-        try:
-            worker.until(lambda: bool(worker.told), 60)
-            yield worker
-        finally:
-            process.kill()
-
-
 def idle(database: Database, worker: Worker) -> None:
     time.sleep(5)
     pid, server = worker.process.pid, database.server
@@ -125,14 +71,19 @@ def idle(database: Database, worker: Worker) -> None:
 
 def ends_by_and_by(database: Database, worker: Worker, numbers: range) -> None:
     """Let bakes end at a steady rate."""
+    used = processor_s(worker.process.pid)
     first = datetime.now(UTC) + timedelta(seconds=5)
     ends = set_ends(database.url, numbers, first, timedelta(seconds=1 / RATE))
     deployed = {"deployed": "cell-1"}
     worker.until(lambda: len(worker.instants(**deployed)) >= len(numbers), STEADY_S + 60)
     decided = after(ends, worker.instants(stage=STAGE, state="succeeded"))
     outside = after(ends, worker.instants(**deployed))
+    each = 1000 * (processor_s(worker.process.pid) - used) / max(len(outside), 1)
     print(f"  {RATE} ends a second, {len(decided)} of {len(numbers)} decided: {spread(decided)};")
-    print(f"    next deployment done: {spread(outside)}", flush=True)
+    print(
+        f"    next deployment done: {spread(outside)}; {each:.0f} ms of processor time each",
+        flush=True,
+    )
 
 
 def all_end(database: Database, worker: Worker, numbers: range, alarmed: range) -> None:
@@ -154,7 +105,8 @@ def all_end(database: Database, worker: Worker, numbers: range, alarmed: range) 
     print(
         f"  {len(ends)} end together: {len(decided)} decided in {max(decided):.0f} s "
         f"({len(decided) / max(decided):.0f}/s), {len(outside)} next deployments done in "
-        f"{max(outside):.0f} s, {used / max(outside):.0%} of a core"
+        f"{max(outside):.0f} s, {used / max(outside):.0%} of a core, "
+        f"{1000 * used / len(outside):.0f} ms each"
     )
     turned = after(asked, worker.instants(stage=STAGE, state="rolling_back"))
     back = after(asked, worker.instants(deployed=STAGE, rollback=True))

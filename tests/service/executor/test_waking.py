@@ -1,16 +1,18 @@
 """Time: which rows a sweep leaves to others, and which it does not look at for nothing."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import col, select
 
 from service.executor.watch import QUIET
 from service.promotions.commands import RollBack
 from service.store.tables import RunRow
-from tests.service.executor.conftest import Field
+from tests.service.executor.conftest import PIPELINE, Field
 
 
 def run_of(field: Field, release: str, stage: str) -> RunRow:
@@ -137,3 +139,28 @@ def test_a_rollback_waits_for_the_batch_that_runs_in_its_stage(field: Field) -> 
     assert field.state(release, "one-box") == "rolled_back"
     assert field.stage("one-box").running["one-box"] == digest
     assert queue_of(field, f"{release}/one-box:rollback:%") == "act"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_two_pipelines_may_keep_the_same_text_at_once(field: Field) -> None:
+    """The second comes while the first has written it and not yet committed."""
+    other = PIPELINE.replace("name: shop\n", "name: other\n")
+    field.executor.register_pipeline(other, "other.yaml", ".", "tester")
+    kept: list[str] = []
+
+    def keep() -> None:
+        with field.executor.ground.turn("other") as turn:
+            kept.append(turn.keep("pkg:pypi/tiny-rates@1.2.0"))
+
+    thread = threading.Thread(target=keep)
+    with field.executor.ground.turn("shop") as turn:
+        kept.append(turn.keep("pkg:pypi/tiny-rates@1.2.0"))
+        thread.start()
+        waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with field.engines.read.connect() as connection:
+            while thread.is_alive() and not connection.execute(waits).scalar_one():
+                time.sleep(0.02)
+    thread.join()
+    assert len(kept) == 2
+    assert kept[0] == kept[1]
