@@ -144,10 +144,13 @@ def gate(case: Case, params: BuildOnce) -> Outcome:
     del params  # As above.
     artifact = case.release.artifact
     same = {artifact.digest, *artifact.equivalents}
+    # Another commit in an earlier stage is another release, newer or restored: it says nothing of
+    # what this one was there.
     seen = {
         each.stage: each.digest
         for each in case.release.context.running
         if (run := case.release.stage(each.stage)) and run.outcome == "succeeded" and each.digest
+        if each.commit in {"", artifact.commit}
     }
     tested = {each.stage: each.digest for each in case.release.evidence if each.digest}
     if not seen and not tested:
