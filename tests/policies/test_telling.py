@@ -297,6 +297,23 @@ def test_an_answer_that_a_script_keeps_lets_nothing_pass() -> None:
     assert softness("npm audit || true") == "|| true"
 
 
+@pytest.mark.parametrize(
+    ("run", "soft"),
+    [
+        ("docker compose down -v 2>/dev/null || true; npm test", None),
+        ("sudo chown -R 1:1 logs || true; npm test", None),
+        ("kill $SERVER || true; npm test || true", "|| true"),
+        ("cd app && npm test || true", "|| true"),
+        ("npm test | tee log || true", "|| true"),
+        ("(cd app; npm test) || true", "|| true"),
+        ("for t in a b; do npm test $t; done || true", "|| true"),
+        ("docker run tests || true", "|| true"),
+    ],
+)
+def test_what_only_tidies_up_may_fail(run: str, soft: str | None) -> None:
+    assert softness(run) == soft
+
+
 def test_a_time_in_front_of_a_command_hides_nothing() -> None:
     text = (
         "on: push\njobs:\n  a: {steps: [{run: timeout 300 pip-audit -r x}]}\n"
