@@ -61,7 +61,7 @@ def _functions(cls: type[Any]) -> dict[str, Any]:
         return hash(key(self))
 
     return {
-        "__init__": _init(cls, all_fields),
+        "__init__": _first_init(cls, all_fields),
         "__eq__": equal,
         "__hash__": hashed,
         "__repr__": _repr,
@@ -82,6 +82,18 @@ def _copied(names: tuple[str, ...]) -> dict[str, Any]:
             object.__setattr__(self, name, value)
 
     return {"__getstate__": state, "__setstate__": restore}
+
+
+def _first_init(
+    cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]
+) -> Callable[..., None]:
+    """Writes ``__init__`` when the first value is made: most runs need few of the classes."""
+
+    def first(self: object, *arguments: object, **named: object) -> None:
+        cls.__init__ = written = _init(cls, all_fields)
+        written(self, *arguments, **named)
+
+    return first
 
 
 def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
