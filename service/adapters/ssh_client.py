@@ -7,6 +7,7 @@ keys in the file that it names are believed, and nothing is ever asked of a pers
 import base64
 import binascii
 import hashlib
+import os
 import re
 import shlex
 import tempfile
@@ -117,11 +118,16 @@ class Side:
         remote = ["sh", "-c", steps, "sh", self.access.folder.or_else(None) or "", _version(), verb]
         remote += [owner, short(order.key), str(order.epoch), *arguments]
         connect = self.access.connect_timeout.or_else(None) or _CONNECT
-        with tempfile.TemporaryDirectory(prefix="bakegate-ssh-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="bakegate-ssh-") as folder,
+            tempfile.TemporaryFile() as unnamed,
+        ):
             output, stdin = Path(folder) / "output", given
             if isinstance(stdin, str):
-                stdin = Path(folder) / "given"
-                stdin.write_text(str(given), encoding="utf-8")
+                # A file without a name: whoever is killed leaves no variables behind.
+                unnamed.write(stdin.encode())
+                unnamed.flush()
+                stdin = Path(f"/proc/{os.getpid()}/fd/{unnamed.fileno()}")
             client = shlex.join(self._client(connect, shlex.join(remote)))
             finished = run(
                 f"{client} <{shlex.quote(str(stdin))}",
