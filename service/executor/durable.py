@@ -222,10 +222,11 @@ class Durable:
             load_input=False,
             load_output=False,
         )
-        idle = {each.workflow_id for each in held} - {name for name, _ in _registry.running}
+        queues = {each.workflow_id: each.queue_name or QUEUE for each in held}
+        idle = queues.keys() - {name for name, _ in _registry.running}
         again, self._idle = sorted(idle & self._idle), idle
         for name in again:
-            self.client.resume_workflow(name, queue_name=QUEUE)
+            self.client.resume_workflow(name, queue_name=queues[name])
         return again
 
     def collect(self) -> None:
@@ -296,8 +297,9 @@ class Durable:
             name, since = newest.workflow_id, time.monotonic() - patience.total_seconds()
             if any(each == name and began > since for each, began in _registry.running):
                 return
+            queue = newest.queue_name or QUEUE
             after = session.info.setdefault("after_commit", [])
-            after.append(lambda: self.client.resume_workflow(name, queue_name=QUEUE))
+            after.append(lambda: self.client.resume_workflow(name, queue_name=queue))
         elif newest is None or newest.status not in {"ENQUEUED", "DELAYED"}:
             self.order(session, run, Effect(run.op.rsplit(":", 2)[1]), (last or 0) + 1)
 

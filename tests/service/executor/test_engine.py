@@ -367,3 +367,18 @@ def test_what_was_put_back_stays_in_its_partition(bench: Bench) -> None:
         bench.durable.watchdog(session, waiting_for("beta-1", "beta"))
     bench.until(lambda: len(bench.works.reported) == 2)
     assert bench.works.most_at_once == 1
+
+
+def test_a_rollback_that_is_taken_up_again_stays_in_its_queue(bench: Bench) -> None:
+    """So it waits behind no build then either."""
+    bench.works.raising = [Interrupted(), Interrupted()]
+    with bench.engines.transaction() as session:
+        bench.durable.order_back(session, waiting_for("back", "beta"))
+    bench.until(lambda: bool(bench.works.performed) and not bench.works.at_once)
+    bench.until(lambda: bench.durable.care() == ["back"])
+    bench.until(lambda: len(bench.works.performed) == 2 and not bench.works.at_once)
+    with bench.engines.transaction() as session:
+        bench.durable.watchdog(session, waiting_for("back", "beta"))
+    bench.until(lambda: bool(bench.works.reported))
+    (found,) = bench.durable.client.list_workflows(workflow_ids=["back"], load_input=False)
+    assert found.queue_name == "back"
