@@ -11,7 +11,7 @@ def test_the_environment_names_an_engine(monkeypatch: pytest.MonkeyPatch) -> Non
     for name, text in (
         ("ENGINE", "server"),
         ("URL", "https://opa:8181"),
-        ("TOKEN", "secret"),
+        ("TOKEN", "open sesame"),
         ("CA", "ca.pem"),
         ("CERTIFICATE", "we.pem"),
         ("KEY", "we.key"),
@@ -24,13 +24,13 @@ def test_the_environment_names_an_engine(monkeypatch: pytest.MonkeyPatch) -> Non
         engine=Engine.SERVER,
         timeout=0.5,
         url="https://opa:8181",
-        token="secret",  # noqa: S106 - a word of this test
+        token="open sesame",  # noqa: S106 - a word of this test
         ca="ca.pem",
         certificate="we.pem",
         key="we.key",
         policies=Policies.BUNDLE,
     )
-    assert "secret" not in repr(settings) + repr(settings.rego)
+    assert "sesame" not in repr(settings) + repr(settings.rego)
 
 
 def test_nothing_said_is_the_nearest_engine() -> None:
