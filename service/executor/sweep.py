@@ -148,11 +148,13 @@ class Sweep:
     def _care(self) -> None:
         if time.monotonic() >= self._care_at:
             self._care_at = time.monotonic() + _CARE_S
+            # Where nothing of ours is written, the engine alone would find out, and tell nobody.
+            self._try_to_write()
             for name in self.ground.durable.care():
                 _log.warning("%s was left lying and is taken up again", name)
 
     def _try_to_write(self) -> None:
-        """After trouble, see whether the database takes something again; raises Unavailable."""
+        """See whether the database takes something; raises Unavailable."""
         with self.ground.engines.transaction() as session:
             tried = Blob(digest="tried", text="." * _TRIED)
             session.add(tried)

@@ -181,3 +181,13 @@ def test_a_file_that_another_process_locks_for_long_is_waited_for(disk: Disk) ->
     disk.until(lambda: state(disk, release, "one-box") == "baking", 120)
     assert not disk.executor.ready()
     assert disk.submit("b") == "shop:2"
+
+
+def test_a_full_disk_is_said_though_nothing_is_to_be_written(disk: Disk) -> None:
+    disk.fill()
+    assert not disk.executor.ready()
+    # It is tried every ten seconds; a test need not wait for it.
+    disk.executor.sweep._care_at = 0
+    disk.until(lambda: disk.executor.ready() == FULL)
+    disk.make_room()
+    disk.until(lambda: not disk.executor.ready())
