@@ -44,7 +44,7 @@ class Side:
         self.file.flush()
 
     def take(self, asked: dict[str, Any]) -> dict[str, Any]:
-        acts = {"deploy": self.deploy, "answers": self.answers}
+        acts = {"deploy": self.deploy, "abort": self.abort, "answers": self.answers}
         time.sleep(self.random.random() * WAIT_S)
         with self.lock:
             answer = acts.get(asked["do"], self.once)(asked)
@@ -61,12 +61,9 @@ class Side:
     def deploy(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Replace one host; refuses an epoch below the highest that the target has seen."""
         key, place, digest = asked["key"], asked["place"], asked["digest"]
-        if asked["epoch"] < self.highest.get(place, 0):
-            self.write(what="fenced", key=key)
+        if self.late(asked):
             return {"fenced": True}
-        self.highest[place] = asked["epoch"]
-        hosts = self.placed.setdefault(place, [""] * asked["hosts"])
-        old = [number for number, each in enumerate(hosts) if each != digest]
+        hosts, old = self.hosts(asked)
         if key in self.done or not old:
             self.write(what="again", key=key)
         else:
@@ -76,6 +73,29 @@ class Side:
         if not old:
             self.done.add(key)
         return {"left": len(old)}
+
+    def abort(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Change nothing more for the key; what has ended keeps its answer."""
+        if self.late(asked):
+            return {"fenced": True}
+        left = 0 if asked["key"] in self.done else len(self.hosts(asked)[1])
+        self.done.add(asked["key"])
+        self.write(what="abort", key=asked["key"])
+        return {"left": left}
+
+    def late(self, asked: dict[str, Any]) -> bool:
+        """Whether the target has seen a higher epoch; remembers it where this is the highest."""
+        place = asked["place"]
+        if asked["epoch"] < self.highest.get(place, 0):
+            self.write(what="fenced", key=asked["key"])
+            return True
+        self.highest[place] = asked["epoch"]
+        return False
+
+    def hosts(self, asked: dict[str, Any]) -> tuple[list[str], list[int]]:
+        """What runs on the hosts of a target, and which of them have another digest."""
+        hosts = self.placed.setdefault(asked["place"], [""] * asked["hosts"])
+        return hosts, [at for at, digest in enumerate(hosts) if digest != asked["digest"]]
 
     def answers(self, asked: dict[str, Any]) -> dict[str, Any]:
         """One window of data points of what runs at a place: five answers of each version."""

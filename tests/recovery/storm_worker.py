@@ -103,18 +103,25 @@ class Outside:
         return BuildResult(ok=True, message="", artifact=artifact, evidence=(), log="")
 
     def advance(self, order: DeployOrder) -> DeployProgress:
-        count = order.deploy.hosts.or_else(None) or 1
-        asked = {"key": order.key, "epoch": order.epoch, "digest": order.digest, "hosts": count}
-        with self._phases.within("call"):
-            place = f"{order.pipeline}/{order.stage}/{order.target}"
-            answer = self.ask(do="deploy", place=place, **asked)
-        if "fenced" in answer:
-            raise Fenced(order.key)
-        left = answer["left"]
+        count, left = self._change("deploy", order)
         return DeployProgress("running" if left else "succeeded", count - left, count, count)
 
     def abort(self, order: DeployOrder) -> DeployProgress:
-        raise NotImplementedError(f"nobody aborts {order.key}")
+        count, left = self._change("abort", order)
+        if left:
+            return DeployProgress("failed", count - left, count, count, "aborted", "abort")
+        return DeployProgress("succeeded", count, count, count)
+
+    def _change(self, act: str, order: DeployOrder) -> tuple[int, int]:
+        """How many hosts the target has, and how many of them have another digest."""
+        count = order.deploy.hosts.or_else(None) or 1
+        asked = {"key": order.key, "epoch": order.epoch, "digest": order.digest, "hosts": count}
+        place = f"{order.pipeline}/{order.stage}/{order.target}"
+        with self._phases.within("call"):
+            answer = self.ask(do=act, place=place, **asked)
+        if "fenced" in answer:
+            raise Fenced(order.key)
+        return count, answer["left"]
 
     def hosts(self, pipeline: str, stage: str, target: str) -> tuple[Host, ...]:
         raise NotImplementedError(f"nobody asks for the hosts of {pipeline}/{stage}/{target}")

@@ -47,8 +47,12 @@ def test_a_bake_is_looked_at_when_time_can_end_it(field: Field) -> None:
     release = field.submit("a")
     assert run_of(field, release, "one-box").due == field.clock.now() + timedelta(seconds=60)
     field.passing(30)
+    # Its end is half a minute away; silence from now on would stop its clock two periods from now.
     run = run_of(field, release, "one-box")
-    assert run.due == field.clock.now() + timedelta(seconds=60) - timedelta(seconds=30)
+    assert run.due == field.clock.now() + timedelta(seconds=21)
+    field.passing(15)
+    run = run_of(field, release, "one-box")
+    assert run.due == field.clock.now() + timedelta(seconds=15)
 
 
 def test_a_bake_that_stands_still_waits_for_data_points(field: Field) -> None:
