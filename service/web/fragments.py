@@ -13,8 +13,15 @@ from typing import Final
 from markupsafe import Markup
 
 from service.promotions.foretelling import outlook
-from service.promotions.views import PAGE, PipelineSummary, PipelineView, ReleaseView, RunView
-from service.promotions.wording import answer, release_answer
+from service.promotions.views import (
+    PAGE,
+    ForecastView,
+    PipelineSummary,
+    PipelineView,
+    ReleaseView,
+    RunView,
+)
+from service.promotions.wording import Answer, answer, release_answer
 from service.web.flight import flight
 from service.web.promotions import Promotions
 from service.web.render import render
@@ -73,7 +80,7 @@ def pipeline_fragments(view: PipelineView) -> Fragments:
         "view": view,
         "now": view.now,
         "answer": said,
-        "outlook": outlook(spoken[0], view.now) if spoken else "",
+        "outlook": _beside(said, spoken[0], view.now) if spoken else "",
         "flight": flight(view),
         "coming": _coming(view),
         "usual": {stage: span for stage, span in view.usual if span >= _TOLD},
@@ -100,16 +107,24 @@ def _coming(view: PipelineView) -> Mapping[str, Coming]:
 
 def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
     """Answer, timeline, decision, evidence, all decisions and log of a release's page."""
+    said = release_answer(view, now)
     given = {
         "view": view,
         "now": now,
-        "answer": release_answer(view, now),
-        "outlook": outlook(view.forecast, now) if view.forecast else "",
+        "answer": said,
+        "outlook": _beside(said, view.forecast, now) if view.forecast else "",
         "timeline": timeline(view, now),
         "run": standing(view),
     }
     names = ("answer", "timeline", "decision", "people", "evidence", "decisions", "log")
     return {name: render(f"fragments/release_{name}.html", **given) for name in names}
+
+
+def _beside(said: Answer, forecast: ForecastView, now: datetime) -> str:
+    """The forecast beside an answer, but no reason that the answer gives already."""
+    reason = forecast.unknown.partition(": ")[2] or forecast.unknown
+    known = reason and reason.lower() in said.detail.lower()
+    return "" if known else outlook(forecast, now)
 
 
 def standing(view: ReleaseView) -> RunView | None:
