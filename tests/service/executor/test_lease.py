@@ -111,17 +111,24 @@ def _outage(server: PostgresServer, database: str, seconds: float) -> None:
         admin.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true'.encode())
 
 
+@contextmanager
+def _three_beating(url: str) -> Iterator[tuple[subprocess.Popen[bytes], ...]]:
+    """Three processes on a new database, each of which has beaten."""
+    engines = open_engines(url)
+    upgrade(engines.write)
+    engines.dispose()
+    with started(BEATER, url) as one, started(BEATER, url) as two, started(BEATER, url) as third:
+        _until(url, lambda beats: len(beats) == 3)
+        yield one, two, third
+
+
 @pytest.mark.postgres
 @pytest.mark.recovery
 def test_after_an_outage_no_live_process_is_declared_dead(
     postgres_server: PostgresServer, postgres_url: Callable[[], str]
 ) -> None:
     url = postgres_url()
-    engines = open_engines(url)
-    upgrade(engines.write)
-    engines.dispose()
-    with started(BEATER, url) as one, started(BEATER, url) as two, started(BEATER, url) as third:
-        _until(url, lambda beats: len(beats) == 3)
+    with _three_beating(url) as (one, two, third):
         _outage(postgres_server, str(make_url(url).database), 3)
         back = datetime.now(UTC)
         # Long enough for everybody to judge everybody.
@@ -139,11 +146,7 @@ def test_after_the_database_stood_still_no_live_process_is_declared_dead(
 ) -> None:
     """No call fails: all beats are only late, as when a machine with its database was asleep."""
     url = postgres_url()
-    engines = open_engines(url)
-    upgrade(engines.write)
-    engines.dispose()
-    with started(BEATER, url) as one, started(BEATER, url) as two, started(BEATER, url) as third:
-        _until(url, lambda beats: len(beats) == 3)
+    with _three_beating(url) as (one, two, third):
         # Long enough that everybody judges the others.
         time.sleep(3)
         _standstill(postgres_server, str(make_url(url).database), 3)
