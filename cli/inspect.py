@@ -1,14 +1,21 @@
 """``bakegate inspect``: what one pipeline file says, without judging it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.budget import budgets
 from cli.exits import Exit
 from cli.formats import Format
+from cli.problems import Unusable
 from cli.reading import read_file
+from policies.documents import nearest
+from policies.engine.budget import RULE_SECONDS, Budget, OverBudget
+from policies.findings import Span
+from policies.formats import Read, Unreadable
 from policies.inspect import inspect as describe
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -26,13 +33,18 @@ _EPILOG = """\b
 Examples:
   bakegate inspect .github/workflows/deploy.yml
   bakegate inspect .github/workflows/deploy.yml --format json
+  bakegate inspect "pipelines.json#deploy to prod"
 """
 
 
 @app.command(epilog=_EPILOG)
 def inspect(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A pipeline file of any known format.")
+        str,
+        typer.Argument(
+            metavar="FILE[#NAME]",
+            help="A pipeline file of any known format; of several pipelines the one of this name.",
+        ),
     ],
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
 ) -> None:
@@ -40,15 +52,49 @@ def inspect(
 
     Speaks of the file alone: neither the overlay nor a ruleset is read.
     """
-    if not file.is_file():
-        told = "a folder; name one file of it" if file.is_dir() else "no such file"
-        typer.echo(f"bakegate inspect: {file}: {told}", err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED)
-    answer = describe(read_file(file, overlay=None))
+    try:
+        path, name = _found(file)
+        with budgets() as budget:
+            answer = _described(_only(read_file(path, None, budget), name), budget)
+    except Unusable as error:
+        typer.echo(f"bakegate inspect: {error}", err=True)
+        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if format is Format.JSON:
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
         typer.echo(_text(answer))
+
+
+def _found(given: str) -> tuple[Path, str]:
+    """The file that is meant, and the name of one pipeline in it as the keys of overlays say it."""
+    path, name = Path(given), ""
+    if not path.exists() and "#" in given:
+        file, _, name = given.partition("#")
+        path = Path(file)
+    if not path.is_file():
+        told = "a folder; name one file of it" if path.is_dir() else "no such file"
+        raise Unusable(f"{path}: {told}")
+    return path, name
+
+
+def _only(read: Read, name: str) -> Read:
+    """What was read of one pipeline; of all without a name."""
+    chosen = tuple(each for each in read.pipelines if each.name == name)
+    if name and read.pipelines and not chosen:
+        known = [each.name for each in read.pipelines]
+        told = f"{read.path}: there is no pipeline '{name}'; {nearest(name, known)}"
+        raise Unusable(told)
+    return replace(read, pipelines=chosen) if name else read
+
+
+def _described(read: Read, budget: Budget) -> dict[str, Any]:
+    try:
+        with budget(RULE_SECONDS):
+            return describe(read)
+    except OverBudget:
+        message = f"looking through the pipeline took more than {RULE_SECONDS:g} s and was stopped"
+        slow = Unreadable(Span(read.path, 1, 1, 1, 1), message, slow=True)
+        return describe(replace(read, pipelines=(), problems=(*read.problems, slow)))
 
 
 def _text(answer: dict[str, Any]) -> str:

@@ -146,12 +146,10 @@ def _before(pipeline: Pipeline, goals: list[Stage]) -> list[Step]:
     """Steps on the way to production; all steps of a file that deploys nothing there."""
     if not goals:
         return [step for stage in pipeline.stages for step in stage.steps]
-    return [
-        step
-        for goal in goals
-        for steps in (*(stage.steps for stage in pipeline.upstream(goal)), _head(goal))
-        for step in steps
-    ]
+    upstream = _above(pipeline, goals)
+    seen = pipeline.bits(upstream)
+    heads = (_head(goal) for goal in goals if not pipeline.bits([goal]) & seen)
+    return [step for steps in (*(stage.steps for stage in upstream), *heads) for step in steps]
 
 
 def _above(pipeline: Pipeline, goals: Iterable[Stage]) -> tuple[Stage, ...]:
@@ -184,9 +182,8 @@ def _tests(pipeline: Pipeline, goals: list[Stage]) -> dict[str, Answer]:
 
 
 def _smokes(pipeline: Pipeline, goals: list[Stage]) -> Iterator[Step]:
-    earlier = [stage for goal in goals for stage in pipeline.upstream(goal) if stage.deploy]
-    for stage in earlier:
-        if not stage.is_prod:
+    for stage in _above(pipeline, goals):
+        if stage.deploy and not stage.is_prod:
             yield from (step for step in stage.steps if step.kind.value is StepKind.SMOKE)
 
 

@@ -92,3 +92,47 @@ def test_no_file_ends_with_2(bakegate: Bakegate, name: str, told: str) -> None:
     result = bakegate("inspect", name)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"bakegate inspect: {name}: {told}\n"
+
+
+SEVERAL = """\
+[{"name": "asdf", "application": "shop", "stages": []},
+ {"name": "front50/deploy to prod", "application": "shop", "stages": [{"type": "wait"}]},
+ {"name": "deploy to test", "application": "shop", "stages": [{"type": "wait"}]}]
+"""
+
+
+def test_of_several_pipelines_one_is_named_as_overlays_name_it(
+    bakegate: Bakegate, write: Write
+) -> None:
+    write("several.json", SEVERAL)
+    assert bakegate("inspect", "several.json").stdout.count("(spinnaker)") == 3
+    one = bakegate("inspect", "several.json#front50/deploy to prod", "--format", "json")
+    assert [each["name"] for each in json.loads(one.stdout)["pipelines"]] == [
+        "front50/deploy to prod"
+    ]
+    none = bakegate("inspect", "several.json#deploy to tset")
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "there is no pipeline 'deploy to tset'; did you mean 'deploy to test'?" in none.stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("cli.reading.READ_SECONDS", "reading the file took more than 0.01 s and was stopped"),
+        (
+            "cli.inspect.RULE_SECONDS",
+            "looking through the pipeline took more than 0.01 s and was stopped",
+        ),
+    ],
+)
+def test_what_takes_too_long_is_stopped_and_told(
+    bakegate: Bakegate, write: Write, monkeypatch: pytest.MonkeyPatch, limit: str, told: str
+) -> None:
+    job = "  job-{0}: {{environment: production, steps: [{{run: kubectl apply -f {0}}}]}}\n"
+    jobs = "".join(job.format(each) for each in range(1200))
+    write("shop.yml", f"on: push\njobs:\n{jobs}")
+    monkeypatch.setattr(limit, 0.01)
+    result = bakegate("inspect", "shop.yml", "--format", "json")
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["pipelines"]) == (0, [])
+    assert [each["message"] for each in answer["problems"]] == [told]
