@@ -1,7 +1,9 @@
 """Builds on this machine: a fresh clone of the commit, the build steps, the artifact by digest."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from policies.phrases import counted
 from policies.pipeline import Step
 from policies.release import Evidence, Sbom, Vulnerability
 from service.adapters.artifacts import ArtifactStore
@@ -99,11 +101,16 @@ class _Build:
         return self._result("", Artifact(digest, stored, size, self.sbom, self.findings))
 
     def _result(self, problem: str, artifact: Artifact | None = None) -> BuildResult:
-        tests = sum(each.executed or 0 for each in self.evidence)
         return BuildResult(
             ok=not problem,
-            message=problem or f"built {self.order.commit[:12]}; {tests} tests ran",
+            message=problem or f"built {self.order.commit[:12]}; {_tests(self.evidence)}",
             artifact=artifact,
             evidence=tuple(self.evidence),
             log=str(self.log),
         )
+
+
+def _tests(evidence: Iterable[Evidence]) -> str:
+    """How many tests ran, as reports tell; that none did is not known where none tells."""
+    counts = [each.executed for each in evidence if each.executed is not None]
+    return f"{counted(sum(counts), 'test')} ran" if counts else "no report told how many tests ran"
