@@ -13,7 +13,7 @@ import uvicorn
 from service.adapters.prober import Prober, Watched
 from service.app import create_app
 from service.errors import Conflict
-from service.executor.watching import Place, places
+from service.executor.watching import Place, Places
 from service.identity import actor
 from service.parts import open_parts
 from service.settings import Settings
@@ -40,6 +40,7 @@ class Server:
         self.parts = open_parts(settings)
         self.engines, self.executor = self.parts.engines, self.parts.executor
         self.deployer = self.parts.deployer
+        self.places = Places(self.executor.ground)
         self.prober = Prober(self.parts.deployers, self._watched, self.executor.record_data_points)
         config = uvicorn.Config(
             create_app(self.executor, actor, settings.hook_secret.get_secret_value()),
@@ -79,7 +80,7 @@ class Server:
         self.lock.close()
 
     def _watched(self) -> Sequence[Watched]:
-        return [_as_watched(each) for each in places(self.executor.ground)]
+        return [_as_watched(each) for each in self.places.now()]
 
 
 def _as_watched(place: Place) -> Watched:

@@ -3,7 +3,7 @@
 from sqlmodel import select
 
 from service.executor import facts
-from service.executor.watching import places
+from service.executor.watching import Places
 from service.store.tables import CountRow
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
 from tests.twins.ports import digest_of
@@ -53,7 +53,7 @@ def test_each_script_has_a_time_of_its_own(field: Field) -> None:
     field.submit("a")
     found = [
         (each.stage, each.script, each.every and each.every.total_seconds(), len(each.requests))
-        for each in places(field.executor.ground)
+        for each in Places(field.executor.ground).now()
     ]
     assert found == [
         ("beta", "", None, 0),

@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import NotFound
-from service.executor.watching import places
+from service.executor.watching import Places
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.twins.ports import digest_of
 
@@ -31,7 +31,7 @@ def test_a_release_goes_on_to_targets_and_stages_that_are_gone(field: Field) -> 
     assert "-  - name: one-box" in lines
     assert "+  - name: canary" in lines
     # Its bake in the stage that is gone still hears the answers there, and ends.
-    assert {(each.stage, each.target) for each in places(field.executor.ground)} == {
+    assert {(each.stage, each.target) for each in Places(field.executor.ground).now()} == {
         ("beta", "beta"),
         ("one-box", "one-box"),
     }
