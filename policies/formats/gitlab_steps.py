@@ -37,6 +37,8 @@ REPORTS: Final = {
     "load_performance": StepKind.LOAD,
     "cyclonedx": StepKind.SBOM,
 }
+#: Reports of which the file that configures the tool says what they are about.
+_CONFIGURED: Final = {"codequality": 0.6}
 #: GitLab starts a failed job again at most so often.
 _RETRIES: Final = ("0", "1", "2")
 
@@ -152,7 +154,7 @@ class _Reader:
                     continue
             if kind not in seen:
                 seen.add(kind)
-                fact = Fact(kind, path.span, confidence=0.9)
+                fact = Fact(kind, path.span, confidence=_CONFIGURED.get(name, 0.9))
                 yield self._step(f"{name} report", path.span, fact)
         if "coverage" in self.job.body.entries and StepKind.COVERAGE not in seen:
             place = self.job.place("coverage")
