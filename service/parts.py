@@ -12,6 +12,7 @@ from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
 from service.adapters.installed import NOTIFIERS, UnusableAdapter, make
+from service.adapters.kept import Room
 from service.adapters.mail import Mail, MailError
 from service.adapters.mirrors import Mirrors
 from service.adapters.object_store import AddressError, ObjectStore
@@ -62,15 +63,16 @@ def open_parts(settings: Settings) -> Parts:
     )
     repository = GitRepository(Mirrors(folder / "mirrors"))
     clock, rego = SystemClock(), ChosenRego(settings.rego)
+    room = Room(settings.step_memory, settings.step_disk)
 
     def source(pipeline: str) -> str:
         with engines.reading() as session:
             return pipeline_row(session, pipeline).repository
 
     ports = Ports(
-        builder=LocalBuilder(folder / "builds", artifacts, repository, clock),
+        builder=LocalBuilder(folder / "builds", artifacts, repository, clock, room=room),
         deployer=deployers,
-        tester=CommandTester(folder / "tests", deployers, repository, source, clock),
+        tester=CommandTester(folder / "tests", deployers, repository, source, clock, room=room),
         repository=repository,
         clock=clock,
         rego=rego,

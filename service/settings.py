@@ -1,11 +1,15 @@
 """Settings of the service: from the environment (``BAKEGATE_...``), parsed once, then frozen."""
 
 from pathlib import Path
+from typing import Final
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from policies.rego.settings import Engine, Policies, RegoSettings
+
+#: What no step can do without, in bytes: less of it was meant as another unit.
+_LEAST: Final = 16 * 2**20
 
 
 class Settings(BaseSettings):
@@ -22,6 +26,16 @@ class Settings(BaseSettings):
         default="",
         description="Where workers share artifacts, such as s3://bucket/prefix; default: the data "
         "folder alone.",
+    )
+    step_memory: ByteSize = Field(
+        default=ByteSize(4 * 2**30),
+        ge=_LEAST,
+        description="Memory of all processes of a build step or test together, such as 8GiB.",
+    )
+    step_disk: ByteSize = Field(
+        default=ByteSize(10 * 2**30),
+        ge=_LEAST,
+        description="Disk that its folder may take, and each file anywhere.",
     )
     hook_secret: SecretStr = Field(
         default=SecretStr(""),

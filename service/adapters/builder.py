@@ -8,17 +8,28 @@ from policies.pipeline import Step
 from policies.release import Evidence, Sbom, Vulnerability
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.git import GitRepository, UnknownCommitError
+from service.adapters.kept import ROOM, Room
 from service.adapters.results import KeptResults
 from service.adapters.steps import Outcome, StepRunner, as_evidence, is_soft, name_of
 from service.promotions.ports import Artifact, BuildOrder, BuildResult, Clock
 
 
 class LocalBuilder:
-    """``folder`` keeps results and logs; each build has a work folder there while it runs."""
+    """``folder`` keeps results and logs; each build has a work folder there while it runs.
+
+    ``room`` is what each of its steps may take of the machine.
+    """
 
     def __init__(
-        self, folder: Path, artifacts: ArtifactStore, repository: GitRepository, clock: Clock
+        self,
+        folder: Path,
+        artifacts: ArtifactStore,
+        repository: GitRepository,
+        clock: Clock,
+        *,
+        room: Room = ROOM,
     ) -> None:
+        self._room = room
         self._artifacts = artifacts
         self._repository = repository
         self._clock = clock
@@ -38,25 +49,25 @@ class LocalBuilder:
             return BuildResult(
                 ok=False, message=str(error), artifact=None, evidence=(), log=str(log)
             )
-        return _Build(order, checkout, log, self._artifacts, self._clock).run()
+        runner = StepRunner(
+            checkout, order.pipeline.environment, log, order.stage.timeout, self._room
+        )
+        return _Build(order, runner, self._artifacts, self._clock).run()
 
 
 class _Build:
     """One build in its checkout."""
 
     def __init__(
-        self, order: BuildOrder, checkout: Path, log: Path, artifacts: ArtifactStore, clock: Clock
+        self, order: BuildOrder, runner: StepRunner, artifacts: ArtifactStore, clock: Clock
     ) -> None:
         self.order = order
-        self.log = log
+        self.runner = runner
         self.artifacts = artifacts
         self.clock = clock
         self.evidence: list[Evidence] = []
         self.sbom: Sbom | None = None
         self.findings: tuple[Vulnerability, ...] | None = None
-        self.runner = StepRunner(
-            checkout, order.pipeline.environment, log, timeout=order.stage.timeout
-        )
 
     def run(self) -> BuildResult:
         for step in self.order.stage.steps:
@@ -106,7 +117,7 @@ class _Build:
             message=problem or f"built {self.order.commit[:12]}; {_tests(self.evidence)}",
             artifact=artifact,
             evidence=tuple(self.evidence),
-            log=str(self.log),
+            log=str(self.runner.log),
         )
 
 

@@ -26,20 +26,37 @@ _ENDING: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many bytes of ``memory`` all processes of a command may take together, and of ``disk``.
+
+    The disk is what its folder takes, and each file anywhere. Both defaults are ours: most builds
+    stay far below, and a machine of 8 GiB lives on.
+    """
+
+    memory: int = 4 * 2**30
+    disk: int = 10 * 2**30
+
+
+#: Where nobody says more.
+ROOM: Final = Room()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """``output`` in bytes; ``processes`` at once."""
 
     time: timedelta
     output: int = OUTPUT
     processes: int = PROCESSES
+    room: Room = ROOM
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a command ended.
 
-    ``reason`` is ``time``, ``output`` or ``processes`` where we ended it, and ``keeper`` where it
-    ended the process that looks after it.
+    ``reason`` is ``time``, ``output``, ``processes``, ``memory`` or ``disk`` where we ended it or
+    the kernel let it have no more, and ``keeper`` where it ended the process that looks after it.
     ``resisting`` counts the processes that could not be ended, those of other users for example.
     """
 
@@ -67,6 +84,8 @@ def run_kept(
         "seconds": limits.time.total_seconds(),
         "bytes": limits.output,
         "processes": limits.processes,
+        "memory": limits.room.memory,
+        "disk": limits.room.disk,
         "output": str(output),
     }
     # Isolated and without site-packages: the variables are for the command, not for the keeper.

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from pydantic import ByteSize
 
 from policies.pipeline import Step, StepKind
 from policies.release import Evidence
 from policies.steps import TESTS
 from service.adapters.junit import Counts
-from service.adapters.kept import OUTPUT, PROCESSES, Ended, Limits, run_kept
+from service.adapters.kept import OUTPUT, PROCESSES, ROOM, Ended, Limits, Room, run_kept
 from service.adapters.report_files import UnreadableReportError
 from service.adapters.reports import NOTHING, Told, read_reports
 from service.adapters.sbom import SbomError
@@ -48,13 +49,14 @@ class StepRunner:
     """Runs steps one after the other in ``checkout`` until ``timeout`` is used up.
 
     ``environment`` holds the variables of ours that a step sees, ``inherit`` the names that it may
-    have from the service; all output is appended to ``log``.
+    have from the service; all output is appended to ``log``. ``room`` is what each step may take.
     """
 
     checkout: Path
     inherit: tuple[str, ...]
     log: Path
     timeout: timedelta | None = None
+    room: Room = ROOM
     started: float = field(default_factory=time.monotonic)
 
     def run(self, step: Step, environment: Mapping[str, str], url: str = "") -> Outcome:
@@ -105,7 +107,7 @@ class StepRunner:
         for path in reports.values():
             # A report that is already there would pass for one of this run.
             self.place(path).unlink(missing_ok=True)
-        problem = _ending(self._run(step, command, environment))
+        problem = _ending(self._run(step, command, environment), self.room)
         try:
             told = read_reports({kind: self.place(path) for kind, path in reports.items()})
         except (UnreadableReportError, SbomError) as error:
@@ -120,7 +122,7 @@ class StepRunner:
             folder=self.checkout,
             environment=environment,
             inherit=self.inherit,
-            limits=Limits(self._allowed(step)),
+            limits=Limits(self._allowed(step), room=self.room),
             output=output,
         )
         with self.log.open("ab") as log:
@@ -194,14 +196,23 @@ def _judged(said: Evidence, told: Told) -> Evidence:
     )
 
 
-def _ending(ended: Ended) -> str:
+def _ending(ended: Ended, room: Room) -> str:
     """What is wrong with how a step ended; empty where nothing is."""
-    problem = _REASONS.get(ended.reason, f"it ended with exit code {ended.code}")
+    problem = _reason(ended, room)
     if ended.resisting:
         problem += f"; {ended.resisting} of its processes could not be ended"
     elif not ended.reason and ended.code == 0:
         return ""
     return f"{problem}; it last printed: {ended.tail}" if ended.tail else problem
+
+
+def _reason(ended: Ended, room: Room) -> str:
+    limits = {"memory": room.memory, "disk": room.disk}
+    if ended.reason in limits:
+        size = ByteSize(limits[ended.reason]).human_readable(separator=" ")
+        more = f"BAKEGATE_STEP_{ended.reason.upper()}"
+        return f"it used more than {size} of {ended.reason}; set {more} to allow more"
+    return _REASONS.get(ended.reason, f"it ended with exit code {ended.code}")
 
 
 def _count_problem(step: Step, counts: Counts | None) -> str:

@@ -9,13 +9,17 @@ from policies.pipeline import Step
 from policies.release import Evidence
 from service.adapters.git import GitRepository, UnknownCommitError
 from service.adapters.junit import Counts
+from service.adapters.kept import ROOM, Room
 from service.adapters.results import KeptResults
 from service.adapters.steps import Outcome, StepRunner, as_evidence, is_soft, name_of
 from service.promotions.ports import Clock, Deployer, Host, TestOrder, TestResult
 
 
 class CommandTester:
-    """``folder`` keeps results and logs; ``source`` tells the repository of a pipeline."""
+    """``folder`` keeps results and logs; ``source`` tells the repository of a pipeline.
+
+    ``room`` is what each test may take of the machine.
+    """
 
     def __init__(
         self,
@@ -24,7 +28,10 @@ class CommandTester:
         repository: GitRepository,
         source: Callable[[str], str],
         clock: Clock,
+        *,
+        room: Room = ROOM,
     ) -> None:
+        self._room = room
         self._deployer = deployer
         self._repository = repository
         self._source = source
@@ -50,7 +57,8 @@ class CommandTester:
             self._repository.checkout(self._source(order.pipeline), order.commit, checkout)
         except UnknownCommitError as error:
             return TestResult(ok=False, message=str(error), evidence=())
-        return self._tests(order, hosts, StepRunner(checkout, order.environment, log))
+        runner = StepRunner(checkout, order.environment, log, room=self._room)
+        return self._tests(order, hosts, runner)
 
     def _tests(self, order: TestOrder, hosts: tuple[Host, ...], runner: StepRunner) -> TestResult:
         evidence: list[Evidence] = []

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from policies.rego.settings import Engine, Policies, RegoSettings
+from service.adapters.kept import ROOM
 from service.settings import Settings
 
 
@@ -37,10 +38,25 @@ def test_nothing_said_is_the_nearest_engine() -> None:
     assert Settings().rego == RegoSettings()
 
 
-@pytest.mark.parametrize(("name", "text"), [("ENGINE", "oap"), ("TIMEOUT", "0"), ("TIMEOUT", "90")])
+def test_sizes_are_read_with_their_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Settings().step_memory, Settings().step_disk) == (ROOM.memory, ROOM.disk)
+    monkeypatch.setenv("BAKEGATE_STEP_MEMORY", "8GiB")
+    assert Settings().step_memory == 8 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("REGO_ENGINE", "oap"),
+        ("REGO_TIMEOUT", "0"),
+        ("REGO_TIMEOUT", "90"),
+        ("STEP_MEMORY", "8"),
+        ("STEP_DISK", "much"),
+    ],
+)
 def test_what_means_nothing_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
-    monkeypatch.setenv(f"BAKEGATE_REGO_{name}", text)
+    monkeypatch.setenv(f"BAKEGATE_{name}", text)
     with pytest.raises(ValidationError):
         Settings()

@@ -14,6 +14,7 @@ from policies.release import Component, Danger, Evidence, Sbom, Vulnerability
 from service.adapters.artifacts import ArtifactStore
 from service.adapters.builder import LocalBuilder
 from service.adapters.git import GitRepository
+from service.adapters.kept import Room
 from service.promotions.ports import BuildOrder, BuildResult
 from tests.twins.ports import START, MovableClock
 
@@ -131,6 +132,23 @@ def test_a_failed_test_step_fails_the_build(
     assert built.message.startswith(f"step unit failed: {problem}")
     assert [each.result for each in built.evidence] == ["fail"]
     assert "--- package" not in Path(built.log).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("run", "problem"),
+    [
+        ("'x=$(head -c 90000000 /dev/zero | tr -c a a); sleep 9'", "64.0 MiB of memory; set"),
+        ("head -c 90000000 /dev/zero > large", "32.0 MiB of disk; set BAKEGATE_STEP_DISK"),
+    ],
+)
+def test_a_step_that_takes_too_much_fails_the_build(
+    source: Path, tmp_path: Path, run: str, problem: str
+) -> None:
+    store, room = ArtifactStore(tmp_path / "artifacts"), Room(64 * 2**20, 32 * 2**20)
+    builder = LocalBuilder(tmp_path / "b", store, GitRepository(), MovableClock(), room=room)
+    built = builder.build(order_of(source, f"{{name: p, kind: build, run: {run}}}"))
+    assert built.message.startswith(f"step p failed: it used more than {problem}")
+    assert not built.ok
 
 
 def test_a_report_in_the_repository_is_not_one_of_this_run(

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from service.adapters.host_process import start_time
-from service.adapters.kept import Ended, Limits, run_kept
+from service.adapters.keeper import sizes
+from service.adapters.kept import ROOM, Ended, Limits, Room, run_kept
 
 Shell = Callable[..., Ended]
 
@@ -20,14 +21,19 @@ Shell = Callable[..., Ended]
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     def go(
-        command: str, *, seconds: float = 20, output: int = 100_000, processes: int = 100
+        command: str,
+        *,
+        seconds: float = 20,
+        output: int = 100_000,
+        processes: int = 100,
+        room: Room = ROOM,
     ) -> Ended:
         return run_kept(
             command,
             folder=tmp_path,
             environment={"GIVEN": "given"},
             inherit=["WANTED"],
-            limits=Limits(timedelta(seconds=seconds), output, processes),
+            limits=Limits(timedelta(seconds=seconds), output, processes, room),
             output=tmp_path / "output",
         )
 
@@ -103,6 +109,54 @@ def test_what_hops_from_process_to_process_is_caught(shell: Shell, tmp_path: Pat
     assert (tmp_path / "hops").stat().st_size == hops > 0
 
 
+MIB = 2**20
+#: Touches so many MiB and keeps them for so many seconds.
+TAKES = f"{sys.executable} -c 'import time; x = b\"1\" * ({{}} * 2**20); time.sleep({{}})'"
+
+
+def test_memory_of_one_process_is_bounded(shell: Shell) -> None:
+    ended = shell(TAKES.format(150, 20), room=Room(memory=100 * MIB))
+    assert (ended.reason, ended.code, ended.resisting) == ("memory", -signal.SIGKILL, 0)
+
+
+def test_memory_of_all_processes_counts_together(shell: Shell) -> None:
+    each = f"{TAKES.format(60, 20)} & "
+    assert shell(f"{each * 3} wait", room=Room(memory=150 * MIB)).reason == "memory"
+
+
+def test_what_processes_share_counts_once(shell: Shell) -> None:
+    forks = "for i in range(3): os.fork() or (time.sleep(0.8), os._exit(0))"
+    program = f"import os, time; x = b'1' * (60 * 2**20)\n{forks}\nos.wait()"
+    ended = shell(f'{sys.executable} -c "{program}"', room=Room(memory=150 * MIB))
+    assert (ended.reason, ended.code) == ("", 0)
+
+
+def test_who_asks_for_too_much_at_once_is_told(shell: Shell) -> None:
+    quick = f"{sys.executable} -c 'x = b\"1\" * (60 * 2**20); y = bytearray(2**30)'"
+    ended = shell(quick, room=Room(memory=50 * MIB))
+    assert ended.reason == "memory"
+
+
+def test_disk_of_the_folder_is_bounded(shell: Shell) -> None:
+    fill = "mkdir -p a/b; for i in $(seq 60); do head -c 1000000 /dev/zero > a/b/$i; done; sleep 20"
+    assert shell(fill, room=Room(disk=50 * MIB)).reason == "disk"
+
+
+@pytest.mark.parametrize("place", ["large", "../large"])
+def test_no_file_grows_over_the_limit(shell: Shell, tmp_path: Path, place: str) -> None:
+    ended = shell(f"head -c 60000000 /dev/zero > {place}", room=Room(disk=50 * MIB))
+    assert ended.reason == "disk"
+    assert (tmp_path / place).stat().st_size == 50 * MIB
+
+
+def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1" * 30_000)
+    before = sum(sizes(str(tmp_path)))
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+    (tmp_path / "three").symlink_to(tmp_path)
+    assert 30_000 <= before <= sum(sizes(str(tmp_path))) < before + 30_000
+
+
 def test_who_kills_its_keeper_ends_too(shell: Shell, tmp_path: Path) -> None:
     ended = shell("echo $$ >> pids; kill -9 $PPID; sleep 300")
     assert (ended.reason, ended.code) == ("keeper", -signal.SIGKILL)
@@ -115,7 +169,7 @@ from datetime import timedelta
 from pathlib import Path
 from service.adapters.kept import Limits, run_kept
 folder = Path({str(tmp_path)!r})
-run_kept("setsid sleep 300 & echo $! $$ > pids; mv pids ready; cp ready pids; wait", folder=folder,
+run_kept("setsid sleep 300 & echo $! $$ > pids; cp pids copy; mv copy ready; wait", folder=folder,
     environment={{}}, inherit=[], limits=Limits(timedelta(hours=1)), output=folder / "output")
 """
     worker = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": "."})
