@@ -1,4 +1,4 @@
-"""``bakegate adapters``: which deployers and ways of telling teams this installation has."""
+"""``bakegate adapters``: what builds, deploys, tests, probes and tells teams here."""
 
 import json
 from typing import Annotated, Any, Final
@@ -8,11 +8,26 @@ import typer
 from cli.exits import Exit
 from cli.formats import Format
 from service.adapters.deployers import BUILT_IN
-from service.adapters.installed import DEPLOYERS, NOTIFIERS, UnusableAdapter, installed, load
+from service.adapters.installed import (
+    BUILDERS,
+    DEPLOYERS,
+    NOTIFIERS,
+    PROBERS,
+    TESTERS,
+    UnusableAdapter,
+    installed,
+    load,
+)
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-_GROUPS: Final = {DEPLOYERS: BUILT_IN, NOTIFIERS: ("mail", "webhook")}
+_GROUPS: Final = {
+    BUILDERS: ("local",),
+    DEPLOYERS: BUILT_IN,
+    NOTIFIERS: ("mail", "webhook"),
+    PROBERS: ("http",),
+    TESTERS: ("command",),
+}
 _EPILOG = """\b
 Examples:
   bakegate adapters
@@ -25,9 +40,9 @@ def adapters(
     check: Annotated[bool, typer.Option(help="Load each, and say what is broken.")] = False,
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
 ) -> None:
-    """List the deployers and notifiers that are built in or brought by other installed packages.
+    """List what builds, deploys, tests, probes and tells teams: built in, or of other packages.
 
-    Packages bring them by entry points; nothing of them is loaded before a pipeline asks for it.
+    Packages bring them by entry points; nothing of them is loaded before somebody asks for it.
     """
     found = [each for group in _GROUPS for each in _listed(group, check=check)]
     if format is Format.JSON:
@@ -63,7 +78,7 @@ def _listed(group: str, *, check: bool) -> list[dict[str, Any]]:
 
 def _problem(group: str, name: str, *, check: bool) -> str:
     if "." not in name:
-        return "has no dot in its name, so no pipeline file can name it"
+        return "has no dot in its name; names without one are Bakegate's own"
     try:
         if check:
             load(group, name)

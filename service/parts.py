@@ -1,6 +1,8 @@
 """What a process that works is made of; alone knows which adapter stands behind a port."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from policies.rego.choice import ChosenRego
 from service.adapters.artifacts import ArtifactStore
@@ -11,21 +13,29 @@ from service.adapters.command_deployer import CommandDeployer
 from service.adapters.deployers import Deployers
 from service.adapters.git import GitRepository
 from service.adapters.hosts import LocalDeployer
-from service.adapters.installed import NOTIFIERS, UnusableAdapter, make
+from service.adapters.installed import (
+    BUILDERS,
+    NOTIFIERS,
+    PROBERS,
+    TESTERS,
+    Place,
+    UnusableAdapter,
+    make,
+)
 from service.adapters.kept import Room
 from service.adapters.mail import Mail, MailError
 from service.adapters.mirrors import Mirrors
 from service.adapters.object_store import AddressError, ObjectStore
+from service.adapters.prober import HttpProber
 from service.adapters.ssh_deployer import SshDeployer
 from service.adapters.tester import CommandTester
 from service.adapters.webhook import Webhook
 from service.adapters.webhook_deployer import WebhookDeployer
 from service.errors import Conflict
 from service.executor.executor import Executor
-from service.promotions.ports import Notifier, Ports
+from service.promotions.ports import Builder, Notifier, Ports, Prober, Tester
 from service.settings import Settings
 from service.store.engines import Engines, open_engines
-from service.store.read import pipeline_row
 from service.store.schema import upgrade
 
 
@@ -38,6 +48,7 @@ class Parts:
     deployer: LocalDeployer
     """Of the processes on this machine, which can be ended."""
     deployers: Deployers
+    prober: Prober
     rego: ChosenRego
 
     def close(self) -> None:
@@ -64,23 +75,44 @@ def open_parts(settings: Settings) -> Parts:
     repository = GitRepository(Mirrors(folder / "mirrors"))
     clock, rego = SystemClock(), ChosenRego(settings.rego)
     room = Room(settings.step_memory, settings.step_disk)
-
-    def source(pipeline: str) -> str:
-        with engines.reading() as session:
-            return pipeline_row(session, pipeline).repository
-
+    others = _Others(folder / "others", artifacts, deployers)
+    prober = others.one(PROBERS, settings.prober, Prober) or HttpProber()
     ports = Ports(
-        builder=LocalBuilder(folder / "builds", artifacts, repository, clock, room=room),
+        builder=others.one(BUILDERS, settings.builder, Builder)
+        or LocalBuilder(folder / "builds", artifacts, repository, clock, room=room),
         deployer=deployers,
-        tester=CommandTester(folder / "tests", deployers, repository, source, clock, room=room),
+        tester=others.one(TESTERS, settings.tester, Tester)
+        or CommandTester(folder / "tests", deployers, repository, clock, room=room),
         repository=repository,
         clock=clock,
         rego=rego,
         notifiers=_notifiers(settings, clock),
         calendars=HttpCalendars(),
         artifacts=artifacts,
+        prober=prober,
     )
-    return Parts(engines, Executor(engines, ports), deployer, deployers, rego)
+    return Parts(engines, Executor(engines, ports), deployer, deployers, prober, rego)
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Adapters of other packages that the settings choose; each has a folder in ``folder``."""
+
+    folder: Path
+    artifacts: ArtifactStore
+    deployers: Deployers
+
+    def one(self, group: str, name: str, port: type) -> Any:
+        """None where the settings name none; raises Conflict for one that cannot be used."""
+        if not name:
+            return None
+        folder = self.folder / group.removeprefix("bakegate.") / name
+        try:
+            made = make(group, name, port, Place(folder, self.artifacts, self.deployers.hosts))
+        except UnusableAdapter as error:
+            raise Conflict(str(error)) from error
+        folder.mkdir(parents=True, exist_ok=True)
+        return made
 
 
 def _shared(address: str) -> ObjectStore | None:

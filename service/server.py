@@ -1,30 +1,26 @@
-"""The whole service in one process: executor, prober, API and pages."""
+"""The whole service in one process: executor, probing, API and pages."""
 
 import fcntl
 import socket
 import threading
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
 
 import uvicorn
 
-from service.adapters.prober import Prober, Watched
 from service.app import create_app
 from service.errors import Conflict
-from service.executor.watching import Place, Places
+from service.executor.probing import Probing
+from service.executor.watching import Places
 from service.identity import actor
 from service.parts import open_parts
 from service.settings import Settings
 
-#: How long a probe waits where a stage declares no synthetic of its own.
-_PROBE_EVERY: Final = timedelta(seconds=10)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Server:
-    """Executor, prober and HTTP in one process, started and stopped together."""
+    """Executor, probing and HTTP in one process, started and stopped together."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the database and bring it up to date; raises Conflict for an open address."""
@@ -40,8 +36,12 @@ class Server:
         self.parts = open_parts(settings)
         self.engines, self.executor = self.parts.engines, self.parts.executor
         self.deployer = self.parts.deployer
-        self.places = Places(self.executor.ground)
-        self.prober = Prober(self.parts.deployers, self._watched, self.executor.record_data_points)
+        self.probing = Probing(
+            self.parts.deployers,
+            self.parts.prober,
+            Places(self.executor.ground).now,
+            self.executor.record_data_points,
+        )
         config = uvicorn.Config(
             create_app(self.executor, actor, settings.hook_secret.get_secret_value()),
             log_level="warning",
@@ -58,7 +58,7 @@ class Server:
 
     def start(self) -> None:
         self.executor.start()
-        self.prober.start()
+        self.probing.start()
 
     def serve(self) -> None:
         """Answer requests until the process is told to end."""
@@ -73,25 +73,11 @@ class Server:
     def stop(self) -> None:
         """End in the order in which things depend on each other; hosts outlive the service."""
         self.http.should_exit = True
-        self.prober.stop()
+        self.probing.stop()
         self.executor.stop()
         self.parts.close()
         self.socket.close()
         self.lock.close()
-
-    def _watched(self) -> Sequence[Watched]:
-        return [_as_watched(each) for each in self.places.now()]
-
-
-def _as_watched(place: Place) -> Watched:
-    return Watched(
-        place.pipeline,
-        place.stage,
-        place.target,
-        place.every or _PROBE_EVERY,
-        place.requests,
-        place.script,
-    )
 
 
 def _only_one(path: Path) -> IO[str]:

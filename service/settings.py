@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     notifiers: str = Field(
         default="", description="Tells teams in further ways, of installed packages: names."
     )
+    builder: str = Field(
+        default="", description="Builds in another way, of an installed package: its name."
+    )
+    tester: str = Field(default="", description="Tests in another way, likewise.")
+    prober: str = Field(default="", description="Asks what runs in another way, likewise.")
     webhook_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it.")
 
     @property

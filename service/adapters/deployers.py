@@ -3,29 +3,16 @@
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from service.adapters.installed import DEPLOYERS, UnusableAdapter, make
+from service.adapters.installed import DEPLOYERS, Place, UnusableAdapter, make
 from service.promotions.ports import Artifacts, Deployer, DeployOrder, DeployProgress, Host
 
 #: The types that need no other package; ``service.parts`` makes them.
 BUILT_IN: Final = ("command", "local", "ssh", "webhook")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a deployer of another package is made with.
-
-    ``folder`` is its own and there whenever it is called; it outlives the process, and with several
-    workers it is shared.
-    """
-
-    folder: Path
-    artifacts: Artifacts
 
 
 class Deployers:
@@ -55,7 +42,7 @@ class Deployers:
         with self._lock:
             if name not in self._known:
                 folder = self._folder / name
-                place = Place(folder, self._artifacts)
+                place = Place(folder, self._artifacts, self.hosts)
                 made: Deployer = make(DEPLOYERS, name, Deployer, place)
                 folder.mkdir(parents=True, exist_ok=True)
                 self._known[name] = made

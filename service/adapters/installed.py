@@ -13,16 +13,39 @@ nothing and breaks nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Final
+
+from service.promotions.ports import Artifacts, Host
 
 #: ``make(place: Place) -> Deployer``, for pipeline files with ``type: NAME``.
 DEPLOYERS: Final = "bakegate.deployers"
 #: ``make() -> Notifier``, for services with ``BAKEGATE_NOTIFIERS=NAME``.
 NOTIFIERS: Final = "bakegate.notifiers"
+#: ``make(place: Place) -> Builder``, for services with ``BAKEGATE_BUILDER=NAME``.
+BUILDERS: Final = "bakegate.builders"
+#: ``make(place: Place) -> Tester``, for services with ``BAKEGATE_TESTER=NAME``.
+TESTERS: Final = "bakegate.testers"
+#: ``make(place: Place) -> Prober``, for services with ``BAKEGATE_PROBER=NAME``.
+PROBERS: Final = "bakegate.probers"
 
 
 class UnusableAdapter(Exception):
     """An adapter that is not there or cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an adapter of another package is made with.
+
+    ``folder`` is its own and there whenever it is called; it outlives the process, and with several
+    workers it is shared. ``hosts`` names what is in service on a target of a stage of a pipeline,
+    whoever deployed it.
+    """
+
+    folder: Path
+    artifacts: Artifacts
+    hosts: Callable[[str, str, str], tuple[Host, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +72,8 @@ def load(group: str, name: str) -> Callable[..., Any]:
     """The function that makes an adapter; raises UnusableAdapter."""
     points = [point for point in entry_points(group=group) if point.name == name]
     kind = group.removeprefix("bakegate.").removesuffix("s")
+    if "." not in name:
+        raise UnusableAdapter(f"{kind} {name}: names without a dot are Bakegate's own")
     if not points:
         known = ", ".join(each.name for each in installed(group)) or "none"
         told = f"no {kind} {name} is installed where Bakegate works; installed are: {known}"

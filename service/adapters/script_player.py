@@ -11,20 +11,13 @@ import httpx
 import jsonpointer
 
 from policies.scripted import CAPTURED, Request
+from service.promotions.ports import Answered
 
 #: Bytes of an answer that are looked at; a longer one is no answer to a probe.
 _LARGEST: Final = 1_000_000
 #: Letters of an answer that a message shows.
 _SHOWN: Final = 200
 _ABSENT: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of one request; ``problem`` is empty where the answer is as it should be."""
-
-    operation: str
-    problem: str
 
 
 class _WrongError(Exception):

@@ -18,8 +18,8 @@ from service.adapters.kept import OUTPUT, PROCESSES, ROOM, Ended, Limits, Room, 
 from service.adapters.report_files import UnreadableReportError
 from service.adapters.reports import NOTHING, Told, read_reports
 from service.adapters.sbom import SbomError
-from service.adapters.script_player import Answered, play
-from service.promotions.ports import Clock
+from service.adapters.script_player import play
+from service.promotions.ports import Answered, Clock
 
 #: For a step, and for a stage, that declares no time.
 _STEP_TIMEOUT: Final = timedelta(minutes=20)

@@ -1,6 +1,5 @@
 """Runs a stage's tests, from the release's own commit, against what is deployed there."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,17 +15,13 @@ from service.promotions.ports import Clock, Deployer, Host, TestOrder, TestResul
 
 
 class CommandTester:
-    """``folder`` keeps results and logs; ``source`` tells the repository of a pipeline.
-
-    ``room`` is what each test may take of the machine.
-    """
+    """``folder`` keeps results and logs; ``room`` is what each test may take of the machine."""
 
     def __init__(
         self,
         folder: Path,
         deployer: Deployer,
         repository: GitRepository,
-        source: Callable[[str], str],
         clock: Clock,
         *,
         room: Room = ROOM,
@@ -34,7 +29,6 @@ class CommandTester:
         self._room = room
         self._deployer = deployer
         self._repository = repository
-        self._source = source
         self._clock = clock
         self._results = KeptResults(folder, TestResult)
 
@@ -54,7 +48,7 @@ class CommandTester:
             return TestResult(ok=False, message=f"{order.target}: {wrong}", evidence=())
         checkout = work / "checkout"
         try:
-            self._repository.checkout(self._source(order.pipeline), order.commit, checkout)
+            self._repository.checkout(order.repository, order.commit, checkout)
         except UnknownCommitError as error:
             return TestResult(ok=False, message=str(error), evidence=())
         runner = StepRunner(checkout, order.environment, log, room=self._room)

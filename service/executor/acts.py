@@ -209,6 +209,7 @@ def _test(ports: Ports, taken: Claim) -> Json:
                 commit=taken.commit,
                 steps=taken.stage.steps,
                 environment=taken.pipeline.environment,
+                repository=taken.repository,
             )
         )
         evidence += [_evidence(each) for each in result.evidence]

@@ -7,6 +7,7 @@ exception means "technical, try again". Adapters have working in-memory twins in
 held to the same contract tests as the real ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 from policies.pipeline import Deploy, Pipeline, Stage, Step
 from policies.rego.port import Rego
 from policies.release import Evidence, Sbom, Vulnerability
+from policies.scripted import Request
 from service.promotions.notices import Letter
 
 #: How long a deployment to one target may take where the pipeline names no deadline.
@@ -174,6 +176,7 @@ class TestOrder:
     commit: str
     steps: tuple[Step, ...]
     environment: tuple[str, ...] = ()
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,24 @@ class TestResult:
 
 class Tester(Protocol):
     def run(self, order: TestOrder) -> TestResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of one request; ``problem`` is empty where the answer is as it should be."""
+
+    operation: str
+    problem: str
+
+
+class Prober(Protocol):
+    def ask(self, url: str, requests: Sequence[Request]) -> tuple[Answered, ...]:
+        """Play the requests in order against the host at ``url`` and say what came of each.
+
+        One that uses what an earlier answer did not give is left out. Whatever a host does is an
+        answer with a problem, within seconds, and never an exception.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +294,5 @@ class Ports:
     """Keeps artifacts that others built; without it, none can be pushed."""
     calendars: Calendars | None = None
     """Reads calendars by their addresses; without it, their windows are unknown."""
+    prober: Prober | None = None
+    """Asks what runs; without it, data points only come from elsewhere."""

@@ -3,16 +3,22 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
+
 from policies.release import Component, Evidence, Sbom, Vulnerability
+from policies.scripted import Request
+from service.adapters.prober_contract import SILENT
+from service.adapters.script_player import play
 from service.promotions.notices import Letter
 from service.promotions.ports import (
     DEPLOY_WITHIN,
+    Answered,
     Artifact,
     BuildOrder,
     BuildResult,
@@ -57,11 +63,15 @@ class MemoryBuilder:
     """Builds by naming: the digest of a commit is made of its letters; some commits fail."""
 
     failing: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    """Commits that are in no repository."""
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     covered: dict[str, float] = field(default_factory=dict)
     """The share of lines that the unit tests of a commit cover, where they measure it."""
     found: dict[str, tuple[Vulnerability, ...]] = field(default_factory=dict)
     """What a scanner finds in the artifact of a commit, where one looks."""
+    artifacts: "MemoryArtifacts | None" = None
+    """Where artifacts are put; without it a digest is only a name, made of the commit's letters."""
     done: dict[str, BuildResult] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
 
@@ -72,6 +82,9 @@ class MemoryBuilder:
         return self.done[order.key]
 
     def _build(self, order: BuildOrder) -> BuildResult:
+        if order.commit in self.absent:
+            told = f"{order.repository} has no commit {order.commit}"
+            return BuildResult(ok=False, message=told, artifact=None, evidence=(), log="")
         ok = order.commit not in self.failing
         evidence = Evidence(
             kind="unit",
@@ -91,7 +104,9 @@ class MemoryBuilder:
         purls = self.packages.get(order.commit, ("pkg:pypi/tiny-rates@1.2.0",))
         sbom = Sbom("cyclonedx", tuple(Component(each) for each in purls))
         found = self.found.get(order.commit)
-        artifact = Artifact(digest_of(order.commit), "", 1, sbom, found)
+        store = self.artifacts
+        digest = store.keep(order.commit.encode()) if store else digest_of(order.commit)
+        artifact = Artifact(digest, "", 1, sbom, found)
         kept = (evidence, *self._measured(order, evidence))
         return BuildResult(
             ok=True, message="12 unit tests", artifact=artifact, evidence=kept, log=""
@@ -210,6 +225,8 @@ class MemoryTester:
     """Tests pass unless the digest is known to fail in the stage."""
 
     failing: set[tuple[str, str]] = field(default_factory=set)
+    deployer: MemoryDeployer | None = None
+    """Where it looks what runs on the target; without it, that is the right version."""
     done: dict[str, TestResult] = field(default_factory=dict)
     valve: Valve = field(default_factory=Valve)
 
@@ -220,6 +237,11 @@ class MemoryTester:
         return self.done[order.key]
 
     def _run(self, order: TestOrder) -> TestResult:
+        if self.deployer:
+            hosts = self.deployer.hosts(order.pipeline, order.stage, order.target)
+            if {host.digest for host in hosts} != {order.digest}:
+                told = f"{order.target} runs something else"
+                return TestResult(ok=False, message=told, evidence=())
         ok = (order.stage, order.digest) not in self.failing
         evidence = tuple(
             Evidence(
@@ -236,6 +258,26 @@ class MemoryTester:
             for step in order.steps
         )
         return TestResult(ok, "3 tests" if ok else "1 of 3 failed", evidence)
+
+
+class MemoryProber:
+    """Plays scripts against a table of answers by method and path; only its network is none."""
+
+    def __init__(self, url: str, answers: Mapping[tuple[str, str], tuple[int, str]]) -> None:
+        self._url = url
+        self._answers = answers
+
+    def ask(self, url: str, requests: Sequence[Request]) -> tuple[Answered, ...]:
+        with httpx.Client(transport=httpx.MockTransport(self._answer)) as client:
+            return tuple(play(client, url, requests, 1.0))
+
+    def _answer(self, asked: httpx.Request) -> httpx.Response:
+        if not str(asked.url).startswith(self._url):
+            raise httpx.ConnectError("nobody listens there")
+        if asked.url.path == SILENT:
+            raise httpx.ReadTimeout("no answer came")
+        status, text = self._answers.get((asked.method, asked.url.path), (404, ""))
+        return httpx.Response(status, text=text)
 
 
 @dataclass
@@ -307,7 +349,9 @@ class MemoryArtifacts:
     kept: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, path: Path) -> str:
-        content = path.read_bytes()
+        return self.keep(path.read_bytes())
+
+    def keep(self, content: bytes) -> str:
         digest = f"sha256:{sha256(content).hexdigest()}"
         self.kept[digest] = content
         return digest

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +16,10 @@ from policies.remote import Remote
 from service.adapters.deployer_contract import DeployerContract
 from service.adapters.deployers import BUILT_IN, Deployers
 from service.adapters.installed import DEPLOYERS, Installed, UnusableAdapter, installed, load
+from service.errors import Conflict
+from service.parts import open_parts
 from service.promotions.ports import DeployProgress, Host
+from service.settings import Settings
 from tests.service.adapters.conftest import Ground, deploy, fact
 
 PROJECT = """\
@@ -32,6 +36,13 @@ version = "1.2.0"
 "acme.half" = "acme_bakegate:half"
 [project.entry-points."bakegate.notifiers"]
 "acme.note" = "acme_bakegate:Note"
+[project.entry-points."bakegate.builders"]
+"acme.farm" = "acme_bakegate:Farm"
+[project.entry-points."bakegate.testers"]
+"acme.lab" = "acme_bakegate:Lab"
+[project.entry-points."bakegate.probers"]
+"acme.ping" = "acme_bakegate:Ping"
+"ping" = "acme_bakegate:Ping"
 [tool.hatch.build.targets.wheel]
 packages = ["acme_bakegate.py"]
 only-include = ["acme_bakegate.py"]
@@ -43,6 +54,7 @@ CODE = '''\
 import fcntl, json, tarfile, time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, cast
 
 from service.promotions.ports import DEPLOY_WITHIN, DeployProgress, Fenced, Host
 
@@ -113,6 +125,23 @@ def half(place):
     return object()
 
 
+class Placed:
+    def __init__(self, place):
+        self.place = place
+
+
+class Farm(Placed):
+    def build(self, order): ...
+
+
+class Lab(Placed):
+    def run(self, order): ...
+
+
+class Ping(Placed):
+    def ask(self, url, requests): ...
+
+
 class Note:
     via = "acme.note"
 
@@ -121,6 +150,8 @@ class Note:
 '''
 
 LISTED = """\
+builder    local        built in
+builder    acme.farm    acme-bakegate 1.2.0 (acme_bakegate:Farm)
 deployer   command      built in
 deployer   local        built in
 deployer   ssh          built in
@@ -132,6 +163,12 @@ deployer   acme.shelf   acme-bakegate 1.2.0 (acme_bakegate:shelf)
 notifier   mail         built in
 notifier   webhook      built in
 notifier   acme.note    acme-bakegate 1.2.0 (acme_bakegate:Note)
+prober     http         built in
+prober     acme.ping    acme-bakegate 1.2.0 (acme_bakegate:Ping)
+prober     ping         acme-bakegate 1.2.0 (acme_bakegate:Ping)  has no dot in its name; names \
+without one are Bakegate's own
+tester     command      built in
+tester     acme.lab     acme-bakegate 1.2.0 (acme_bakegate:Lab)
 """
 
 #: The test file that its author runs.
@@ -302,6 +339,41 @@ def test_two_distributions_with_one_name(
         load(DEPLOYERS, "acme.shelf")
 
 
+@pytest.mark.usefixtures("brought")
+def test_the_settings_choose_who_builds_tests_and_probes(tmp_path: Path) -> None:
+    names = {"builder": "acme.farm", "tester": "acme.lab", "prober": "acme.ping"}
+    parts = open_parts(Settings.model_validate({"data_folder": tmp_path} | names))
+    ports = parts.executor.ground.ports
+    for made, kind, name in (
+        (ports.builder, "builders", "acme.farm"),
+        (ports.tester, "testers", "acme.lab"),
+        (ports.prober, "probers", "acme.ping"),
+    ):
+        place = cast("Any", made).place
+        assert place.folder == tmp_path / "others" / kind / name
+        assert place.folder.is_dir()
+        assert place.hosts("shop", "prod", "eu-1") == ()
+    parts.close()
+
+
+@pytest.mark.usefixtures("brought")
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        (
+            {"builder": "acme.barn"},
+            "no builder acme.barn is installed where Bakegate works; installed are: acme.farm",
+        ),
+        ({"prober": "ping"}, "prober ping: names without a dot are Bakegate's own"),
+    ],
+)
+def test_a_service_does_not_start_without_what_was_chosen(
+    tmp_path: Path, chosen: dict[str, str], told: str
+) -> None:
+    with pytest.raises(Conflict, match=told):
+        open_parts(Settings.model_validate({"data_folder": tmp_path} | chosen))
+
+
 def test_the_command_lists_what_is_there(site: Path) -> None:
     """In a process of its own, as a person calls it."""
 
@@ -315,7 +387,7 @@ def test_the_command_lists_what_is_there(site: Path) -> None:
         )
 
     said = call()
-    assert said.returncode == 0, said.stderr
+    assert said.returncode == 2, said.stderr
     assert said.stdout == LISTED
     checked = call("--check", "--format", "json")
     assert checked.returncode == 2

@@ -21,7 +21,7 @@ from tests.twins.ports import (
     MemoryNotifier,
     MovableClock,
 )
-from tests.twins.serving import served
+from tests.twins.web import served
 
 
 class TestMemoryNotifier(NotifierContract):

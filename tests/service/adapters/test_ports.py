@@ -1,12 +1,12 @@
 """One contract for each port, kept by what is real and by its twin in memory alike.
 
-Those of deployers and notifiers are shipped, for adapters of other packages: here they are kept in
-files of their own. Engines of Rego are held to one set of cases in ``tests/policies/rego``.
+Those of builders, deployers, testers, probers and notifiers are shipped, for adapters of other
+packages: they are kept in files of their own. Engines of Rego are held to one set of
+cases in ``tests/policies/rego``.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,29 +17,21 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from service.adapters.artifacts import ArtifactStore
-from service.adapters.builder import LocalBuilder
 from service.adapters.calendars import HttpCalendars
 from service.adapters.clock import SystemClock
 from service.adapters.git import GitRepository
-from service.adapters.tester import CommandTester
 from service.promotions import ports
-from tests.service.adapters import test_builder as building
 from tests.service.adapters import test_git as git
-from tests.service.adapters import test_tester as testing
 from tests.service.adapters.test_calendars import CALENDAR
 from tests.twins.ports import (
     MemoryArtifacts,
-    MemoryBuilder,
     MemoryCalendars,
-    MemoryDeployer,
     MemoryRepository,
-    MemoryTester,
     MovableClock,
 )
-from tests.twins.serving import served
+from tests.twins.web import served
 
-#: A repository on disk, once with reports to copy and once without commits.
-source = building.source
+#: A repository on disk without commits.
 folder = git.folder
 
 
@@ -70,53 +62,6 @@ class TestMemoryArtifacts(ArtifactsContract):
     @pytest.fixture(autouse=True)
     def _made(self, tmp_path: Path) -> None:
         self.artifacts = MemoryArtifacts(tmp_path / "memory")
-
-
-class BuilderContract:
-    builder: ports.Builder
-    passing: ports.BuildOrder
-    failing: ports.BuildOrder
-
-    def test_a_build_gives_an_artifact_and_evidence(self) -> None:
-        built = self.builder.build(self.passing)
-        assert built.ok
-        assert built.artifact is not None
-        assert len(built.artifact.digest) == len("sha256:") + 64
-        (evidence,) = built.evidence
-        assert (evidence.kind, evidence.result, evidence.failed) == ("unit", "pass", 0)
-        assert evidence.commit == self.passing.commit
-
-    def test_a_known_key_has_its_stored_result(self) -> None:
-        first = self.builder.build(self.passing)
-        assert self.builder.build(self.passing) == first
-        # Not even another commit under the same key is built.
-        assert self.builder.build(replace(self.failing, key=self.passing.key)) == first
-
-    def test_a_failure_is_a_result_and_leaves_no_artifact(self) -> None:
-        built = self.builder.build(self.failing)
-        assert (built.ok, built.artifact) == (False, None)
-        assert "unit" in built.message
-        assert [each.result for each in built.evidence] == ["fail"]
-        assert self.builder.build(self.failing) == built
-
-
-class TestLocalBuilder(BuilderContract):
-    @pytest.fixture(autouse=True)
-    def _made(self, source: Path, tmp_path: Path) -> None:
-        store = ArtifactStore(tmp_path / "artifacts")
-        folder = tmp_path / "builds"
-        self.builder = LocalBuilder(folder, store, GitRepository(), MovableClock())
-        step = "{name: unit, kind: unit, run: cp %s.xml r.xml, reports: {junit: r.xml}}"
-        self.passing = building.order_of(source, step % "passing")
-        self.failing = replace(building.order_of(source, step % "failing"), key="shop:2:build")
-
-
-class TestMemoryBuilder(BuilderContract):
-    @pytest.fixture(autouse=True)
-    def _made(self, source: Path) -> None:
-        self.passing = building.order_of(source, "{name: unit, kind: unit, run: ./unit}")
-        self.failing = replace(self.passing, key="shop:2:build", commit="f" * 40)
-        self.builder = MemoryBuilder(failing={"f" * 40})
 
 
 class CalendarsContract:
@@ -257,51 +202,3 @@ class TestMemoryRepository(RepositoryContract):
                 for number, each in enumerate(self.commits, 1)
             },
         )
-
-
-class SuitesContract:
-    tester: ports.Tester
-    passing: ports.TestOrder
-    failing: ports.TestOrder
-
-    def test_every_test_gives_evidence_about_the_digest(self) -> None:
-        result = self.tester.run(self.passing)
-        assert result.ok
-        (evidence,) = result.evidence
-        assert (evidence.result, evidence.digest) == ("pass", self.passing.digest)
-        assert (evidence.kind, evidence.stage) == ("integration", self.passing.stage)
-
-    def test_a_known_key_has_its_stored_result(self) -> None:
-        first = self.tester.run(self.passing)
-        assert self.tester.run(replace(self.failing, key=self.passing.key)) == first
-
-    def test_a_failure_is_a_result(self) -> None:
-        result = self.tester.run(self.failing)
-        assert (result.ok, result.message != "") == (False, True)
-        assert [each.result for each in result.evidence] == ["fail"]
-        assert self.tester.run(self.failing) == result
-
-
-def _orders(source: Path, run: str) -> ports.TestOrder:
-    return testing.order_of(source, f"{{name: api, kind: integration, run: {run}}}")
-
-
-class TestCommandTester(SuitesContract):
-    @pytest.fixture(autouse=True)
-    def _made(self, source: Path, tmp_path: Path) -> None:
-        hosts = MemoryDeployer(placed={("shop", "beta", "beta"): [testing.DIGEST]})
-        names = {"shop": str(source)}.__getitem__
-        self.tester = CommandTester(
-            tmp_path / "tests", hosts, GitRepository(), names, MovableClock()
-        )
-        self.passing = _orders(source, "'true'")
-        self.failing = replace(_orders(source, "'false'"), key="k2")
-
-
-class TestMemoryTester(SuitesContract):
-    @pytest.fixture(autouse=True)
-    def _made(self, source: Path) -> None:
-        bad = f"sha256:{'b' * 64}"
-        self.tester = MemoryTester(failing={("beta", bad)})
-        self.passing = _orders(source, "'true'")
-        self.failing = replace(self.passing, key="k2", digest=bad)

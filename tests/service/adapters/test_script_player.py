@@ -12,7 +12,8 @@ import pytest
 
 from policies.scripted import Request
 from service.adapters import script_player
-from service.adapters.script_player import Answered, play
+from service.adapters.script_player import play
+from service.promotions.ports import Answered
 from tests.twins.web import served
 
 

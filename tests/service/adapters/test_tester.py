@@ -39,11 +39,8 @@ def deployer() -> MemoryDeployer:
 
 
 @pytest.fixture
-def tester(tmp_path: Path, source: Path, deployer: MemoryDeployer) -> CommandTester:
-    repositories = {"shop": str(source)}
-    return CommandTester(
-        tmp_path / "tests", deployer, GitRepository(), repositories.__getitem__, MovableClock()
-    )
+def tester(tmp_path: Path, deployer: MemoryDeployer) -> CommandTester:
+    return CommandTester(tmp_path / "tests", deployer, GitRepository(), MovableClock())
 
 
 def order_of(source: Path, tests: str) -> ports.TestOrder:
@@ -66,6 +63,7 @@ stages: [{{name: beta, kind: test, tests: [{tests}]}}]
         digest=DIGEST,
         commit=GitRepository().head(str(source), "main"),
         steps=read.pipelines[0].stages[0].steps,
+        repository=str(source),
     )
 
 
@@ -156,11 +154,10 @@ class Served(MemoryDeployer):
 
 
 @pytest.fixture
-def asking(tmp_path: Path, source: Path, address: str) -> CommandTester:
+def asking(tmp_path: Path, address: str) -> CommandTester:
     deployer = Served(placed={("shop", "beta", "beta"): [DIGEST, DIGEST]})
     deployer.url = address
-    where = {"shop": str(source)}.__getitem__
-    return CommandTester(tmp_path / "tests", deployer, GitRepository(), where, MovableClock())
+    return CommandTester(tmp_path / "tests", deployer, GitRepository(), MovableClock())
 
 
 def test_each_request_of_a_suite_is_a_test_of_each_host(

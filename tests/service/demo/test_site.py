@@ -183,8 +183,9 @@ def test_the_defect_passes_every_test_and_answers_500_for_yen(site: Site, tmp_pa
                 digest=defect.artifact.digest,
                 commit=defect.commit,
                 steps=stage.steps,
+                repository=str(site.folder / "repository"),
             )
-            result = site_tester(site, tmp_path, order, url).run(order)
+            result = site_tester(tmp_path, order, url).run(order)
             assert result.ok, result.message
             passed[name] = [(each.kind, each.executed) for each in result.evidence]
         assert passed == {
@@ -216,11 +217,8 @@ class OneHost(MemoryDeployer):
         return tuple(replace(each, url=self.url) for each in listed)
 
 
-def site_tester(site: Site, folder: Path, order: ports.TestOrder, url: str) -> CommandTester:
-    source = str(site.folder / "repository")
-    return CommandTester(
-        folder / "tests", OneHost(order, url), GitRepository(), lambda _: source, MovableClock()
-    )
+def site_tester(folder: Path, order: ports.TestOrder, url: str) -> CommandTester:
+    return CommandTester(folder / "tests", OneHost(order, url), GitRepository(), MovableClock())
 
 
 @contextmanager

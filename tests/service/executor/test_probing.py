@@ -1,24 +1,19 @@
-"""The prober and the customers ask real servers; what they count and what they leave out."""
+"""Every place is asked on its time by a real prober; what is counted and what is left out."""
 
-import json
 import logging
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from queue import Queue
 
 import pytest
 
 from policies.scripted import Request
-from service.adapters.host_files import HostRecord, target_folder, write_host
-from service.adapters.prober import Prober, Watched
+from service.adapters.prober import HttpProber
+from service.executor.probing import Probing
+from service.executor.watching import Place
 from service.promotions.ports import DeployOrder, DeployProgress, Host
 from tests.twins.web import served
 
@@ -27,20 +22,10 @@ Told = tuple[str, str, str, str, int, int, str]
 
 
 class App(BaseHTTPRequestHandler):
-    """Answers /health with 200 and everything else with 500; keeps what is posted."""
-
-    posted: Queue[dict[str, str | int]] = Queue()
+    """Answers /health with 200 and everything else with 500."""
 
     def do_GET(self) -> None:
-        self._answer(200 if self.path == "/health" else 500)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.posted.put(json.loads(body))
-        self._answer(204)
-
-    def _answer(self, status: int) -> None:
-        self.send_response(status)
+        self.send_response(200 if self.path == "/health" else 500)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -67,7 +52,6 @@ class Records:
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    App.posted = Queue()
     with served(App) as address:
         yield address
 
@@ -80,28 +64,28 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-def watched(*requests: Request, every: float = 60) -> Watched:
-    return Watched("shop", "prod", "eu-1", timedelta(seconds=every), requests)
+def watched(*requests: Request, every: float = 60) -> Place:
+    return Place("shop", "prod", "eu-1", timedelta(seconds=every), requests)
 
 
 @pytest.fixture
-def probed() -> Iterator[Callable[[Records, Watched], Queue[Told]]]:
+def probed() -> Iterator[Callable[[Records, Place], Queue[Told]]]:
     """Starts a prober of one target; what it tells is in the queue."""
-    running: list[Prober] = []
+    running: list[Probing] = []
 
-    def start(records: Records, what: Watched) -> Queue[Told]:
+    def start(records: Records, what: Place) -> Queue[Told]:
         told: Queue[Told] = Queue()
-        prober = Prober(records, lambda: [what], lambda *said: told.put(said))
-        running.append(prober)
-        prober.start()
+        probing = Probing(records, HttpProber(), lambda: [what], lambda *said: told.put(said))
+        running.append(probing)
+        probing.start()
         return told
 
     yield start
-    for prober in running:
-        prober.stop()
+    for probing in running:
+        probing.stop()
 
 
-Probed = Callable[[Records, Watched], "Queue[Told]"]
+Probed = Callable[[Records, Place], "Queue[Told]"]
 
 
 def test_each_host_gets_each_request(url: str, probed: Probed) -> None:
@@ -156,57 +140,9 @@ def test_a_failing_round_does_not_end_the_thread(
         told.put(said)  # type: ignore[arg-type]  # the seven of Told, which *said cannot say
 
     records = Records([(Host("eu-1-1", url, NEW),)])
-    prober = Prober(records, lambda: [watched(every=0.1)], tell)
+    probing = Probing(records, HttpProber(), lambda: [watched(every=0.1)], tell)
     with caplog.at_level(logging.ERROR):
-        prober.start()
+        probing.start()
         assert told.get(timeout=10) == ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
-        prober.stop()
+        probing.stop()
     assert [record.message for record in caplog.records] == ["a round of probes failed"]
-
-
-def _served(folder: Path, url: str) -> None:
-    """Record one host in service at ``url``, as the deployer would."""
-    path = target_folder(folder, "shop", "prod", "eu-1") / "hosts" / "1.json"
-    record = HostRecord(
-        pipeline="shop",
-        stage="prod",
-        target="eu-1",
-        name="eu-1-1",
-        pid=1,
-        start_time=1,
-        port=int(url.rsplit(":", 1)[1]),
-        digest=NEW,
-        key="k1",
-        epoch=1,
-        state="in_service",
-    )
-    write_host(path, record)
-
-
-def test_customers_send_requests_and_push_their_counts(url: str, tmp_path: Path) -> None:
-    _served(tmp_path, url)
-    profile = tmp_path / "profile.json"
-    content = {
-        "url": url,
-        "pipeline": "shop",
-        "rate_per_s": 50,
-        "targets": [{"stage": "prod", "target": "eu-1"}],
-        "state_folder": str(tmp_path),
-        "requests": [
-            {"path": "/health", "weight": 3, "status": 200},
-            {"path": "/", "weight": 1, "status": 200},
-        ],
-    }
-    profile.write_text(json.dumps(content))
-    command = [sys.executable, "-m", "service.adapters.load", str(profile), str(os.getpid())]
-    with subprocess.Popen(command) as customers:
-        try:
-            said = App.posted.get(timeout=20)
-        finally:
-            customers.send_signal(signal.SIGTERM)
-    assert customers.returncode == 0
-    positive, negative = said.pop("positive"), said.pop("negative")
-    assert said == {"pipeline": "shop", "stage": "prod", "target": "eu-1", "digest": NEW}
-    assert isinstance(positive, int)
-    assert isinstance(negative, int)
-    assert positive > negative > 0
