@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cli.problems import Declined, Unusable
+from cli.problems import Away, Declined, Unusable
 
 #: Where a service listens by itself.
 DEFAULT: Final = "http://127.0.0.1:8440"
 VARIABLE: Final = "BAKEGATE_URL"
 URL_HELP: Final = f"Where the service is. Default: {VARIABLE}, else {DEFAULT}."
+#: Answers of a service that will be well again, or of what stands before one that is not there.
+_AWAY: Final = frozenset({502, 503, 504})
 #: Seconds for one answer: a write may wait for a pipeline's lock.
 _TIMEOUT: Final = 60
 
@@ -18,7 +20,7 @@ _TIMEOUT: Final = 60
 def get(url: str | None, path: str, query: Mapping[str, str | None] | None = None) -> Any:
     """The JSON answer to a question; raises Unusable with what the service said against it.
 
-    A refusal that findings explain is a Declined.
+    A refusal that findings explain is a Declined, and no answer that counts is an Away.
     """
     asked = {name: value for name, value in (query or {}).items() if value is not None}
     return _ask(url, "GET", path, params=asked)
@@ -49,9 +51,11 @@ def _ask(url: str | None, method: str, path: str, **asked: Any) -> Any:
         answer = httpx.request(method, base + path, timeout=_TIMEOUT, **asked)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         told = f"there is no service at {base} ({error}); start one with: bakegate serve"
-        raise Unusable(told) from error
+        wrong = isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol)
+        raise (Unusable(told) if wrong else Away(told, str(error))) from error
     if answer.is_error:
-        raise _problem(answer)
+        problem = _problem(answer)
+        raise Away(str(problem), str(problem)) if answer.status_code in _AWAY else problem
     return answer.json() if answer.content else None
 
 

@@ -10,3 +10,11 @@ class Declined(Unusable):
 
     Where the command judges, this is its exit code 1.
     """
+
+
+class Away(Unusable):
+    """A service that does not answer, or cannot now: asking again may help. ``why`` is short."""
+
+    def __init__(self, told: str, why: str) -> None:
+        super().__init__(told)
+        self.why = why

@@ -100,7 +100,8 @@ def show_(release: Release, url: Url = None, format: Shape = Format.TEXT) -> Non
 def watch(release: Release, url: Url = None, format: Shape = Format.TEXT) -> None:
     """Follow a release event by event, and why it waits; ends with it, 0 only if it succeeded.
 
-    As JSON each event is one line, and the last one is the outcome.
+    As JSON each event is one line, and the last one is the outcome. A service that is away
+    meanwhile is waited for, five minutes at most.
     """
     from cli.watching import follow
 

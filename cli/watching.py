@@ -3,26 +3,34 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import typer
 
 from cli.client import get
 from cli.formats import Format
+from cli.problems import Away, Unusable
 from cli.release_text import reason
+from policies.durations import format_duration
 from service.promotions.views import EventView
 from service.promotions.wording import event_sentence
 
 #: How often the service is asked, in seconds.
 _EVERY_S: Final = 1.0
+#: How long a service that answered before may be away: restarted, replaced, or without its
+#: database.
+_PATIENCE: Final = timedelta(minutes=5)
 
 
 def follow(url: str | None, release: str, shape: Format) -> str:
-    """Print what happens until the release has ended; gives its outcome."""
+    """Print what happens until the release has ended; gives its outcome.
+
+    A service that goes away meanwhile is waited for; raises Unusable where it stays away.
+    """
     told, waits = 0, ""
     while True:
-        found = get(url, f"/v1/releases/{release}")
+        found = _asked(url, release, known=bool(told))
         for event in found["events"]:
             if event["id"] > told:
                 told = event["id"]
@@ -39,6 +47,32 @@ def follow(url: str | None, release: str, shape: Format) -> str:
             typer.echo(json.dumps(ended) if shape is Format.JSON else text)
             return str(found["outcome"])
         time.sleep(_EVERY_S)
+
+
+def _asked(url: str | None, release: str, *, known: bool) -> Any:
+    """The release as it is now; one that is ``known`` has a service that will be there again."""
+    since, away = time.monotonic(), False
+    while True:
+        try:
+            found = get(url, f"/v1/releases/{release}")
+        except Away as error:
+            if not known:
+                raise
+            if time.monotonic() - since >= _PATIENCE.total_seconds():
+                told = f"{error}; it did not answer for {format_duration(_PATIENCE)}"
+                raise Unusable(told) from error
+            if not away:
+                _tell(f"the service is away ({error.why}); asking it again and again")
+            away = True
+            time.sleep(_EVERY_S)
+        else:
+            if away:
+                _tell("the service is there again")
+            return found
+
+
+def _tell(text: str) -> None:
+    typer.echo(f"{datetime.now(UTC):%H:%M:%S} {text}", err=True)
 
 
 def _sentence(event: dict[str, Any], pipeline: str) -> str:

@@ -4,7 +4,9 @@ import inspect
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -35,9 +37,23 @@ from tests.twins.ports import (
 Bakegate = Callable[..., Result]
 
 
+@contextmanager
+def serving(executor: Executor, port: int = 0) -> Iterator[int]:
+    """A service on a loopback port; gives the port."""
+    config = uvicorn.Config(create_app(executor, lambda: "lee"), log_level="warning")
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield int(listening.getsockname()[1])
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
 @pytest.fixture
-def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
-    """A service on a loopback port whose hosts are twins, named to the commands by environment."""
+def unserved(tmp_path: Path) -> Iterator[Field]:
+    """An executor whose hosts are twins, with one pipeline, that nobody serves yet."""
     engines = open_engines(f"sqlite:///{tmp_path / 'bakegate.db'}")
     upgrade(engines.write)
     clock = MovableClock()
@@ -48,18 +64,17 @@ def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
     executor.register_organization(ORGANIZATION | {"rules.yaml": rules}, "tester")
     executor.register_pipeline(ASKING, "pipeline.yaml", ".", "tester")
     executor.ground.durable.launch(executor)
-    config = uvicorn.Config(create_app(executor, lambda: "lee"), log_level="warning")
-    server = uvicorn.Server(config)
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    monkeypatch.setenv("BAKEGATE_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
     yield Field(executor, clock, builder, deployer, tester, engines, notifier)
-    server.should_exit = True
-    thread.join()
-    listening.close()
     executor.ground.durable.stop(10)
     engines.dispose()
+
+
+@pytest.fixture
+def field(unserved: Field, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
+    """The same as a service, named to the commands by environment."""
+    with serving(unserved.executor) as port:
+        monkeypatch.setenv("BAKEGATE_URL", f"http://127.0.0.1:{port}")
+        yield unserved
 
 
 def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Field) -> None:
@@ -168,6 +183,56 @@ def test_watch_tells_why_a_release_waits(bakegate: Bakegate, field: Field) -> No
     told = [line.partition(" ")[2] for line in lines if " waits before one-box: " in line]
     assert len(told) == 1
     assert told[0].endswith("who reviewed aaaaaaaaaaaa by engineer was not reported")
+
+
+@pytest.fixture
+def outage(unserved: Field, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A release and a service that stops after a while, until the event is there."""
+    unserved.submit("a")
+    ready, back = threading.Event(), threading.Event()
+    ports: list[int] = []
+
+    def serve() -> None:
+        with serving(unserved.executor) as port:
+            ports.append(port)
+            ready.set()
+            time.sleep(1.2)
+        back.wait()
+        with serving(unserved.executor, port):
+            unserved.executor.carry_out(Abort("shop:1", "enough"), "kim")
+            time.sleep(1.5)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    ready.wait()
+    monkeypatch.setenv("BAKEGATE_URL", f"http://127.0.0.1:{ports[0]}")
+    yield back
+    back.set()
+    thread.join()
+
+
+def test_watch_goes_on_after_an_outage(bakegate: Bakegate, outage: threading.Event) -> None:
+    threading.Timer(3, outage.set).start()
+    watched = bakegate("release", "watch", "shop:1")
+    away, there = (line.partition(" ")[2] for line in watched.stderr.splitlines())
+    assert away.startswith("the service is away (")
+    assert there == "the service is there again"
+    lines = [line.partition(" ")[2] for line in watched.stdout.splitlines()]
+    assert lines[-2:] == ["1 aborted", "aborted"]
+    assert lines.count("1 checked in at aaaaaaaaaaaa") == 1
+    assert watched.exit_code == 1
+
+
+@pytest.mark.usefixtures("outage")
+def test_watch_waits_for_a_service_that_stays_away_no_longer_than_it_says(
+    bakegate: Bakegate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.watching._PATIENCE", timedelta(seconds=1))
+    watched = bakegate("release", "watch", "shop:1")
+    assert watched.exit_code == 2
+    last = watched.stderr.splitlines()[-1]
+    assert last.startswith("bakegate release: there is no service at http://127.0.0.1:")
+    assert last.endswith("; it did not answer for 1s")
 
 
 def test_what_rides_along_is_shown(bakegate: Bakegate, field: Field) -> None:
