@@ -65,6 +65,8 @@ if os.environ.get("BAKEGATE_RECOVERY") == "long":
         for number, name in enumerate(CELLS[1:])
     )
 COMMIT = "a" * 40
+#: How long one process may take with a release before it counts as stuck, in seconds.
+_LIMIT_S = 30.0 * (1 + len(CELLS))
 
 
 class Boundaries:
@@ -202,7 +204,7 @@ def promote(url: str, folder: Path, kill_at: int) -> str:
         boundaries.watch(engine)
     boundaries.armed = True
     release = executor.release_of("shop", COMMIT) or executor.submit("shop", COMMIT, "tester")
-    end = time.monotonic() + 60
+    end = time.monotonic() + _LIMIT_S
     while (_unfinished(executor) or not executor.release(release).outcome) and (
         time.monotonic() < end
     ):
