@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: In the signature of a class: the field has a factory that makes its default.
 _MADE: Final = object()
+#: Gives an object another class of the same slots.
+_BECOME: Final = vars(object)["__class__"].__set__
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what type checkers see
@@ -97,11 +99,18 @@ def _first_init(
 
 
 def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
-    """``__init__`` as the standard decorator writes it: the arguments, then each attribute set."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_made": _MADE}
+    """``__init__`` as the standard decorator writes it, but for how attributes are set.
+
+    ``object.__setattr__`` for each takes 50 ns, and a file has 700 objects of 5 to 30 attributes.
+    So the new object is for a moment of a class of the same slots that lets itself be written to:
+    half of the time for 5 attributes, a third for 30.
+    """
+    plain = {name: getattr(object, name) for name in ("__setattr__", "__delattr__")}
+    writable = type(cls.__name__, (cls,), {"__slots__": (), **plain})
+    known: dict[str, Any] = {"_become": _BECOME, "_writable": writable, "_cls": cls, "_made": _MADE}
     arguments: list[str] = ["self"]
     named: list[str] = []
-    body: list[str] = []
+    body: list[str] = [" _become(self, _writable)"]
     for each in all_fields:
         name = each.name
         if each.init:
@@ -115,11 +124,12 @@ def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> C
             (named if each.kw_only else arguments).append(name + default)
             if default == "=_made":
                 body.append(f" if {name} is _made: {name} = _default_{name}()")
-            body.append(f" _set(self, {name!r}, {name})")
+            body.append(f" self.{name} = {name}")
+    body.append(" _become(self, _cls)")
     if hasattr(cls, "__post_init__"):
         body.append(" self.__post_init__()")
     signature = ", ".join([*arguments, "*", *named] if named else arguments)
-    exec("\n".join([f"def __init__({signature}):", *(body or [" pass"])]), known)  # noqa: S102 - our own fields
+    exec("\n".join([f"def __init__({signature}):", *body]), known)  # noqa: S102 - our own fields
     made: Callable[..., None] = known["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__annotations__ = {each.name: each.type for each in all_fields if each.init}
