@@ -99,10 +99,9 @@ class Document:
 def read_document(text: bytes | str, path: str, schema: str) -> Document:
     """Read one document and check it against the named schema; raises DocumentError."""
     source = read_single(text, path)
-    data = core_value(source.root)
-    if found := issues(source.root, data, schema):
+    if found := issues(source, schema):
         raise DocumentError(found)
-    return Document(source, data)
+    return Document(source, core_value(source.root))
 
 
 def read_single(text: bytes | str, path: str) -> Source:
@@ -117,11 +116,12 @@ def read_single(text: bytes | str, path: str) -> Source:
     return sources[0]
 
 
-def issues(root: Node, data: Any, schema: str) -> list[Issue]:
+def issues(source: Source, schema: str) -> list[Issue]:
     """Everything that the named schema, and the ban on duplicate keys, say against a document."""
-    found = list(_duplicates(root))
-    if not _quick(schema)(data):
-        for error in _validator(schema).iter_errors(data):
+    root = source.root
+    found = list(_duplicates(root)) if source.doubled else []
+    if not _quick(schema)(root):
+        for error in _validator(schema).iter_errors(core_value(root)):
             found.extend(_told(root, error))
     return sorted(set(found))
 

@@ -1,6 +1,6 @@
 """Facts out of a checked mapping: a value at its own place, an absence at its parent's key."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from policies.facts import Fact
@@ -15,7 +15,12 @@ Calendars = Callable[[str], str] | None
 
 
 class Fields:
-    """A mapping whose form the schema has checked; ``span`` is the visible key that leads to it."""
+    """A mapping whose form the schema has checked; ``span`` is the visible key that leads to it.
+
+    What is below is made once: checks and readers of a file ask for the same lists many times.
+    """
+
+    __slots__ = ("_groups", "_lists", "name", "node", "nothing", "span")
 
     def __init__(self, node: Mapping, span: Span, name: str = "") -> None:
         self.node = node
@@ -23,6 +28,8 @@ class Fields:
         self.name = name
         self.nothing: Fact[Any] = Fact(None, span)
         """The one fact of everything that is absent here."""
+        self._groups: dict[str, Fields | None] = {}
+        self._lists: dict[str, tuple[Fields, ...]] = {}
 
     def required(self, key: str) -> Scalar:
         found = self.node.entries[key].value
@@ -59,27 +66,38 @@ class Fields:
         return entry.value.span if isinstance(entry.value, Scalar) else entry.key.span
 
     def group(self, key: str) -> "Fields | None":
-        entry = self.node.entries.get(key)
-        if entry and isinstance(entry.value, Mapping):
-            return Fields(entry.value, entry.key.span, key)
-        return None
+        if key not in self._groups:
+            entry = self.node.entries.get(key)
+            inner = entry.value if entry else None
+            self._groups[key] = (
+                Fields(inner, entry.key.span, key) if entry and isinstance(inner, Mapping) else None
+            )
+        return self._groups[key]
 
-    def named(self, key: str) -> "Iterator[Fields]":
+    def named(self, key: str) -> "tuple[Fields, ...]":
         """The mappings of a mapping, each at the key that names it."""
         group = self.group(key)
-        for name, entry in group.node.entries.items() if group else ():
-            if isinstance(entry.value, Mapping):
-                yield Fields(entry.value, entry.key.span, name)
+        if group is None:
+            return ()
+        found = (group.group(name) for name in group.node.entries)
+        return tuple(each for each in found if each)
 
-    def listed(self, key: str) -> "Iterator[Fields]":
+    def listed(self, key: str) -> "tuple[Fields, ...]":
         """The mappings of a list, each at its ``name`` where it has one, else at its first key."""
-        found = self.node.get(key)
-        for item in found.items if isinstance(found, Sequence) else ():
-            if isinstance(item, Mapping) and item.entries:
-                name = item.get("name")
-                first = next(iter(item.entries.values())).key.span
-                visible = name.span if isinstance(name, Scalar) else first
-                yield Fields(item, visible, name.text if isinstance(name, Scalar) else "")
+        if key not in self._lists:
+            found = self.node.get(key)
+            items = found.items if isinstance(found, Sequence) else ()
+            self._lists[key] = tuple(
+                _item(each) for each in items if isinstance(each, Mapping) and each.entries
+            )
+        return self._lists[key]
+
+
+def _item(item: Mapping) -> Fields:
+    name = item.get("name")
+    if isinstance(name, Scalar):
+        return Fields(item, name.span, name.text)
+    return Fields(item, next(iter(item.entries.values())).key.span)
 
 
 def texts(node: Node | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from policies.documents import issues as form_issues
 from policies.findings import Span
 from policies.frozen import dataclass
 from policies.granted import Reach
-from policies.source import Mapping, Node, Scalar, Sequence, core_value
+from policies.source import Mapping, Node, Scalar, Sequence
 from policies.windows import zone as zone_data
 
 DEFAULT_ZONE: Final = "UTC"
@@ -82,7 +82,7 @@ class Organization:
 def read_organization(text: bytes | str, path: str) -> Organization:
     """Read ``bakegate/organization/v1``; raises DocumentError with everything that is wrong."""
     source = read_single(text, path)
-    form = form_issues(source.root, core_value(source.root), "organization")
+    form = form_issues(source, "organization")
     issues: list[Issue] = []
     root = _node(source.root, issues)
     # Where the form is wrong, the meaning adds nothing.

@@ -16,7 +16,7 @@ from policies.formats import bakegate_checks
 from policies.formats.bakegate_stages import Stages
 from policies.formats.model import Beside, Unreadable
 from policies.pipeline import Origin, Owner, Pipeline, PipelineKind
-from policies.source import Mapping, Node, Scalar, Source, core_value
+from policies.source import Mapping, Scalar, Source
 from policies.traits import PIPELINE, all_of
 
 _SCHEMA: Final = "bakegate/pipeline/"
@@ -31,36 +31,31 @@ def detect(source: Source) -> bool:
 def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Unreadable, ...]]:
     """Read one pipeline; raises DocumentError with everything that is wrong in the file."""
     root = source.root
-    told = list(_window_issues(root, beside.calendars))
-    formal = issues(root, core_value(root), "pipeline")
-    # The parser of windows says more about them than the schema can.
-    found = [issue for issue in formal if not _in_windows(root, issue)]
-    found.extend(told)
-    found.extend(bakegate_checks.issues(root))
-    if found or not isinstance(root, Mapping):
+    found = issues(source, "pipeline")
+    if not isinstance(root, Mapping):
         raise DocumentError(found)
-    top = Fields(root, root.entries["name"].key.span)
+    named = root.entries.get("name")
+    top = Fields(root, named.key.span if named else root.span)
+    if found:
+        # The parser of windows says more about them than the schema can.
+        found = [issue for issue in found if not _in_windows(top, issue)]
+    found.extend(_window_issues(top, beside.calendars))
+    found.extend(bakegate_checks.issues(top))
+    if found:
+        raise DocumentError(found)
     return (_pipeline(top, beside.calendars, source.text.split("\n")),), ()
 
 
-def _places(root: Node) -> list[Fields]:
-    """Where windows may stand: the pipeline and each stage."""
-    if not isinstance(root, Mapping):
-        return []
-    top = Fields(root, root.span)
-    return [top, *top.listed("stages")]
-
-
-def _window_issues(root: Node, calendars: Calendars) -> Iterator[Issue]:
-    for place in _places(root):
+def _window_issues(top: Fields, calendars: Calendars) -> Iterator[Issue]:
+    for place in (top, *top.listed("stages")):
         try:
             windows_of(place, calendars)
         except DocumentError as error:
             yield from error.issues
 
 
-def _in_windows(root: Node, issue: Issue) -> bool:
-    nodes = (place.node.get("time_windows") for place in _places(root))
+def _in_windows(top: Fields, issue: Issue) -> bool:
+    nodes = (each.node.get("time_windows") for each in (top, *top.listed("stages")))
     return any(node and node.span.contains(issue.span.line, issue.span.column) for node in nodes)
 
 

@@ -16,11 +16,8 @@ from policies.source import Mapping, Node, Scalar, Sequence
 from policies.stage_parts import read_requests
 
 
-def issues(root: Node) -> list[Issue]:
-    if not isinstance(root, Mapping):
-        return []
-    top = Fields(root, root.span)
-    stages = list(top.listed("stages"))
+def issues(top: Fields) -> list[Issue]:
+    stages = top.listed("stages")
     needs = _needs(top, stages)
     return [
         *_names(top, stages),
@@ -36,19 +33,19 @@ def issues(root: Node) -> list[Issue]:
     ]
 
 
-def _names(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+def _names(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
     """Equal names of stages, and of steps, synthetics and targets within one stage."""
     first = {"build": top.place("build")} if top.group("build") else {}
     yield from _repeated("stage", stages, first)
     for stage in stages:
         for key, word in (("tests", "test"), ("synthetics", "synthetic"), ("targets", "target")):
-            yield from _repeated(word, list(stage.listed(key)), {})
+            yield from _repeated(word, stage.listed(key), {})
     build = top.group("build")
     if build:
-        yield from _repeated("step", list(build.listed("steps")), {})
+        yield from _repeated("step", build.listed("steps"), {})
 
 
-def _repeated(word: str, found: list[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
+def _repeated(word: str, found: Iterable[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
     known = set(seen)
     for each in found:
         if each.name and each.name in known:
@@ -57,7 +54,7 @@ def _repeated(word: str, found: list[Fields], seen: MappingOf[str, object]) -> I
         known.add(each.name)
 
 
-def _needs(top: Fields, stages: list[Fields]) -> dict[str, list[str]]:
+def _needs(top: Fields, stages: Iterable[Fields]) -> dict[str, list[str]]:
     """What each stage follows, as written or by order; the first of equal names counts."""
     found: dict[str, list[str]] = {}
     before = ["build"] if top.group("build") else []
@@ -70,7 +67,7 @@ def _needs(top: Fields, stages: list[Fields]) -> dict[str, list[str]]:
     return found
 
 
-def _unknown_needs(stages: list[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
+def _unknown_needs(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
     for stage in stages:
         for item in _scalars(stage.node.get("needs")):
             if item.text not in needs:
@@ -78,7 +75,7 @@ def _unknown_needs(stages: list[Fields], needs: MappingOf[str, list[str]]) -> It
                 yield Issue(item.span, message)
 
 
-def _cycle(stages: list[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
+def _cycle(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
     """The stages of a circle of needs; of several circles the first, in time that grows evenly."""
     try:
         TopologicalSorter(needs).prepare()
@@ -91,7 +88,7 @@ def _cycle(stages: list[Fields], needs: MappingOf[str, list[str]]) -> Iterator[I
                 yield Issue(stage.place("needs"), f"{message}; take one stage out of its needs")
 
 
-def _deployers(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+def _deployers(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
     known = [each.name for each in top.named("deployers")]
     for stage in stages:
         node = stage.node.get("deploy")
@@ -140,7 +137,7 @@ def _count(fields: Fields, key: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004 - a count
 
 
-def _alarms(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+def _alarms(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
     for each in top.named("alarms"):
         yield from _limits(each)
     known = [each.name for each in top.named("alarms")]
@@ -166,7 +163,7 @@ def _limits(alarm: Fields) -> Iterator[Issue]:
         yield Issue(alarm.span, message + "reported: true")
 
 
-def _waves(stages: list[Fields]) -> Iterator[Issue]:
+def _waves(stages: Iterable[Fields]) -> Iterator[Issue]:
     for stage in stages:
         kind = stage.text("kind")
         for key in ("wave", "exposure"):
@@ -177,11 +174,11 @@ def _waves(stages: list[Fields]) -> Iterator[Issue]:
                 yield Issue(stage.node.entries[key].key.span, message)
 
 
-def _captures(stages: list[Fields]) -> Iterator[Issue]:
+def _captures(stages: Iterable[Fields]) -> Iterator[Issue]:
     """Values in scripted requests that no request before them captures."""
     for stage in stages:
         for script in (*stage.listed("synthetics"), *stage.listed("tests")):
-            written = list(script.listed("requests"))
+            written = script.listed("requests")
             try:
                 found = unknown_captures(read_requests(script))
             except ValueError:

@@ -4,7 +4,7 @@ A deployer of the type ``ssh`` says what its targets share, and each target list
 say the rest in another way: what stands at the target counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from policies.documents import Issue
@@ -54,7 +54,7 @@ def _ssh(target: Fields, own: Fields | None, shared: Fields | None) -> Ssh:
     )
 
 
-def ssh_issues(top: Fields, stages: list[Fields]) -> Iterator[Issue]:
+def ssh_issues(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
     """What a deployment over SSH needs, and what no other type of deployer knows."""
     deployers = {each.name: each for each in top.named("deployers")}
     for each in deployers.values():
@@ -89,7 +89,7 @@ def _deployer(fields: Fields) -> Iterator[Issue]:
 def _stage(
     stage: Fields, deployer: Fields, taken: dict[tuple[str, str, str], str]
 ) -> Iterator[Issue]:
-    targets = list(stage.listed("targets"))
+    targets = stage.listed("targets")
     if not targets:
         told = "what is deployed over SSH has targets, each with ssh: {hosts: [...]}; write them"
         yield Issue(stage.place("deploy"), told)

@@ -73,10 +73,10 @@ def _metadata(module: ModuleText, start: Span) -> tuple[Node, list[Issue]]:
     for number in range(marked[-1] + 1, at.line - 1):
         blank[number] = " " + _LINE_ENDS.sub(" ", lines[number][1:])
     try:
-        root = read("\n".join(blank), module.path)[0].root
+        source = read("\n".join(blank), module.path)[0]
     except SourceError as error:
         return nothing, [Issue(error.span, error.message)]
-    return root, issues(root, core_value(root), "custom-rule")
+    return source.root, issues(source, "custom-rule")
 
 
 def _first_comment(lines: list[str], package: int) -> int:

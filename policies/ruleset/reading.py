@@ -85,7 +85,7 @@ class _Reading:
     def text(self, text: bytes | str, path: str, trail: tuple[str, ...]) -> Ruleset:
         """One file; its form may be wrong and its meaning too, and both are told at once."""
         source = read_single(text, path)
-        self.form.extend(form_issues(source.root, core_value(source.root), "ruleset"))
+        self.form.extend(form_issues(source, "ruleset"))
         return self.ruleset(source, (*trail, path))
 
     def done(self) -> None:

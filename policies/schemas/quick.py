@@ -2,17 +2,32 @@
 
 ``jsonschema`` tells what is wrong, but it takes longer to load than to lint a file, and then longer
 to run than everything else. A document that this check accepts is valid; of any other it says
-nothing, and the validator is asked.
+nothing, and the validator is asked. It looks at nodes: the plain data of a document, which takes
+longer to make than this check, is only needed where something may be wrong.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from policies.findings import Span
 from policies.schemas.formats import FORMATS
+from policies.source import Entry, Mapping, Node, Scalar, Sequence, core_value
 
-Check = Callable[[Any], bool]
+Check = Callable[[Node], bool]
+Schema = MappingOf[str, Any]
+
+
+class _Said(NamedTuple):
+    """What one keyword asks: of any node, or of those of one kind; of a scalar's plain value."""
+
+    node: Check | None = None
+    value: Callable[[Any], bool] | None = None
+    entries: Callable[[dict[str, Entry]], bool] | None = None
+    items: Callable[[tuple[Node, ...]], bool] | None = None
+
 
 #: Keywords that say something to people and nothing about a value.
 SILENT: Final = frozenset({"$schema", "$id", "$defs", "title", "description", "examples"})
@@ -22,13 +37,14 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
-    "object": (dict,),
-    "array": (list,),
+    "object": (Mapping,),
+    "array": (Sequence,),
     "null": (type(None),),
 }
+_NOWHERE: Final = Span("", 0, 0, 0, 0)
 
 
-def quick_check(schema: Mapping[str, Any]) -> Check:
+def quick_check(schema: Schema) -> Check:
     """The check of one schema whose references lead to its own ``$defs``; raises KeyError."""
     return _Compiler(schema.get("$defs", {})).check(schema)
 
@@ -36,25 +52,33 @@ def quick_check(schema: Mapping[str, Any]) -> Check:
 class _Compiler:
     """Turns schemas into functions, each definition once, so that it may refer to itself."""
 
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
+    def __init__(self, definitions: Schema) -> None:
         self.definitions = definitions
         self.known: dict[str, Check] = {}
 
-    def check(self, schema: Mapping[str, Any]) -> Check:
-        parts = [
-            made
-            for word, said in schema.items()
-            if word not in SILENT and (made := KEYWORDS[word](self, said, schema))
+    def check(self, schema: Schema) -> Check:
+        said = [
+            KEYWORDS[word](self, what, schema)
+            for word, what in schema.items()
+            if word not in SILENT
         ]
-        if len(parts) == 1:
-            return parts[0]
-        if schema.get("type") == "string":
-            return _remembered(parts)
+        always = [each.node for each in said if each.node]
+        if len(always) == len(said) == 1:
+            return always[0]
+        scalar = _remembered([each.value for each in said if each.value])
+        of_entries: list[Callable[[Any], bool]] = [each.entries for each in said if each.entries]
+        of_items: list[Callable[[Any], bool]] = [each.items for each in said if each.items]
 
-        def check(value: Any) -> bool:
-            # A loop, because this is asked of every value and a generator costs twice as much.
-            for part in parts:  # noqa: SIM110 - see above
-                if not part(value):
+        def check(node: Node) -> bool:
+            # Loops, because this is asked of every value and a generator costs twice as much.
+            for part in always:
+                if not part(node):
+                    return False
+            if type(node) is Scalar:
+                return scalar(node[1:])
+            inner: Any = node[1]  # the entries of a mapping, the items of a list
+            for below in of_entries if type(node) is Mapping else of_items:
+                if not below(inner):
                     return False
             return True
 
@@ -63,8 +87,8 @@ class _Compiler:
     def reference(self, name: str) -> Check:
         if name not in self.known:
 
-            def later(value: Any) -> bool:
-                return self.known[name](value)
+            def later(node: Node) -> bool:
+                return self.known[name](node)
 
             # Set before it is made: a definition that refers to itself finds this.
             self.known[name] = later
@@ -72,118 +96,137 @@ class _Compiler:
         return self.known[name]
 
 
-def _remembered(parts: list[Check]) -> Check:
-    """All checks of a text; files repeat the same names and durations many times."""
+def _remembered(parts: list[Callable[[Any], bool]]) -> Callable[[tuple[str, bool, str]], bool]:
+    """All checks of a scalar as it is written; files repeat the same names and durations often."""
 
     @lru_cache(maxsize=4096)
-    def check(value: str) -> bool:
+    def check(written: tuple[str, bool, str]) -> bool:
+        value = core_value(Scalar(_NOWHERE, *written))
         return all(part(value) for part in parts)
 
-    return lambda value: type(value) is str and check(value)
+    return check
 
 
-def _type(_: _Compiler, said: str | list[str], __: Mapping[str, Any]) -> Check:
+def _type(_: _Compiler, said: str | list[str], __: Schema) -> _Said:
     words = [said] if isinstance(said, str) else said
     # By exact type, because True is an int in Python and no integer in a schema.
     allowed = frozenset(each for word in words for each in _TYPES[word])
-    return lambda value: type(value) in allowed
+    return _Said(
+        value=lambda value: type(value) in allowed,
+        entries=None if Mapping in allowed else _never,
+        items=None if Sequence in allowed else _never,
+    )
 
 
-def _enum(_: _Compiler, said: list[Any], __: Mapping[str, Any]) -> Check:
-    return lambda value: any(type(value) is type(each) and value == each for each in said)
+def _never(_: object) -> bool:
+    return False
 
 
-def _const(_: _Compiler, said: Any, __: Mapping[str, Any]) -> Check:
-    return lambda value: type(value) is type(said) and bool(value == said)
-
-
-def _properties(
-    compiler: _Compiler, said: Mapping[str, Any], schema: Mapping[str, Any]
-) -> Check | None:
-    """``properties`` and ``additionalProperties`` in one walk; either one brings both."""
-    if said is not schema.get("properties", schema.get("additionalProperties")):
-        return None
-    known = {name: compiler.check(part) for name, part in schema.get("properties", {}).items()}
-    more = schema.get("additionalProperties", True)
-    rest: Check = compiler.check(more) if isinstance(more, Mapping) else lambda _: bool(more)
+def _enum(_: _Compiler, said: list[Any], __: Schema) -> _Said:
+    """One of several scalars; a mapping or list is none of them."""
 
     def check(value: Any) -> bool:
-        if type(value) is not dict:
-            return True
-        for name, inner in value.items():  # noqa: SIM110 - a loop, as above
-            if not known.get(name, rest)(inner):
+        return any(type(value) is type(each) and value == each for each in said)
+
+    return _Said(value=check, entries=_never, items=_never)
+
+
+def _const(compiler: _Compiler, said: Any, schema: Schema) -> _Said:
+    return _enum(compiler, [said], schema)
+
+
+def _properties(compiler: _Compiler, said: Schema, schema: Schema) -> _Said:
+    """``properties`` and ``additionalProperties`` in one walk; either one brings both."""
+    if said is not schema.get("properties", schema.get("additionalProperties")):
+        return _Said()
+    known = {name: compiler.check(part) for name, part in schema.get("properties", {}).items()}
+    more = schema.get("additionalProperties", True)
+    rest: Check = compiler.check(more) if isinstance(more, MappingOf) else lambda _: bool(more)
+
+    def check(entries: dict[str, Entry]) -> bool:
+        for name, (_, value) in entries.items():  # noqa: SIM110 - a loop, as above
+            if not known.get(name, rest)(value):
                 return False
         return True
 
-    return check
+    return _Said(entries=check)
 
 
-def _names(compiler: _Compiler, said: Mapping[str, Any], _: Mapping[str, Any]) -> Check:
-    name = compiler.check(said)
-    return lambda value: type(value) is not dict or all(map(name, value))
+def _names(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
+    check = compiler.check(said)
+    # A key is text, whatever it looks like.
+    return _Said(
+        entries=lambda entries: all(check(Scalar(_NOWHERE, name, plain=False)) for name in entries)
+    )
 
 
-def _items(compiler: _Compiler, said: Mapping[str, Any], _: Mapping[str, Any]) -> Check:
+def _items(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
     item = compiler.check(said)
-    return lambda value: type(value) is not list or all(map(item, value))
+    return _Said(items=lambda items: all(map(item, items)))
 
 
-def _required(_: _Compiler, said: list[str], __: Mapping[str, Any]) -> Check:
-    return lambda value: type(value) is not dict or all(name in value for name in said)
+def _required(_: _Compiler, said: list[str], __: Schema) -> _Said:
+    return _Said(entries=lambda entries: all(name in entries for name in said))
 
 
-def _dependent(_: _Compiler, said: Mapping[str, list[str]], __: Mapping[str, Any]) -> Check:
-    def check(value: Any) -> bool:
-        if type(value) is not dict:
-            return True
-        return all(need in value for name in said if name in value for need in said[name])
+def _dependent(_: _Compiler, said: MappingOf[str, list[str]], __: Schema) -> _Said:
+    def check(entries: dict[str, Entry]) -> bool:
+        return all(need in entries for name in said if name in entries for need in said[name])
 
-    return check
+    return _Said(entries=check)
 
 
-def _any_of(compiler: _Compiler, said: list[Mapping[str, Any]], _: Mapping[str, Any]) -> Check:
+def _any_of(compiler: _Compiler, said: list[Schema], _: Schema) -> _Said:
     parts = [compiler.check(each) for each in said]
-    return lambda value: any(part(value) for part in parts)
+    return _Said(node=lambda node: any(part(node) for part in parts))
 
 
-def _one_of(compiler: _Compiler, said: list[Mapping[str, Any]], _: Mapping[str, Any]) -> Check:
+def _one_of(_: _Compiler, said: list[Schema], __: Schema) -> _Said:
     """Only of ``required``: there a no is as certain as a yes, which counting needs."""
     if any(set(each) != {"required"} for each in said):
         raise KeyError("oneOf of more than required")
-    parts = [compiler.check(each) for each in said]
-    return lambda value: type(value) is dict and sum(part(value) for part in parts) == 1
+    forms = [each["required"] for each in said]
+
+    def check(entries: dict[str, Entry]) -> bool:
+        return sum(all(name in entries for name in form) for form in forms) == 1
+
+    return _Said(value=_never, entries=check, items=_never)
 
 
-def _least(_: _Compiler, said: float, __: Mapping[str, Any]) -> Check:
-    return lambda value: type(value) not in (int, float) or bool(value >= said)
+def _least(_: _Compiler, said: float, __: Schema) -> _Said:
+    return _Said(value=lambda value: type(value) not in (int, float) or bool(value >= said))
 
 
-def _most(_: _Compiler, said: float, __: Mapping[str, Any]) -> Check:
-    return lambda value: type(value) not in (int, float) or bool(value <= said)
+def _most(_: _Compiler, said: float, __: Schema) -> _Said:
+    return _Said(value=lambda value: type(value) not in (int, float) or bool(value <= said))
 
 
-def _size(kind: type[Sized]) -> Callable[[_Compiler, int, Mapping[str, Any]], Check]:
-    def keyword(_: _Compiler, said: int, __: Mapping[str, Any]) -> Check:
-        return lambda value: type(value) is not kind or len(value) >= said
-
-    return keyword
+def _least_text(_: _Compiler, said: int, __: Schema) -> _Said:
+    return _Said(value=lambda value: type(value) is not str or len(value) >= said)
 
 
-def _unique(_: _Compiler, said: bool, __: Mapping[str, Any]) -> Check:  # noqa: FBT001 - the value of the keyword
-    def check(value: Any) -> bool:
-        if not said or type(value) is not list:
-            return True
-        return all(type(each) is str for each in value) and len(set(value)) == len(value)
-
-    return check
+def _least_entries(_: _Compiler, said: int, __: Schema) -> _Said:
+    return _Said(entries=lambda entries: len(entries) >= said)
 
 
-def _pattern(_: _Compiler, said: str, __: Mapping[str, Any]) -> Check:
+def _least_items(_: _Compiler, said: int, __: Schema) -> _Said:
+    return _Said(items=lambda items: len(items) >= said)
+
+
+def _unique(_: _Compiler, said: bool, __: Schema) -> _Said:  # noqa: FBT001 - the value of the keyword
+    def check(items: tuple[Node, ...]) -> bool:
+        values = [core_value(each) for each in items]
+        return all(type(each) is str for each in values) and len(set(values)) == len(values)
+
+    return _Said(items=check if said else None)
+
+
+def _pattern(_: _Compiler, said: str, __: Schema) -> _Said:
     search = re.compile(said).search
-    return lambda value: type(value) is not str or search(value) is not None
+    return _Said(value=lambda value: type(value) is not str or search(value) is not None)
 
 
-def _format(_: _Compiler, said: str, __: Mapping[str, Any]) -> Check:
+def _format(_: _Compiler, said: str, __: Schema) -> _Said:
     right = FORMATS[said]
 
     def check(value: Any) -> bool:
@@ -192,15 +235,15 @@ def _format(_: _Compiler, said: str, __: Mapping[str, Any]) -> Check:
         except ValueError:
             return False
 
-    return check
+    return _Said(value=check)
 
 
-def _reference(compiler: _Compiler, said: str, _: Mapping[str, Any]) -> Check:
-    return compiler.reference(said.removeprefix("#/$defs/"))
+def _reference(compiler: _Compiler, said: str, _: Schema) -> _Said:
+    return _Said(node=compiler.reference(said.removeprefix("#/$defs/")))
 
 
-#: What each keyword makes of its value; a schema with another one cannot be checked here.
-KEYWORDS: Final[dict[str, Callable[[_Compiler, Any, Mapping[str, Any]], Check | None]]] = {
+#: What each keyword asks; a schema with another one cannot be checked here.
+KEYWORDS: Final[dict[str, Callable[[_Compiler, Any, Schema], _Said]]] = {
     "$ref": _reference,
     "type": _type,
     "const": _const,
@@ -210,11 +253,11 @@ KEYWORDS: Final[dict[str, Callable[[_Compiler, Any, Mapping[str, Any]], Check | 
     "propertyNames": _names,
     "required": _required,
     "dependentRequired": _dependent,
-    "minProperties": _size(dict),
+    "minProperties": _least_entries,
     "items": _items,
-    "minItems": _size(list),
+    "minItems": _least_items,
     "uniqueItems": _unique,
-    "minLength": _size(str),
+    "minLength": _least_text,
     "pattern": _pattern,
     "format": _format,
     "minimum": _least,

@@ -1,6 +1,5 @@
 """Output formats: golden files, exactly as a person and a machine get them."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +75,7 @@ def test_a_report_is_rendered_as_the_golden_file_says(name: str, report: Report)
 
 def test_json_has_the_published_form(report: Report) -> None:
     text = RENDERERS["json"](report)
-    assert issues(read(text, "lint.json")[0].root, json.loads(text), "lint") == []
+    assert issues(read(text, "lint.json")[0], "lint") == []
 
 
 def test_colour_changes_nothing_but_colour(report: Report) -> None:
