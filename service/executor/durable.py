@@ -27,6 +27,9 @@ QUEUE: Final = "act"
 #: Rollbacks wait in a queue of their own: a queue with work for many stages takes any of them
 #: next, and one whose places are all taken by builds takes none.
 BACK: Final = "back"
+#: Came after the others, so workers that do not know it must not find it where they look.
+ABORTS: Final = "aborts"
+_QUEUES: Final = (QUEUE, BACK, ABORTS)
 #: Effects that end what another one does in the stage, and so never wait for it: the other one is
 #: fenced by their epoch.
 _URGENT: Final = frozenset({Effect.ABORT, Effect.ROLLBACK})
@@ -106,18 +109,29 @@ def _tried(act: Callable[[], T]) -> T | Json:
         return {"errored": f"{type(error).__name__}: {error}"}
 
 
+def _known(kind: str) -> Effect:
+    """The kind of an effect. One of a later version is left to workers that know it.
+
+    It stays unfinished, and ``Durable.care`` puts it back on its queue for one of them.
+    """
+    try:
+        return Effect(kind)
+    except ValueError as unknown:
+        raise Interrupted from unknown
+
+
 @DBOS.step(
     name="perform", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
 )
 def _perform(op: str, run_id: int, kind: str) -> Json | None:
-    return _tried(lambda: _registry.get().perform(op, run_id, Effect(kind)))
+    return _tried(lambda: _registry.get().perform(op, run_id, _known(kind)))
 
 
 @DBOS.step(
     name="report", retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
 )
 def _report(op: str, run_id: int, kind: str, result: Json) -> str:
-    return _registry.get().report(op, run_id, Effect(kind), result)
+    return _registry.get().report(op, run_id, _known(kind), result)
 
 
 @DBOS.workflow(name="act", max_recovery_attempts=None)
@@ -186,9 +200,9 @@ class Durable:
         )
         # A later version brings new kinds of work on queues of their own, and leaves them to
         # processes that know them: whoever claims a workflow that it does not know keeps it.
-        DBOS.listen_queues([QUEUE, BACK])
+        DBOS.listen_queues(list(_QUEUES))
         DBOS.launch()
-        for name in (QUEUE, BACK):
+        for name in _QUEUES:
             DBOS.register_queue(
                 name,
                 partition_concurrency=1,
@@ -245,9 +259,10 @@ class Durable:
             self.client.delete_workflows(names)
 
     def order(
-        self, session: Session, run: RunRow, kind: Effect, attempt: int = 0, queue: str = QUEUE
+        self, session: Session, run: RunRow, kind: Effect, attempt: int = 0, queue: str = ""
     ) -> None:
         """Enqueue an effect in the transaction of ``session``; a repeated one keeps its key."""
+        queue = queue or (ABORTS if kind is Effect.ABORT else QUEUE)
         name = f"{run.op}#{attempt}" if attempt else run.op
         lane = f"{run.pipeline}/{run.stage}{'!' if kind in _URGENT else ''}"
         self.client.enqueue_in_transaction(

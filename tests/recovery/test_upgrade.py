@@ -36,12 +36,12 @@ def _act_2(op: str, run_id: int, kind: str) -> str:
 
 @DBOS.step(
     name="deliver"''',
-    "DBOS.listen_queues([QUEUE, BACK])": "DBOS.listen_queues([QUEUE, BACK, *_LATER])",
-    "for name in (QUEUE, BACK):": "for name in (QUEUE, BACK, *_LATER):",
+    "_QUEUES: Final = (QUEUE, BACK, ABORTS)": (
+        '_QUEUES: Final = (QUEUE, BACK, ABORTS, "act-2", "back-2", "aborts-2")'
+    ),
     '"queue_name": queue,\n                "workflow_name": "act"': (
         '"queue_name": f"{queue}-2",\n                "workflow_name": "act-2"'
     ),
-    'BACK: Final = "back"\n': 'BACK: Final = "back"\n_LATER = ("act-2", "back-2")\n',
 }
 
 

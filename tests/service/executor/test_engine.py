@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -83,10 +83,12 @@ class Bench:
     durable: Durable
     works: Recorder
 
-    def order(self, op: str, stage: str = "beta", *, commits: bool = True) -> None:
+    def order(
+        self, op: str, stage: str = "beta", *, commits: bool = True, kind: str = Effect.DEPLOY
+    ) -> None:
         run = waiting_for(op, stage)
         with self.engines.transaction() as session:
-            self.durable.order(session, run, Effect.DEPLOY)
+            self.durable.order(session, run, cast("Effect", kind))
             if not commits:
                 session.rollback()
 
@@ -135,6 +137,20 @@ def test_arguments_and_results_come_back_as_plain_json(bench: Bench) -> None:
     bench.order("kept")
     bench.until(lambda: bool(bench.works.reported))
     assert bench.works.reported == [("kept", {"did": "kept", "run": 7, "kind": "deploy"})]
+
+
+def test_an_effect_of_a_later_version_is_left_to_workers_that_know_it(bench: Bench) -> None:
+    bench.order("new", kind="unheard-of")
+    bench.until(lambda: bench.status("new") == "PENDING")
+    bench.order("known", "gamma")
+    bench.until(lambda: bool(bench.works.reported))
+    bench.until(lambda: bench.durable.care() == ["new"])
+    assert bench.works.performed == ["known"]
+
+
+def test_aborts_are_no_business_of_workers_that_do_not_know_them(bench: Bench) -> None:
+    bench.order("end", kind=Effect.ABORT)
+    assert bench.durable.client.list_workflows()[0].queue_name == "aborts"
 
 
 def test_one_effect_of_a_stage_runs_at_a_time_and_stages_beside_each_other(bench: Bench) -> None:
