@@ -153,11 +153,13 @@ def override(
     reason: Reason,
     hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
+    incident: Annotated[str, typer.Option(help="What it mends, such as INC-31.")] = "",
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
     """Let one release pass one rule at one stage for some hours."""
     body = {"stage": stage, "rule": rule, "reason": reason, "hours": hours, "digest": digest}
+    body["incident"] = incident
     told = f"{release} may pass {rule} at {stage} for {hours} h"
     _act(url, format, release, "overrides", body, told)
 

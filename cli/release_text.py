@@ -42,6 +42,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         told.append(f"{each['word']} for {each['stage']} by {each['by']}{void}")
     told += [
         f"override of {each['rule']} at {each['stage']} by {each['by']}"
+        + (f" for {each['incident']}" if each["incident"] else "")
         for each in found["overrides"]
     ]
     for each in found["problems"]:

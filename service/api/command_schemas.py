@@ -31,6 +31,9 @@ class NewOverride(Incoming):
     reason: Reason
     hours: Annotated[int, Field(ge=1, examples=[4])]
     digest: Digest | Literal[""] = ""
+    incident: Annotated[
+        str, Field(max_length=200, examples=["INC-31"], description="What the release mends.")
+    ] = ""
 
 
 class NewPause(Incoming):

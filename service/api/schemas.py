@@ -308,6 +308,7 @@ class Override(Outgoing):
     second: str
     at: Instant
     until: Instant
+    incident: str
 
 
 class Problem(Outgoing):

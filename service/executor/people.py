@@ -97,6 +97,7 @@ def override(turn: Turn, given: Override) -> str:
         by=turn.actor,
         at=turn.now,
         until=turn.now + timedelta(hours=given.hours),
+        incident=given.incident.strip(),
     )
     refused = override_over_limit(turn.exception_policy(), as_fact(row))
     if refused:
@@ -112,6 +113,7 @@ def override(turn: Turn, given: Override) -> str:
         reason=row.reason,
         second=row.second,
         until=instant_text(row.until),
+        incident=row.incident,
     )
     enter(turn, stage.name)
     return row.name

@@ -72,6 +72,7 @@ def as_fact(row: OverrideRow) -> Override:
         at=row.at,
         until=row.until,
         second=row.second,
+        incident=row.incident,
     )
 
 

@@ -55,6 +55,8 @@ class Override:
     reason: str
     hours: int
     digest: str = ""
+    incident: str = ""
+    """What the release mends, where that is why it may pass."""
 
 
 @dataclass(frozen=True, slots=True)

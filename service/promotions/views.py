@@ -152,6 +152,7 @@ class OverrideView:
     second: str
     at: datetime
     until: datetime
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +303,8 @@ class ReleaseView:
     """Why it is an emergency."""
     incident: str = ""
     """What the emergency mends."""
+    least_reason: int = 1
+    """Characters that ``override-justified`` asks of the reason of an override."""
     differs: DiffersView | None = None
     """How the pipeline file changed since; None where it did not, or once the release ended."""
     forecast: ForecastView | None = None

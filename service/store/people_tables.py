@@ -83,6 +83,8 @@ class OverrideRow(Said, table=True):
     """The second person, where the organization asks for one."""
     at: datetime = instant()
     until: datetime = instant()
+    incident: str = ""
+    """What the release mends, such as INC-31; empty where nobody named one."""
 
 
 class PauseRow(Said, table=True):

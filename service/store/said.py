@@ -50,6 +50,7 @@ def overrides(session: Session, release: str) -> tuple[OverrideView, ...]:
             second=each.second,
             at=each.at,
             until=each.until,
+            incident=each.incident,
         )
         for each in session.exec(asked)
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.errors import Conflict
@@ -21,6 +21,7 @@ from service.promotions.commands import (
     Word,
 )
 from service.web.forms import Fields
+from service.web.pages import release_page
 from service.web.promotions import GivenActor, GivenPromotions, Promotions
 
 router = APIRouter(include_in_schema=False)
@@ -28,10 +29,17 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/releases/{name}/acts")
 def act_on_release(
-    name: str, fields: Fields, promotions: GivenPromotions, actor: GivenActor
+    name: str, request: Request, fields: Fields, promotions: GivenPromotions, actor: GivenActor
 ) -> Response:
     """Say something of a release, or intervene; its page shows what came of it."""
-    promotions.carry_out(_of_release(name, fields), actor)
+    try:
+        if fields.get("act") == "override":
+            _require_reason(fields.get("reason", ""), promotions.release(name).least_reason)
+        promotions.carry_out(_of_release(name, fields), actor)
+    except Conflict as error:
+        if fields.get("act") != "override":
+            raise
+        return release_page(name, request, promotions, fields | {"bad": str(error)})
     return RedirectResponse(f"/releases/{name}#people", 303)
 
 
@@ -54,7 +62,8 @@ def _of_release(name: str, fields: dict[str, str]) -> Command:
         case "tick":
             return Tick(name, stage, fields.get("item", ""))
         case "override":
-            return Override(name, stage, fields.get("rule", ""), reason, _hours(fields))
+            rule, incident = fields.get("rule", ""), fields.get("incident", "")
+            return Override(name, stage, rule, reason, _hours(fields), incident=incident)
         case other:
             return _intervention(name, stage, reason, fields, other)
 
@@ -96,6 +105,14 @@ def _until(fields: dict[str, str], now: datetime) -> datetime | None:
     if not text.isdecimal():
         raise Conflict(f"a pause lasts whole hours, not {text!r}")
     return now + timedelta(hours=int(text))
+
+
+def _require_reason(reason: str, least: int) -> None:
+    """Raise Conflict where a reason is so short that the gate would turn it down."""
+    length = len(reason.strip())
+    if length < least:
+        told = f"{length} character{'' if length == 1 else 's'}"
+        raise Conflict(f"{told}. Write at least {least}: what breaks if it waits?")
 
 
 def _hours(fields: dict[str, str]) -> int:

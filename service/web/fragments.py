@@ -105,8 +105,13 @@ def _coming(view: PipelineView) -> Mapping[str, Coming]:
     return found
 
 
-def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
-    """Answer, timeline, decision, evidence, all decisions and log of a release's page."""
+def release_fragments(
+    view: ReleaseView, now: datetime, tried: Mapping[str, str] | None = None
+) -> Fragments:
+    """Answer, timeline, decision, evidence, all decisions and log of a release's page.
+
+    ``tried`` holds the fields of an override that was refused, and in ``bad`` why.
+    """
     said = release_answer(view, now)
     given = {
         "view": view,
@@ -115,6 +120,7 @@ def release_fragments(view: ReleaseView, now: datetime) -> Fragments:
         "outlook": _beside(said, view.forecast, now) if view.forecast else "",
         "timeline": timeline(view, now),
         "run": standing(view),
+        "tried": tried or {},
     }
     names = ("answer", "timeline", "decision", "people", "evidence", "decisions", "log")
     return {name: render(f"fragments/release_{name}.html", **given) for name in names}

@@ -1,6 +1,6 @@
 """The pages and the streams behind them. Plain functions: the framework runs them in threads."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -17,7 +17,7 @@ from service.web.fragments import (
     release_fragments,
 )
 from service.web.live import GivenDrawings, Page, of_pipeline, stream
-from service.web.promotions import GivenPromotions
+from service.web.promotions import GivenPromotions, Promotions
 from service.web.render import render
 from service.web.static_files import PREFIX, served
 
@@ -74,16 +74,24 @@ def pipeline_events(
 
 @router.get("/releases/{name}")
 def release(name: str, request: Request, promotions: GivenPromotions) -> HTMLResponse:
+    return release_page(name, request, promotions)
+
+
+def release_page(
+    name: str, request: Request, promotions: Promotions, tried: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """The page of a release; ``tried`` is an override that was refused, with why in ``bad``."""
     pipeline_view = promotions.pipeline(promotions.release(name).pipeline)
     # Read after the version that the page names, so that the stream skips nothing in between.
     view = promotions.release(name)
     return page(
         request,
         "release.html",
+        409 if tried else 200,
         view=view,
         pipeline=pipeline_view,
         now=pipeline_view.now,
-        fragments=release_fragments(view, pipeline_view.now),
+        fragments=release_fragments(view, pipeline_view.now, tried),
     )
 
 

@@ -115,3 +115,27 @@ def test_a_page_that_missed_something_gets_it_after_the_stream_is_back(
     seen.page.context.set_offline(False)
     # The stream tries again at growing intervals, on a machine that may be busy.
     expect(seen.page.locator(f"{ONE_BOX} .now")).to_contain_text("succeeded", timeout=60_000)
+
+
+def test_the_reason_of_an_override_is_counted(site: Site, visit: Callable[..., Visit]) -> None:
+    """While it is typed, and in the answer to one that is too short, which keeps what was typed."""
+    seen = visit(site)
+    seen.go("/releases/payments-api:3")
+    page = seen.page
+    page.get_by_text("Speak about 3 before cell-1").click()
+    reason = page.get_by_label("Why 3 may pass").first
+    expect(reason).to_have_accessible_description("At least 20 characters.")
+    reason.fill("urgent ☃")
+    expect(reason).to_have_accessible_description("8 of at least 20 characters.")
+    page.get_by_label("Incident or ticket").first.fill("INC-31")
+    button = page.get_by_role("button", name="Override").first
+    button.click()
+    expect(reason).to_be_focused()
+    told = "8 characters. Write at least 20: what breaks if it waits? At least 20 characters."
+    expect(reason).to_have_accessible_description(told)
+    assert seen.violations() == []
+    reason.fill("The fix stops the loss of orders.")
+    button.click()
+    expect(page.locator("#people")).to_contain_text("for INC-31")
+    (given,) = site.store.executor.release("payments-api:3").overrides
+    assert (given.stage, given.incident) == ("cell-1", "INC-31")

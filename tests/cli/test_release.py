@@ -87,7 +87,7 @@ def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Fiel
         assert told == f"{step}: done for shop:1\n"
     field.executor.carry_out(Approve("shop:1", "one-box"), "kim")
     given = ("shop:1", "one-box", "code-reviewed", "--hours", "2", "--reason", WHY)
-    told = bakegate("release", "override", *given).stdout
+    told = bakegate("release", "override", *given, "--incident", "INC-31").stdout
     assert told == "ov-1: shop:1 may pass code-reviewed at one-box for 2 h\n"
     own = bakegate("release", "approve", "shop:1", "one-box")
     assert own.exit_code == 2
@@ -100,7 +100,7 @@ def test_a_release_is_submitted_and_spoken_about(bakegate: Bakegate, field: Fiel
     shown = bakegate("release", "show", "shop:1").stdout.splitlines()
     assert shown[0].startswith("shop:1  in flight  first  sha256:")
     assert "approved for one-box by kim" in shown
-    assert "override of code-reviewed at one-box by lee" in shown
+    assert "override of code-reviewed at one-box by lee for INC-31" in shown
     assert "one-box: tell support: done by lee" in shown
     told = "all customers: not told: no answers have come in one-box yet, earliest 2026-"
     assert [line for line in shown if line.startswith(told)]

@@ -37,9 +37,15 @@ ASKED: list[tuple[str, dict[str, object], int, Command]] = [
     ),
     (
         f"/v1/releases/{NAME}/overrides",
-        {"stage": "wave-3", "rule": "bake-time", "reason": "it is urgent", "hours": 4},
+        {
+            "stage": "wave-3",
+            "rule": "bake-time",
+            "reason": "it is urgent",
+            "hours": 4,
+            "incident": "INC-3",
+        },
         201,
-        Override(NAME, "wave-3", "bake-time", "it is urgent", 4),
+        Override(NAME, "wave-3", "bake-time", "it is urgent", 4, incident="INC-3"),
     ),
     (
         "/v1/pauses",

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.errors import Conflict, NotFound
+from service.executor import facts
 from service.promotions.commands import Approve, Command, Override, Pause, Resume, Tick, Word
 from service.store.read import events
 from service.store.tables import RunRow
@@ -244,18 +245,23 @@ def blocked(field: Field, more: str = "") -> str:
 
 def test_an_override_lets_one_release_pass_one_rule_at_one_stage(field: Field) -> None:
     release = blocked(field)
-    given = Override(release, "one-box", "code-reviewed", WHY, 4)
+    assert field.release(release).least_reason == 20
+    given = Override(release, "one-box", "code-reviewed", WHY, 4, incident="INC-31")
     assert field.executor.carry_out(given, "lee") == "ov-1"
     field.settle()
     assert field.state(release, "one-box") == "baking"
     (kept,) = field.release(release).overrides
-    assert (kept.rule, kept.by, kept.until - kept.at) == (
+    assert (kept.rule, kept.by, kept.until - kept.at, kept.incident) == (
         "code-reviewed",
         "lee",
         timedelta(hours=4),
+        "INC-31",
     )
     event = next(each for each in field.release(release).events if each.kind == "override.given")
-    assert (event.actor, event.data["reason"]) == ("lee", WHY)
+    assert (event.actor, event.data["reason"], event.data["incident"]) == ("lee", WHY, "INC-31")
+    with field.executor.ground.turn("shop", "tester") as turn:
+        record = facts.record(turn, turn.release(release))
+    assert [each.incident for each in record.overrides] == ["INC-31"]
 
 
 def test_an_override_ends(field: Field) -> None:

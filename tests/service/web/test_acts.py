@@ -41,7 +41,7 @@ def test_a_release_s_page_takes_words_of_people(client: Client, backend: MemoryB
         "approve": Approve(NAME, "wave-3", Word.APPROVED, "good"),
         "reject": Approve(NAME, "wave-3", Word.REJECTED, "good"),
         "tick": Tick(NAME, "wave-3", "tell support"),
-        "override": Override(NAME, "wave-3", "bake-time", "good", 4),
+        "override": Override(NAME, "wave-3", "bake-time", "good", 4, incident="INC-3"),
         "rollback": RollBack(NAME, "good", "wave-3"),
         "abort": Abort(NAME, "good"),
         "retry": Retry(NAME, "wave-3", "good"),
@@ -55,6 +55,7 @@ def test_a_release_s_page_takes_words_of_people(client: Client, backend: MemoryB
             "item": "tell support",
             "rule": "bake-time",
             "hours": "4",
+            "incident": "INC-3",
             "problem": "pr-1",
         }
         answer = client.post(f"/releases/{NAME}/acts", data=fields)
@@ -91,12 +92,28 @@ def test_a_pipeline_s_page_shows_how_far_it_goes_by_itself(client: Client) -> No
     assert f'<a href="{way}">switch wave-3 to automatic</a>' in page
 
 
+def test_an_override_that_is_refused_keeps_what_was_typed(
+    client: Client, backend: MemoryBackend
+) -> None:
+    backend.known[NAME] = replace(RELEASE, least_reason=20)
+    typed = {"act": "override", "stage": "wave-3", "rule": "bake-time", "reason": "<urgent>"}
+    answer = client.post(f"/releases/{NAME}/acts", data=typed | {"hours": "3", "incident": "INC-3"})
+    assert answer.status_code == 409
+    assert "8 characters. Write at least 20: what breaks if it waits?" in answer.text
+    assert "&lt;urgent&gt;</textarea>" in answer.text
+    assert answer.text.count("autofocus") == 1
+    assert 'value="INC-3"' in answer.text
+    assert 'value="3" required' in answer.text
+    assert backend.written == []
+
+
 def test_a_form_that_says_nothing_is_refused(client: Client, backend: MemoryBackend) -> None:
     for path in (f"/releases/{NAME}/acts", f"/pipelines/{PIPELINE.name}/acts"):
         answer = client.post(path, data={"act": "explode"})
         assert answer.status_code == 409
         assert "obody knows how to explode" in answer.text
-    given = {"act": "override", "stage": "wave-3", "rule": "bake-time", "hours": "many"}
-    answer = client.post(f"/releases/{NAME}/acts", data=given)
-    assert "n override lasts whole hours" in answer.text
+    given = {"act": "override", "stage": "wave-3", "reason": "good", "hours": "many"}
+    for rule in ("bake-time", "no-such-rule"):
+        answer = client.post(f"/releases/{NAME}/acts", data=given | {"rule": rule})
+        assert answer.text.count("an override lasts whole hours, not &#39;many&#39;") == 1
     assert backend.written == []
