@@ -25,10 +25,9 @@ from tests.twins.ports import (
     digest_of,
     memory_ports,
 )
+from tests.twins.shop import organization, pipeline
 
-ORGANIZATION: Final = {
-    "organization.yaml": "schema: bakegate/organization/v1\nname: corner\nruleset: rules.yaml\n",
-    "rules.yaml": """\
+ORGANIZATION: Final = organization("""\
 schema: bakegate/ruleset/v1
 name: corner
 extends: [recommended]
@@ -40,46 +39,13 @@ rules:
   bake-time: {enforcement: block, parameters: {onebox: 10m, first_wave: 10m, later_wave: 10m}}
   min-data-points: {enforcement: block, parameters: {min_positive: 10}}
   alarm-block: {enforcement: block, parameters: {clear_for: 1s}}
-""",
-}
-PIPELINE: Final = """\
-schema: bakegate/pipeline/v1
-name: NAME
-organization: corner
-kind: app
-tier: 1
-owner: {team: orders, oncall: orders, channel: orders, ttr: 1h}
-source: {repository: ., branch: main, start: push}
-build:
-  steps:
-    - {name: unit, kind: unit, run: ./unit, reports: {junit: reports/unit.xml}}
-  artifact: dist/app.tar.gz
-alarms:
-  errors: {negative_ratio: 5%, minimum: 5, periods: 1 of 3, period: 5m, missing: unknown,
-           scope: service}
-deployers:
-  hosts: {type: local, hosts: 3, batch: 3, min_healthy: 0, deadline: 10m,
-          rollback_on: [failure, deadline, alarm],
-          hooks: {stop: ./stop, start: ./start, validate: ./validate}}
-stages:
-  - name: beta
-    kind: test
-    deploy: hosts
-    tests: [{name: api, kind: integration, run: ./integration}]
-  - name: one-box
-    kind: prod
-    wave: 1
-    exposure: 1%
-    deploy: {use: hosts, hosts: 1}
-    bake:
-      {time: 10m, alarms: [errors], on_alarm: rollback, data_points: {positive: 10, negative: 0}}
-  - name: cell-1
-    kind: prod
-    wave: 1
-    needs: [one-box]
-    deploy: hosts
-    bake: {time: 10m, alarms: [errors], on_alarm: rollback}
-"""
+""")
+PIPELINE: Final = pipeline(
+    name=("name: shop\n", "name: NAME\n"),
+    period=("period: 10s", "period: 5m"),
+    hosts=("batch: 1, min_healthy: 2", "batch: 3, min_healthy: 0"),
+    bakes=("bake: {time: 60s", "bake: {time: 10m"),
+)
 #: How long each bake takes, and the period of its data points, as the files above say.
 BAKE: Final = timedelta(minutes=10)
 PERIOD: Final = timedelta(minutes=5)
