@@ -1,5 +1,6 @@
 """``bakegate demo``: a real build of a real web service goes through its stages on this machine."""
 
+import shlex
 import signal
 import tempfile
 from collections.abc import Callable
@@ -64,10 +65,12 @@ def demo(
     try:
         with demonstration:
             console.print(f"Pages: [link]{demonstration.url}[/link]   folder: {place}")
+            for line in demonstration.brought:
+                console.print(line)
             fates = _play(console, demonstration)
             _summary(console, fates)
             if keep:
-                _wait_for_the_end(console, demonstration.url)
+                _wait_for_the_end(console, demonstration)
     finally:
         demonstration.end_hosts()
     raise typer.Exit(Exit.CLEAN if all(fate.ok for fate in fates) else Exit.FINDINGS)
@@ -153,12 +156,14 @@ def _summary(console: Console, fates: list[Fate]) -> None:
     console.print(table)
 
 
-def _wait_for_the_end(console: Console, url: str) -> None:
-    console.print(f"The pages stay open at {url}; press Ctrl-C to end.")
+def _wait_for_the_end(console: Console, demonstration: Demonstration) -> None:
+    console.print(f"The pages stay open at {demonstration.url}; press Ctrl-C to end.")
     try:
         signal.pause()
     except KeyboardInterrupt:
-        console.print("Ending the hosts and the service.")
+        again = f"bakegate demo --keep --folder {shlex.quote(str(demonstration.folder))}"
+        console.print("Ending the hosts and the service. All of it runs again with:")
+        console.print(again, soft_wrap=True)
 
 
 def _interrupt(*_: object) -> None:

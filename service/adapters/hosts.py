@@ -11,6 +11,7 @@ from service.adapters.host_fence import Fence, kept_answer
 from service.adapters.host_files import (
     TargetRecord,
     host_paths,
+    process_of,
     read_host,
     read_hosts,
     read_target,
@@ -49,6 +50,15 @@ class LocalDeployer:
         fence = Fence(folder, order.epoch, order.key, place)
         return _Rollout(fence, self.folder / "starts.jsonl", order)
 
+    def ended(self, pipeline: str, stage: str, target: str) -> int | None:
+        """The epoch of a target where no host lives any more and nobody deploys; else None."""
+        folder = target_folder(self.folder, pipeline, stage, target)
+        known = read_target(folder)
+        if known is None or known.state == "running":
+            return None
+        living = (path for path in host_paths(folder) if _lives(path))
+        return None if any(living) else known.epoch
+
     def end_all(self) -> None:
         """End the processes that the records name, and no others; mark their hosts stopped."""
         for folder in sorted({path.parent for path in self.folder.glob("*/*/*/hosts")}):
@@ -56,6 +66,11 @@ class LocalDeployer:
             fence = Fence(folder, known.epoch if known else 0)
             for path in host_paths(folder):
                 fence.end_host(path)
+
+
+def _lives(path: Path) -> bool:
+    host = read_host(path)
+    return host is not None and process_of(path, host) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,6 +23,7 @@ from service.demo.repository import DemoRepository
 from service.demo.scenario import PIPELINE, SCENES, Fate, Scene
 from service.executor.watch import targets
 from service.identity import actor
+from service.promotions.ports import DeployOrder
 from service.promotions.views import PipelineView, ReleaseView
 from service.server import Server
 from service.settings import Settings
@@ -47,6 +49,8 @@ class Demonstration:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.server = Server(Settings(data_folder=self.folder / "service", port=port))
         self.customers: subprocess.Popen[bytes] | None = None
+        self.brought: tuple[str, ...] = ()
+        """What was said of each target whose hosts an earlier demonstration had ended."""
 
     @property
     def url(self) -> str:
@@ -54,6 +58,7 @@ class Demonstration:
 
     def __enter__(self) -> Self:
         self.repository.create()
+        self.brought = tuple(self._bring_back())
         self.server.start()
         self.server.serve_in_thread()
         self._register()
@@ -110,7 +115,7 @@ class Demonstration:
         return self.server.executor.release_of(PIPELINE, commit)
 
     def _register(self) -> None:
-        if any(each.name == PIPELINE for each in self.server.executor.pipelines()):
+        if self._registered():
             return
         folder = files("service.demo") / "organization"
         organization = {
@@ -123,6 +128,42 @@ class Demonstration:
             self.server.executor.add_blocklist(entry, actor())
         text = (self.repository.folder / "pipeline.yaml").read_text(encoding="utf-8")
         self.register(text, "pipeline.yaml")
+
+    def _bring_back(self) -> Iterator[str]:
+        """Start the hosts again that were ended with an earlier demonstration of this folder.
+
+        Each under a key of its own, for the records know the old ones as ended. Where a deployment
+        was under way the executor goes on with it.
+        """
+        executor, deployer = self.server.executor, self.server.deployer
+        if not self._registered():
+            return
+        declared = executor.definition(PIPELINE)
+        for seen in executor.pipeline(PIPELINE).stages:
+            stage = declared.stage(seen.name)
+            for each in seen.targets:
+                epoch = deployer.ended(PIPELINE, seen.name, each.name)
+                if epoch is None or not each.digest or stage is None or stage.deploy is None:
+                    continue
+                order = DeployOrder(
+                    key=f"{PIPELINE}/{seen.name}/{each.name}:again:{token_hex(4)}",
+                    epoch=epoch,
+                    release=each.release or "",
+                    pipeline=PIPELINE,
+                    stage=seen.name,
+                    target=each.name,
+                    digest=each.digest,
+                    deploy=stage.deploy,
+                    rollback=True,
+                    environment=declared.environment,
+                )
+                while (progress := deployer.advance(order)).state == "running":
+                    pass
+                told = f"{progress.replaced} of {progress.hosts} hosts run again"
+                yield f"{each.name}: {progress.message or told}"
+
+    def _registered(self) -> bool:
+        return any(each.name == PIPELINE for each in self.server.executor.pipelines())
 
     def _send_customers(self) -> None:
         """A process of its own stands for the customers of every production target."""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -56,13 +57,38 @@ def test_killed_at_boundaries_the_releases_end_as_without_kills(tmp_path: Path) 
     }
     assert twice == {}
     assert _living(starts) == []
+    _started_again_it_answers(folder, end)
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+def _started_again_it_answers(folder: Path, end: float) -> None:
+    """What had ended with its hosts is kept open again: every target is as it was."""
+    process = _start(folder, "--keep")
+    said = folder / "output.log"
+    while "The pages stay open" not in said.read_text(encoding="utf-8"):
+        assert process.poll() is None, said.read_text(encoding="utf-8")[-3000:]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    hosts = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (folder / "service/hosts").glob("*/*/*/hosts/*.json")
+    ]
+    for host in hosts:
+        with urlopen(f"http://127.0.0.1:{host['port']}/health", timeout=10) as answer:
+            assert (host["state"], answer.status) == ("in_service", 200)
+    # Three of beta, gamma and each cell, and the one-box.
+    assert len(hosts) == 3 * 5 + 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=max(end - time.monotonic(), 1)) == 0
+    assert "runs again with:\nbakegate demo --keep --folder" in said.read_text(encoding="utf-8")
+    lines = (folder / "service/hosts/starts.jsonl").read_text().splitlines()
+    assert _living([json.loads(line) for line in lines]) == []
+
+
+def _start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.log").open("ab") as output:
         return subprocess.Popen(
-            [str(Path(sys.executable).parent / "bakegate"), "demo", "--folder", str(folder)],
+            [str(Path(sys.executable).parent / "bakegate"), "demo", "--folder", str(folder), *more],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
