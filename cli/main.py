@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "alarm": ("cli.alarm", "Report alarms that another system judges."),
     "serve": ("cli.serve", "Run the service: pages, API, executor."),
     "worker": ("cli.worker", "Promote releases beside other processes, without pages."),
+    "store": ("cli.store", "Remove artifacts and logs that nothing needs any more."),
     "adapters": ("cli.adapters", "List what deploys and what tells teams."),
     "report": ("cli.report", "Say which pipelines follow which rule."),
 }

@@ -34,6 +34,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     digest = found["digest"] or "not built"
     told = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
     told += [f"{run['stage']:<16} {_word(run):<12} {reason(run)}".rstrip() for run in found["runs"]]
+    if found["removed_at"]:
+        told.append(f"its artifact was removed at {found['removed_at']}; nothing needed it")
     told += _riding(found)
     told += _differs(found["differs"]) if found["differs"] else []
     told += _ahead(found["forecast"]) if found["forecast"] else []

@@ -20,7 +20,10 @@ class Conflict(DomainError):
 
 
 class Unavailable(DomainError):
-    """The database cannot be used now; the message says why. The same may be asked again later."""
+    """The database or the store of artifacts cannot be used now; the message says why.
+
+    The same may be asked again later.
+    """
 
 
 class Unsigned(DomainError):

@@ -28,12 +28,14 @@ from service.adapters.mirrors import Mirrors
 from service.adapters.object_store import AddressError, ObjectStore
 from service.adapters.prober import HttpProber
 from service.adapters.ssh_deployer import SshDeployer
+from service.adapters.storage import FolderStorage
 from service.adapters.tester import CommandTester
 from service.adapters.webhook import Webhook
 from service.adapters.webhook_deployer import WebhookDeployer
 from service.errors import Conflict
 from service.executor.executor import Executor
 from service.promotions.ports import Builder, Notifier, Ports, Prober, Tester
+from service.promotions.retention import Retention
 from service.settings import Settings
 from service.store.engines import Engines, open_engines
 from service.store.schema import upgrade
@@ -72,7 +74,8 @@ def open_parts(settings: Settings) -> Parts:
         folder / "installed",
         artifacts,
     )
-    repository = GitRepository(Mirrors(folder / "mirrors"))
+    mirrors = Mirrors(folder / "mirrors")
+    repository = GitRepository(mirrors)
     clock, rego = SystemClock(), ChosenRego(settings.rego)
     room = Room(settings.step_memory, settings.step_disk)
     others = _Others(folder / "others", artifacts, deployers)
@@ -89,9 +92,11 @@ def open_parts(settings: Settings) -> Parts:
         notifiers=_notifiers(settings, clock),
         calendars=HttpCalendars(),
         artifacts=artifacts,
+        storage=FolderStorage(artifacts, (folder / "builds", folder / "tests"), mirrors),
         prober=prober,
     )
-    return Parts(engines, Executor(engines, ports), deployer, deployers, prober, rego)
+    executor = Executor(engines, ports, retention=Retention(settings.keep_days, settings.keep_good))
+    return Parts(engines, executor, deployer, deployers, prober, rego)
 
 
 @dataclass(frozen=True, slots=True)

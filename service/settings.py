@@ -37,6 +37,12 @@ class Settings(BaseSettings):
         ge=_LEAST,
         description="Disk that its folder may take, and each file anywhere.",
     )
+    keep_days: int = Field(
+        default=90, ge=0, description="How long artifacts and logs are kept; 0 keeps all for ever."
+    )
+    keep_good: int = Field(
+        default=5, ge=1, description="Artifacts of each pipeline that stay however old they are."
+    )
     hook_secret: SecretStr = Field(
         default=SecretStr(""),
         description="Code forges sign with it what they send to /v1/hooks/PIPELINE.",

@@ -7,12 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from service.adapters.object_store import ObjectStore
 from service.promotions.ports import NoArtifact
+from service.promotions.retention import Kind, Stored
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_NAME: Final = re.compile(r"[0-9a-f]{64}\.bin")
+_INCOMING: Final = "incoming-"
 
 
 class ArtifactError(NoArtifact):
@@ -66,6 +71,30 @@ class ArtifactStore:
         self._verified.add(digest)
         return path
 
+    def listing(self) -> Iterator[Stored]:
+        """Every artifact here and in the shared store; raises UnreachableError."""
+        for path in sorted(self._folder.glob("*.bin")):
+            if _NAME.fullmatch(path.name):
+                yield _artifact(str(path), path.stat().st_size, written(path))
+        for name, size, at in self._shared.listing() if self._shared else ():
+            if self._shared and _NAME.fullmatch(name):
+                yield _artifact(f"{self._shared.address}/{name}", size, at)
+
+    def incoming(self) -> Iterator[Path]:
+        """What is being written, or was when its process died."""
+        return self._folder.glob(f"{_INCOMING}*")
+
+    def remove(self, stored: Stored) -> bool:
+        """Whether it is gone; one that was put again since it was listed stays.
+
+        Raises UnreachableError.
+        """
+        folder, name = stored.place.rsplit("/", 1)
+        if self._shared and folder == self._shared.address:
+            return self._shared.remove(name, stored.at)
+        self._verified.discard(stored.digest)
+        return unlinked(Path(stored.place), stored.at)
+
     def _fetch(self, digest: str, path: Path, found: str) -> None:
         """Take from the shared store what the folder does not have, or has only damaged."""
         if self._shared is None:
@@ -85,12 +114,33 @@ class ArtifactStore:
     def _incoming(self) -> Iterator[Path]:
         """A file to write to, which is gone afterwards unless it got its name."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix="incoming-")
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=_INCOMING)
         os.close(descriptor)
         try:
             yield Path(name)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def written(path: Path) -> datetime:
+    """When a file was last written."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def unlinked(path: Path, at: datetime) -> bool:
+    """Remove a file that was last written then; whether it is gone."""
+    try:
+        if written(path) != at:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def _artifact(place: str, size: int, at: datetime) -> Stored:
+    digest = f"sha256:{place.rsplit('/', 1)[1].removesuffix('.bin')}"
+    return Stored(Kind.ARTIFACT, place, size, at, digest)
 
 
 def _damaged(digest: str, found: str, place: str) -> ArtifactError:

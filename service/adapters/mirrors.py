@@ -1,19 +1,18 @@
 """Copies of repositories that are elsewhere: bare, one for each address, renewed when asked.
 
-Nothing is ever thrown out of a copy: what was released must be found again, also after somebody
-rewrote a branch.
+Nothing is thrown out of a copy: what was released must be found again, also after somebody rewrote
+a branch. A copy goes as a whole, once no pipeline names its repository any more.
 """
 
-import fcntl
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from service.adapters.git_command import RepositoryError, git
+from service.adapters.locked import alone
 
 #: ``git@host:path``, as ``git-clone(1)`` reads it: no slash stands before the first colon.
 _SHORT: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^:].*")
@@ -50,11 +49,16 @@ class Mirrors:
         """Fetch all branches; raises RepositoryError with what git said."""
         place = self._place(address)
         place.mkdir(parents=True, exist_ok=True)
-        with _alone(place.with_suffix(".lock")):
+        with alone(place.with_suffix(".lock")):
             if not (place / "HEAD").exists():
                 self._ask(place, address, "init", "--quiet", "--bare")
             fetch = ("fetch", "--quiet", "--prune", "--no-tags", "--no-auto-gc")
             self._ask(place, address, *fetch, "--", address, _BRANCHES)
+
+    def others(self, addresses: Collection[str]) -> Iterator[Path]:
+        """The copies of all but the named repositories."""
+        named = {self._place(each) for each in addresses}
+        return (each for each in sorted(self._folder.glob("*.git")) if each not in named)
 
     def _place(self, address: str) -> Path:
         return self._folder / f"{sha256(address.encode()).hexdigest()[:32]}.git"
@@ -64,11 +68,3 @@ class Mirrors:
         if code != 0:
             told = err.replace(address, shown(address))
             raise RepositoryError(f"{shown(address)} cannot be read: {told}")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Two processes that fetch into one copy would meet at its refs."""
-    with path.open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,14 +1,14 @@
 """Results kept by idempotency key, so that a repeated order is answered and not done again."""
 
-import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
+
+from service.adapters.locked import alone
 
 Result = TypeVar("Result")
 
@@ -30,7 +30,7 @@ class KeptResults(Generic[Result]):
         name = sha256(key.encode()).hexdigest()[:32]
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = self._folder / f"{name}.json"
-        with self._locked(name):
+        with alone(self._folder / f"{name}.lock"):
             if kept.exists():
                 return self._shape.validate_json(kept.read_bytes())
             work = self._folder / f"{name}.work"
@@ -49,10 +49,3 @@ class KeptResults(Generic[Result]):
     def log(self, key: str) -> Path:
         """Where the whole output of ``key`` is kept."""
         return self._folder / f"{sha256(key.encode()).hexdigest()[:32]}.log"
-
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        # The kernel gives the lock back when its process dies, however it dies.
-        with (self._folder / f"{name}.lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

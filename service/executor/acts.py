@@ -22,6 +22,7 @@ from service.executor.watch import targets
 from service.promotions.decide import targets_now
 from service.promotions.model import Built, Effect, Errored, Event, Moved, Moving, Stopped, Tested
 from service.promotions.ports import BuildOrder, DeployOrder, DeployProgress, Ports, TestOrder
+from service.store.retained import mark_kept
 from service.store.tables import EvidenceRow, RunRow
 
 Json = dict[str, Any]
@@ -262,6 +263,7 @@ def _keep_artifact(turn: Turn, run: RunRow, result: Json) -> None:
         return
     release.digest = result["digest"]
     release.built_at = turn.now
+    mark_kept(turn.session, release.digest)
     if result.get("sbom"):
         release.sbom = turn.keep(result["sbom"])
     if result.get("findings") is not None:

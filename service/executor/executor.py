@@ -22,6 +22,7 @@ from service.executor import (
     reporting,
     sources,
 )
+from service.executor import retention as tidying
 from service.executor.acts import Claim, claim, perform, report
 from service.executor.carrying_out import carry_out
 from service.executor.durable import Durable
@@ -38,6 +39,7 @@ from service.promotions.model import Effect
 from service.promotions.ports import Fenced, Ports
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
+from service.promotions.retention import Retention, Stored
 from service.promotions.views import (
     PAGE,
     DecisionView,
@@ -58,13 +60,21 @@ _LATE: Final = timedelta(seconds=30)
 class Executor:
     """Each method is one transaction of its own; errors are those of ``service.errors``."""
 
-    def __init__(self, engines: Engines, ports: Ports, pace: Pace = Pace()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        engines: Engines,
+        ports: Ports,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+        retention: Retention = Retention(),  # noqa: B008 - frozen
+    ) -> None:
+        self.retention = retention
         self.lease = open_lease(engines, pace)
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name, pace.poll))
         self.sweep = Sweep(self.ground)
         self.rounds = (
             Rounds("calendars", calendars.EVERY_S, partial(calendars.refresh, self.ground)),
             Rounds("poll", sources.EVERY_S, partial(sources.poll, self.ground)),
+            Rounds("retention", tidying.EVERY_S, partial(tidying.tidy, self.ground, retention)),
         )
 
     def start(self) -> None:
@@ -140,6 +150,10 @@ class Executor:
 
     def keep_artifact(self, path: Path) -> str:
         return keep_artifact(self.ground, path)
+
+    def prune(self, *, dry: bool) -> tuple[Stored, ...]:
+        """Remove what nobody needs any more; gives what went, or with ``dry`` would have gone."""
+        return tidying.prune(self.ground, self.retention, dry=dry)
 
     def carry_out(self, command: Command, actor: str) -> str:
         return carry_out(self.ground, command, actor)

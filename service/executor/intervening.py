@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from sqlmodel import col, delete, or_, select
 
 from policies.phrases import listed
+from policies.pipeline import StageKind
 from service.errors import Conflict
+from service.executor.retention import require_artifact
 from service.executor.transition import advance, create_runs, enter, reopen
 from service.executor.turn import Turn, found
 from service.promotions.commands import Abort, Retry, RollBack
@@ -62,6 +64,8 @@ def retry(turn: Turn, wanted: Retry) -> str:
         word = (run.outcome or run.state).replace("_", " ")
         raise Conflict(f"{release.id} is {word} at {run.stage}; only what failed can be retried")
     _require_newest(turn, release, run.stage)
+    if release.pushed or turn.planned(release, run.stage).kind.value is not StageKind.BUILD:
+        require_artifact(release)
     release.outcome, release.ended_at = "", None
     _forget(turn, release, run)
     told = f"retried by {turn.actor}: {reason}"

@@ -17,6 +17,7 @@ from service.executor.transition import create_runs
 from service.executor.turn import Turn, found
 from service.promotions.exceptions import require_reason
 from service.promotions.ports import Artifacts, Commit, NoArtifact, UnknownCommit, Unreadable
+from service.store.retained import mark_kept
 from service.store.tables import DeliveryRow, PipelineRow, ReleaseRow
 
 #: As what a release may start; the first one and a rollback come about by themselves.
@@ -89,6 +90,8 @@ def _create(turn: Turn, start: Start, base: str | None, changes: tuple[Commit, .
     )
     turn.session.add(release)
     turn.session.flush()
+    if start.artifact:
+        mark_kept(turn.session, start.artifact)
     _remember(turn, start, release.id)
     told = {"commit": start.commit, "changes": len(changes), "reason": release.reason}
     named = {"incident": release.incident, "artifact": start.artifact}

@@ -18,6 +18,7 @@ from policies.rego.port import Rego
 from policies.release import Evidence, Sbom, Vulnerability
 from policies.scripted import Request
 from service.promotions.notices import Letter
+from service.promotions.retention import Storage
 
 #: How long a deployment to one target may take where the pipeline names no deadline.
 DEPLOY_WITHIN: Final = timedelta(minutes=10)
@@ -294,5 +295,7 @@ class Ports:
     """Keeps artifacts that others built; without it, none can be pushed."""
     calendars: Calendars | None = None
     """Reads calendars by their addresses; without it, their windows are unknown."""
+    storage: Storage | None = None
+    """What is kept beside the database; without it, nothing is removed."""
     prober: Prober | None = None
     """Asks what runs; without it, data points only come from elsewhere."""

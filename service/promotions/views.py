@@ -305,6 +305,8 @@ class ReleaseView:
     """What the emergency mends."""
     least_reason: int = 1
     """Characters that ``override-justified`` asks of the reason of an override."""
+    removed_at: datetime | None = None
+    """When its artifact was removed, because nothing needed it any more."""
     differs: DiffersView | None = None
     """How the pipeline file changed since; None where it did not, or once the release ended."""
     forecast: ForecastView | None = None

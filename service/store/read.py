@@ -121,6 +121,7 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         problems=said.problems(session, name),
         reason=row.reason,
         incident=row.incident,
+        removed_at=row.removed_at,
     )
 
 

@@ -95,6 +95,8 @@ class ReleaseRow(SQLModel, table=True):
     ended_at: datetime | None = instant(null=True)
     outcome: str = ""
     superseded_by: str = ""
+    removed_at: datetime | None = instant(null=True)
+    """When its artifact was removed, because nothing needed it any more."""
 
 
 class RunRow(SQLModel, table=True):

@@ -43,6 +43,7 @@ Commands:
   alarm      Report alarms that another system judges.
   serve      Run the service: pages, API, executor.
   worker     Promote releases beside other processes, without pages.
+  store      Remove artifacts and logs that nothing needs any more.
   adapters   List what deploys and what tells teams.
   report     Say which pipelines follow which rule.
 

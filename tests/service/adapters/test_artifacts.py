@@ -3,6 +3,8 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -161,3 +163,25 @@ def test_an_address_that_cannot_be_used(address: str, told: str) -> None:
     with pytest.raises(AddressError) as error:
         ObjectStore(address)
     assert told in str(error.value)
+
+
+def test_what_is_kept_is_listed_and_removed_once_and_for_all(place: Place, built: Path) -> None:
+    store = place.store()
+    store.put(built)
+    listed = list(store.listing())
+    assert {each.digest for each in listed} == {DIGEST}
+    assert {each.size for each in listed} == {len(BYTES)}
+    assert {each.place for each in listed} >= {f"{place.name}/{HEX}.bin"}
+    assert [store.remove(each) for each in listed] == [True] * len(listed)
+    assert list(store.listing()) == []
+    assert [store.remove(each) for each in listed] == [True] * len(listed)
+    with pytest.raises(ArtifactError):
+        store.path(DIGEST)
+
+
+def test_what_was_put_again_since_it_was_listed_stays(place: Place, built: Path) -> None:
+    store = place.store()
+    store.put(built)
+    old = [replace(each, at=each.at - timedelta(days=100)) for each in store.listing()]
+    assert [store.remove(each) for each in old] == [False] * len(old)
+    assert store.path(DIGEST).read_bytes() == BYTES
