@@ -7,6 +7,7 @@ that expands beyond ``MAX_NODES`` is refused before anything walks it.
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -47,6 +48,8 @@ MAX_DEPTH: Final = 100
 _BREAKS: Final = {0x85: 0xE085, 0x2028: 0xE428, 0x2029: 0xE429}
 _BREAK: Final = re.compile("[\x85\u2028\u2029]")
 _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
+#: How values are written that span lines as they stand.
+_BLOCK: Final = frozenset("|>")
 
 
 class _Read(NamedTuple):
@@ -68,7 +71,8 @@ class Builder:
         self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
         self.anchors: dict[str, _Read | None] = {}
         self.doubled = False
-        self.quiet: list[Span] | None = [] if "bakegate:" in text else None
+        self.quiet: list[Span] = []
+        """Where values stand, in the order of the text: no comment is inside of them."""
 
     def build(self) -> list[Source]:
         """All documents of the text that are not empty.
@@ -76,7 +80,9 @@ class Builder:
         A file has thousands of events, so the container that is being read stands in variables:
         what opened it, its items, how many nodes stand below them, and how deep.
         """
-        get, scalar = self.parser.get_event, self._scalar
+        get: Callable[[], Any] = self.parser.get_event
+        new: Any = tuple.__new__
+        scalar, path, quiet, broken = self._scalar, self.path, self.quiet, self.broken
         opened: Any = None
         roots: list[Node] = []
         items, more, height = roots, 0, 1
@@ -84,10 +90,21 @@ class Builder:
         while (event := get()) is not None:
             kind = type(event)
             if kind is ScalarEvent:
-                items.append(scalar(event))
+                style = event.style
+                if style in _BLOCK or event.tag or event.anchor or broken:
+                    items.append(scalar(event))
+                    continue
+                # What nearly all are is made here: the call took as long as all else for one.
+                start, end = event.start_mark, event.end_mark
+                span = new(
+                    Span, (path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+                )
+                items.append(new(Scalar, (span, event.value, not style, "")))
+                quiet.append(span)
                 continue
             if kind is MappingStartEvent or kind is SequenceStartEvent:
-                self._open(event, len(around))
+                if event.anchor or len(around) >= MAX_DEPTH:
+                    self._open(event, len(around))
                 around.append((opened, items, more, height))
                 opened, items, more, height = event, [], 0, 1
                 continue
@@ -126,7 +143,7 @@ class Builder:
             event.value,
             event.tag,
         )
-        if style == "|" or style == ">":  # noqa: PLR1714 - asked of every value of every file
+        if style in _BLOCK:
             last, column = self._block_end(start.line, end.line)
             span = span_of((self.path, start.line + 1, start.column + 1, last, column))
         else:
@@ -135,7 +152,7 @@ class Builder:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
                 first = end.column - len(text)
             span = span_of((self.path, start.line + 1, first + 1, end.line + 1, end.column + 1))
-        if self.quiet is not None and span.line <= span.end_line:
+        if span.line <= span.end_line:
             self.quiet.append(span)
         if self.broken:
             text = text.translate(_UNBREAKS)
@@ -165,15 +182,17 @@ class Builder:
     def _closed(self, opened: Any, items: list[Node], event: Any) -> Node:
         """A container that has ended, from the event that opened it and its items."""
         start = opened.start_mark
-        place = start.line + 1, start.column + 1
+        line, column = start.line + 1, start.column + 1
         if opened.flow_style:
             mark = event.end_mark
             end = mark.line + 1, mark.column + 1
+        elif self.anchors:
+            # Aliases point elsewhere in the text, so the end is the largest place after the start.
+            end = max((line, column), *[node[0][3:] for node in items[-2:]])
         else:
             # The parser ends a block where the next token starts; readers end it with its words.
-            # Aliases point elsewhere in the text, so the end is the largest place after the start.
-            end = max(place, *[node[0][3:] for node in items[-2:]])
-        span = span_of((self.path, *place, *end))
+            end = items[-1][0][3:]
+        span = span_of((self.path, line, column, *end))
         tag = opened.tag or ""
         if type(opened) is MappingStartEvent:
             return self._mapping(items, span, tag)
@@ -206,6 +225,18 @@ class Builder:
 
     def _mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
         entries: dict[str, Entry] = {}
+        pairs = iter(items)
+        for key in pairs:
+            if type(key) is not Scalar:
+                break
+            entries[key[1]] = entry_of((key, next(pairs)))
+        if 2 * len(entries) < len(items) or "<<" in entries:
+            return self._odd_mapping(items, span, tag)
+        return mapping_of((span, entries, (), tag))
+
+    def _odd_mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
+        """A mapping with merges, with keys that are written twice, or with keys that are none."""
+        entries: dict[str, Entry] = {}
         duplicates: list[Scalar] = []
         merges: list[Node] = []
         pairs = iter(items)
@@ -235,9 +266,9 @@ class Builder:
     def _comments(self, roots: list[Node]) -> dict[int, list[Comment]]:
         """Comments that speak to Bakegate, by the index of their document."""
         found: dict[int, list[Comment]] = {}
-        if self.quiet is None or not roots:
+        if "bakegate:" not in self.text or not roots:
             return found
-        quiet = self.quiet  # In the order of the text, as the parser gives them.
+        quiet = self.quiet
         starts = [root.span.line for root in roots]
         for number, line in enumerate(self.text.split("\n"), start=1):
             if "bakegate:" in line and (column := _comment_column(line, number, quiet)):
