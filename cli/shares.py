@@ -8,8 +8,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, TypeVar
+
+from policies.frozen import dataclass
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -9,13 +9,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.schemas.formats import FORMATS
 from policies.schemas.quick import Check, quick_check
 from policies.source import Mapping, Node, Scalar, Sequence, Source, SourceError, core_value, read
@@ -69,8 +69,7 @@ _LISTED: Final = 20
 _LISTED_ALONE: Final = 30
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Issue:
+class Issue(NamedTuple):
     """One error of a file: its place, and what is wrong and allowed there."""
 
     span: Span

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
+from policies import frozen
 from policies.findings import Finding, Span
 from policies.plain import nearest
 from policies.rules import CATALOGUE, rule
@@ -16,7 +17,7 @@ _IGNORE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Ignore:
     """One ``# bakegate: ignore[rule] reason``; ``line`` is the line that it speaks of."""
 

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from policies import frozen
 from policies.durations import format_duration, parse_duration, parse_share
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class DataIssue:
     at: DataPath
     message: str

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from policies.findings import Span
@@ -54,6 +55,7 @@ _VERSION: Final = re.compile(r"v?\d+\.\d+(\.\d+)*([-+.][0-9A-Za-z.-]+)?")
 _EXPRESSION: Final = re.compile(r"\$\{|\$\(|\$[A-Za-z_]|\{\{|<[A-Z_]+>")
 
 
+@lru_cache(maxsize=2048)
 def pin_of(version: str) -> Pin:
     """How firmly a version alone (what stands behind ``@`` or ``:``) names one thing."""
     if not version:

@@ -1,9 +1,9 @@
 """Where a deployer of Bakegate's own finds the other side, and how that side knows it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from policies.facts import UNSAID, Fact
+from policies.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

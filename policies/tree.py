@@ -11,6 +11,7 @@ from posixpath import dirname, join, normpath
 from types import MappingProxyType
 from typing import TypeVar
 
+from policies import frozen
 from policies.documents import DocumentError, Issue
 from policies.exception_files import read_exceptions
 from policies.exceptions import Exceptions, joined
@@ -40,7 +41,7 @@ T = TypeVar("T")
 _LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Place:
     """One node as it is asked about: its zone, and the rulesets from the root to it."""
 
@@ -49,7 +50,7 @@ class Place:
     chain: Chain
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Tree:
     """``rulesets`` and ``files`` hold, by the path of its node, what the tree names.
 

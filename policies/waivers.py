@@ -8,7 +8,6 @@ Whether one counts is computed when it is read: nothing has to run for it to end
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,6 +28,7 @@ from policies.exceptions import (
     OptOut,
 )
 from policies.findings import Result
+from policies.frozen import dataclass
 from policies.granted import Granted
 from policies.plain import instant_text
 from policies.release import Override, Release

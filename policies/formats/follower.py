@@ -4,6 +4,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import Final
 
+from policies import frozen
 from policies.findings import Span
 from policies.formats.files import Files, Refused, matches
 from policies.source import Source, SourceError, read
@@ -14,7 +15,7 @@ MAX_FILES: Final = 150
 MAX_CHAIN: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Part:
     """A file that another one brings in. ``chain`` are the paths that lead to it, its own last."""
 

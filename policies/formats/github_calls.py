@@ -7,7 +7,7 @@ job keeps the caller's name. Actions that only a run fetches are not there to be
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from policies.fields import texts
 from policies.findings import Span
@@ -26,8 +26,7 @@ _INPUT: Final = re.compile(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
 _SHARED: Final = ("permissions", "concurrency")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """A job that is written out; ``first`` waits for nothing inside of its own workflow."""
 
     name: str
@@ -246,9 +245,11 @@ def _waiting(job: _Job) -> Node:
     body = job.entry.value
     if not isinstance(body, MappingNode):
         return body
+    known = body.entries.get("needs")
+    if known is None and not job.needs:
+        return body
     entries = {key: entry for key, entry in body.entries.items() if key != "needs"}
     if job.needs:
-        known = body.entries.get("needs")
         span: Span = known.value.span if known else job.entry.key.span
         names = tuple(Scalar(span, name, plain=True) for name in job.needs)
         key = known.key if known else Scalar(span, "needs", plain=True)

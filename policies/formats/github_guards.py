@@ -145,8 +145,7 @@ def _limit(
 ) -> Fact[tuple[str, ...] | None]:
     text = condition(job)
     own = job.entries["if"].value.span if text else place
-    parts = text.split("||")
-    named = [_REF_IS.findall(part) + _tags(part) for part in parts]
+    named = [_REF_IS.findall(part) + _tags(part) for part in text.split("||")] if text else [[]]
     if all(named) and "!=" not in text:
         return Fact(tuple(dict.fromkeys(name for each in named for name in each)), own)
     # A job that needs a skipped one is skipped too.

@@ -24,7 +24,7 @@ def notifies_of(
     """
     for stage in stages:
         job = jobs[stage.name].value
-        if not isinstance(job, Mapping):
+        if StepKind.NOTIFY not in stage.kinds or not isinstance(job, Mapping):
             continue
         nodes = (job,) if isinstance(job.get("uses"), Scalar) else step_nodes(job)
         for node, step in zip(nodes, stage.steps, strict=True):

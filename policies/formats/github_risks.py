@@ -68,14 +68,16 @@ def secrets_in(workflow: Workflow, *nodes: object) -> tuple[str, ...]:
 def untrusted(workflow: Workflow, step: Mapping) -> Fact[str | None] | None:
     """The construct by which content that nobody reviewed runs here with rights or secrets."""
     inputs, event = step.get("with"), workflow.privileged
-    ref = inputs.get("ref") if isinstance(inputs, Mapping) else None
-    if event and isinstance(ref, Scalar) and _CHANGE.search(ref.text):
+    inner = inputs if isinstance(inputs, Mapping) else None
+    ref = inner.get("ref") if event and inner else None
+    if isinstance(ref, Scalar) and _CHANGE.search(ref.text):
         return Fact(f"a checkout of the change under {event}", ref.span)
-    for key, holder in (("run", step), ("script", inputs)):
-        script = holder.get(key) if isinstance(holder, Mapping) else None
-        if event and isinstance(script, Scalar) and _FETCH.search(script.text):
+    for script in (step.get("run"), inner.get("script") if inner else None):
+        if not isinstance(script, Scalar):
+            continue
+        if event and _FETCH.search(script.text):
             return Fact(f"a checkout of the change under {event}", script.span)
-        if isinstance(script, Scalar) and (words := _pasted(workflow, script.text)):
+        if words := _pasted(workflow, script.text):
             return Fact(f"${{{{ {words} }}}} inside a script", script.span)
     return None
 

@@ -30,7 +30,8 @@ def soaked(pipeline: Pipeline, workflow: Workflow, jobs: dict[str, Entry]) -> Pi
     bakes: dict[str, Bake] = {}
     for stage in pipeline.stages:
         job = jobs[stage.name].value
-        if not isinstance(job, Mapping) or job.get("uses"):
+        sleeps = any("sleep" in (step.run.or_else(None) or "") for step in stage.steps)
+        if not sleeps or not isinstance(job, Mapping) or job.get("uses"):
             continue
         for node, step in zip(step_nodes(job), stage.steps, strict=True):
             length = _length(step, (node, job, workflow.root))

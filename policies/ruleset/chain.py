@@ -119,7 +119,7 @@ class Chain:
         for at in (first.at, *self.changes(first)):
             day = "" if at == first.at else f"from {at.astimezone(zone_of(zone)):%Y-%m-%d}: "
             for issue in self._broken(replace(first, at=at)):
-                told = replace(issue, message=day + issue.message)
+                told = issue._replace(message=day + issue.message)
                 found.setdefault((issue.span, issue.message), told)
         return list(found.values())
 

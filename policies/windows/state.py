@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from policies import frozen
 from policies.windows.intervals import expand
 from policies.windows.model import (
     Effect,
@@ -27,7 +28,7 @@ _LOOK_AHEAD: Final = (1, 8, 40, 400)
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Edge:
     """A window that begins or ends to contain time; ``place`` counts the sets."""
 
@@ -61,7 +62,7 @@ class _Place:
             self.denies += change
 
 
-@dataclass(frozen=True, slots=True)
+@frozen.dataclass(frozen=True, slots=True)
 class Change:
     """What time is now, when that changes next, and by which windows (None: not in sight)."""
 
