@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: In the signature of a class: the field has a factory that makes its default.
 _MADE: Final = object()
+#: So many values of a class are made before its ``__init__`` is written.
+_SLOWLY: Final = 8
 #: Gives an object another class of the same slots.
 _BECOME: Final = vars(object)["__class__"].__set__
 
@@ -89,13 +91,48 @@ def _copied(names: tuple[str, ...]) -> dict[str, Any]:
 def _first_init(
     cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]
 ) -> Callable[..., None]:
-    """Writes ``__init__`` when the first value is made: most runs need few of the classes."""
+    """Makes the first values slowly, and writes ``__init__`` for a class of which there are more.
 
-    def first(self: object, *arguments: object, **named: object) -> None:
-        cls.__init__ = written = _init(cls, all_fields)
-        written(self, *arguments, **named)
+    A run has some hundred classes with one or two values, as the parameters of rules are; to write
+    and compile a function takes as long as to make ten of them.
+    """
+    positional = [each.name for each in all_fields if each.init and not each.kw_only]
+    count = 0
+
+    def first(self: Any, *arguments: object, **named: object) -> None:
+        nonlocal count
+        count += 1
+        given = dict(zip(positional, arguments, strict=False)) | named
+        usual = len(given) == len(arguments) + len(named)
+        if count > _SLOWLY or not usual or not _made_slowly(self, all_fields, given):
+            # What is wrong with the arguments, if anything is, is told by the real one.
+            cls.__init__ = written = _init(cls, all_fields)
+            written(self, *arguments, **named)
 
     return first
+
+
+def _made_slowly(
+    self: Any, all_fields: tuple["dataclasses.Field[Any]", ...], given: dict[str, object]
+) -> bool:
+    """Whether the arguments were right, and all attributes are set by them."""
+    for each in all_fields:
+        if not each.init:
+            continue
+        if each.name in given:
+            value = given.pop(each.name)
+        elif each.default is not dataclasses.MISSING:
+            value = each.default
+        elif each.default_factory is not dataclasses.MISSING:
+            value = each.default_factory()
+        else:
+            return False
+        object.__setattr__(self, each.name, value)
+    if given:
+        return False
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
+    return True
 
 
 def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
