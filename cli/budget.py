@@ -10,7 +10,8 @@ from typing import Final
 
 from policies.engine.budget import Budget, OverBudget
 
-#: Seconds of processor time between two looks at the clock: a budget is exceeded by no more.
+#: Seconds of processor time between two looks at the clock: a budget is exceeded by no more than
+#: two of them.
 _TICK: Final = 0.01
 
 
@@ -34,13 +35,18 @@ def budgets() -> Iterator[Budget]:
 
 
 class _Clock:
-    """Until when the work may take that is done now; one limit at a time."""
+    """Until when the work may take that is done now; one limit at a time.
+
+    Most work ends before the first look, so its end is worked out there: to ask for the time before
+    every rule took 8 ms of 0.4 s for two hundred files.
+    """
 
     def __init__(self) -> None:
-        self._until = inf
+        self._seconds = inf
+        self._until: float | None = inf
 
     def limited(self, seconds: float) -> "_Clock":
-        self._until = process_time() + seconds
+        self._seconds, self._until = seconds, None
         return self
 
     def __enter__(self) -> None:
@@ -55,7 +61,9 @@ class _Clock:
         self._until = inf
 
     def look(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a handler
-        if process_time() > self._until:
+        if self._until is None:
+            self._until = process_time() + self._seconds
+        elif process_time() > self._until:
             # Once is enough: what the work does to end itself is its own.
             self._until = inf
             raise OverBudget

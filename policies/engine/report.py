@@ -1,6 +1,7 @@
 """What one lint run says: every file that was read, when, and under which ruleset."""
 
 from collections import Counter
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -19,16 +20,17 @@ class Report:
     ruleset: str
     digest: str
     files: tuple[FileReport, ...]
+    standing: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
+    """The findings that nobody waived."""
 
-    @property
-    def standing(self) -> tuple[Finding, ...]:
-        """The findings that nobody waived."""
-        return tuple(
+    def __post_init__(self) -> None:
+        found = tuple(
             finding
             for file in self.files
             for finding in file.findings
             if finding.result is not Result.WAIVED
         )
+        object.__setattr__(self, "standing", found)
 
     def count(self, level: Enforcement) -> int:
         return sum(finding.enforcement is level for finding in self.standing)
