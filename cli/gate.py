@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,7 @@ from policies.documents import DocumentError, Issue, locate, read_document
 from policies.engine.gate import GateError, gate
 from policies.findings import Verdict
 from policies.formats import File, read_pipelines
+from policies.frozen import replace
 from policies.pipeline import Pipeline
 from policies.plain import DataError, nearest
 from policies.record import release_from_json

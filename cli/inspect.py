@@ -1,7 +1,6 @@
 """``bakegate inspect``: what one pipeline file says, without judging it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from policies.documents import nearest
 from policies.engine.budget import RULE_SECONDS, Budget, OverBudget
 from policies.findings import Span
 from policies.formats import Read, Unreadable
+from policies.frozen import replace
 from policies.inspect import inspect as describe
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

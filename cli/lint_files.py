@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +32,7 @@ from policies.engine.report import Report
 from policies.engine.together import Said, Together, said
 from policies.exceptions import Baseline, Exceptions
 from policies.formats import Read
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.history import History
 from policies.history_files import read_histories
 from policies.pipeline import Pipeline

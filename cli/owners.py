@@ -1,6 +1,5 @@
 """Who owns the path of a pipeline file, by the CODEOWNERS of its repository."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from cli.files import repository_of
 from policies.facts import Fact, Provenance
 from policies.formats import Read
+from policies.frozen import replace
 
 if TYPE_CHECKING:
     from codeowners import CodeOwners

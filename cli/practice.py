@@ -1,7 +1,6 @@
 """Which ruleset a command asks: a built-in one, a file, or the organization's tree."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.problems import Unusable
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.pipeline import Pipeline
 from policies.plain import nearest
 from policies.ruleset import (

@@ -1,7 +1,6 @@
 """Reading pipeline files with their overlay, as every command does it."""
 
 import os
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from cli.files import OVERLAY, beside, files_around, found_upwards, repository, 
 from policies.engine.budget import READ_SECONDS, Budget, OverBudget, unlimited
 from policies.findings import Span
 from policies.formats import Read, Unreadable, read_pipelines
+from policies.frozen import replace
 from policies.overlay import Overlay, read_overlay
 
 

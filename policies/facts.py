@@ -5,12 +5,11 @@ Three states must stay apart. A fact can be known (a value), known to be absent 
 A rule may fail on absence but never on ``UNKNOWN``.
 """
 
-from dataclasses import replace
 from enum import Enum, StrEnum
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 
 T = TypeVar("T")
 

@@ -8,12 +8,13 @@ time here, so the answer is the fastest that the rules allow, not a promise.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.findings import Enforcement
 from policies.formats import read_pipelines
+from policies.frozen import replace
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.release import ReleaseKind
 from policies.rule import Params

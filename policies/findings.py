@@ -8,6 +8,7 @@ what is true, how hard the organization asks, how much it matters, and what happ
 from collections.abc import Callable, Iterable
 from enum import IntEnum, StrEnum
 from functools import partial
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from policies.frozen import dataclass
@@ -134,3 +135,9 @@ class Finding:
     docs: str = ""
     related: tuple[Related, ...] = ()
     waived_by: str = ""
+
+
+def fingerprint(rule: str, pipeline: str, where: str, occurrence: int) -> str:
+    """A name of a finding that survives moved lines and changed words."""
+    parts = "\n".join((rule, pipeline, where, str(occurrence)))
+    return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()

@@ -21,9 +21,20 @@ _SLOWLY: Final = 8
 #: Gives an object another class of the same slots.
 _BECOME: Final = vars(object)["__class__"].__set__
 
+#: By class, the names of what ``__init__`` takes.
+_NAMES: Final[dict[type, list[str]]] = {}
+
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what type checkers see
+    from dataclasses import replace as replace  # noqa: PLC0414
 else:
+
+    def replace(value: T, /, **changes: object) -> T:
+        """As ``dataclasses.replace`` in half of its time, which looks at each field anew."""
+        cls = value.__class__
+        if cls not in _NAMES:
+            _NAMES[cls] = [each.name for each in dataclasses.fields(cls) if each.init]
+        return cls(**{name: getattr(value, name) for name in _NAMES[cls]} | changes)
 
     def dataclass(*, kw_only: bool = False, **always: bool) -> Callable[[type[T]], type[T]]:
         """As ``dataclasses.dataclass``, for ``frozen=True, slots=True`` and nothing else."""

@@ -4,11 +4,26 @@ A chain of ten thousand jobs would take minutes with a walk for every question.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 #: From so many common needs on, a node behind them saves more than it costs.
 _MANY: Final = 8
+#: So many answers are kept; where every stage waits for others, more would only take memory.
+_KEPT: Final = 64
+
+
+def kept(known: dict[Hashable, Any], key: Hashable, work: Callable[[], T]) -> T:
+    """What is known under a key, else what ``work`` gives."""
+    if key not in known:
+        found = work()
+        if len(known) >= _KEPT:
+            known.clear()
+        known[key] = found
+    value: T = known[key]
+    return value
 
 
 class Order:
@@ -23,8 +38,11 @@ class Order:
         self._needs = needs
         self._above: list[int] | None = None
         self._below: list[int] | None = None
-        #: What others work out once for this order.
         self.known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What ``work`` gives, which depends on the nodes and on ``key`` only."""
+        return kept(self.known, key, work)
 
     def needs(self) -> list[list[int]]:
         """The edges of each node; what many nodes wait for together is one more node behind them.

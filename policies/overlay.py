@@ -4,14 +4,13 @@ Every fact that comes from here carries the provenance ``overlay`` and its place
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 from policies.documents import Document, DocumentError, Issue, nearest, read_document
 from policies.durations import parse_duration, parse_share
 from policies.facts import Fact, Provenance
 from policies.fields import Fields, texts, windows_of
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.pipeline import (
     Bake,
     Deploy,

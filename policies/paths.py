@@ -6,18 +6,15 @@ each of them, so what they look through must not be looked through again for eac
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from policies.facts import UNKNOWN, Unknown
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
+from policies.graphs import kept
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.steps import Search, deploys, joined, search, steps_before_end, tests_elsewhere
 
 T = TypeVar("T")
-
-#: So many answers are kept; where every stage waits for others, more would only take memory.
-_KEPT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Ahead:
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives, which depends on these stages and on ``key`` only."""
-        return _once(self.known, key, work)
+        return kept(self.known, key, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +75,7 @@ class Path:
 
 def once(pipeline: Pipeline, key: Hashable, work: Callable[[], T]) -> T:
     """What ``work`` gives, which depends on the pipeline and on ``key`` only."""
-    return _once(pipeline.order.known, key, work)
-
-
-def _once(known: dict[Hashable, Any], key: Hashable, work: Callable[[], T]) -> T:
-    if key not in known:
-        found = work()
-        if len(known) >= _KEPT:
-            known.clear()
-        known[key] = found
-    value: T = known[key]
-    return value
+    return pipeline.order.once(key, work)
 
 
 def _steps(stages: Iterable[Stage]) -> tuple[Step, ...]:

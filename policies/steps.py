@@ -170,8 +170,12 @@ def entries(pipeline: Pipeline) -> tuple[Stage, ...]:
     return pipeline.heads([stage for stage in pipeline.prod if deploys(stage)])
 
 
-def without_production(pipeline: Pipeline) -> Iterator[Problem]:
+def without_production(pipeline: Pipeline) -> tuple[Problem, ...]:
     """What a rule about production says where it sees none: unclear, or not its business."""
+    return pipeline.order.once(without_production, lambda: tuple(_without_production(pipeline)))
+
+
+def _without_production(pipeline: Pipeline) -> Iterator[Problem]:
     hidden = [stage for stage in pipeline.stages if not stage.kind.known]
     for stage in hidden:
         message = f"whether {stage.name} is a production stage cannot be told: {note(stage)}"

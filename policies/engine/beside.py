@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from policies.facts import Fact, Provenance
 from policies.formats import Read
+from policies.frozen import replace
 from policies.history import History
 from policies.neighbours import Writer
 from policies.pipeline import Pipeline, Stage

@@ -6,7 +6,6 @@ ignores do not count either: an author's comment beside a line is no word about 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -19,7 +18,7 @@ from policies.engine.kinds import Meets, meets
 from policies.engine.tiers import at_tier, tier_of
 from policies.findings import Enforcement, Result, Verdict
 from policies.formats import File, Files, Read, read_pipelines
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.overlay import read_overlay
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.plain import instant_text, nearest

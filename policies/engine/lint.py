@@ -8,18 +8,18 @@ found. Rules of the engine stand beside the catalogue: ``readable`` for what cou
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
-from hashlib import sha256
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from policies.engine.announcement import announced
 from policies.engine.budget import LINT_BUDGET, RULE_SECONDS, Budget, OverBudget, unlimited
 from policies.engine.tiers import asked_at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
-from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
+from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span, fingerprint
 from policies.formats import Read, Unreadable
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.ignores import Ignores, read_ignores
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved
@@ -38,6 +38,7 @@ INTERNAL: Final = "internal"
 IGNORE_VALID: Final = "ignore-valid"
 EXCEPTION_STALE: Final = "exception-stale"
 
+_place: Final = attrgetter("span")
 #: What many problems of one rule amount to, the first that occurs.
 _WORST: Final = (Result.FAIL, Result.UNKNOWN, Result.WAIVED, Result.NOT_APPLICABLE)
 
@@ -166,7 +167,9 @@ class _Run:
         if not problems:
             return Result.PASS, []
         shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
-        findings = [self._waived(each) for each in self._stamped(effective, shown)]
+        findings = self._stamped(effective, shown)
+        if self.ignores.found or not self.waivers.exceptions.none:
+            findings = [self._waived(each) for each in findings]
         silent = {each.result for each in problems}
         told = {each.result for each in findings} or silent
         if len(findings) < len(shown) and Result.UNKNOWN in silent:
@@ -233,29 +236,33 @@ class _Run:
         run = effective.rule.lint
         return list(run(self.pipeline, effective.params)) if run else []
 
-    def _stamped(self, effective: Effective, problems: Iterable[Problem]) -> Iterator[Finding]:
+    def _stamped(self, effective: Effective, problems: list[Problem]) -> list[Finding]:
+        rule, pipeline = effective.rule, self.pipeline.name
+        docs = _docs(rule.id)
         seen: dict[str, int] = {}
-        for problem in sorted(problems, key=lambda each: each.span):
+        found = []
+        for problem in sorted(problems, key=_place) if len(problems) > 1 else problems:
             level = _level(problem, effective)
             occurrence = seen.get(problem.where, 0)
             seen[problem.where] = occurrence + 1
             if level is Enforcement.OFF:
                 continue
-            yield Finding(
-                rule=effective.rule.id,
-                pipeline=self.pipeline.name,
-                result=problem.result,
-                enforcement=level,
-                severity=effective.rule.severity,
-                message=announced(problem.message, effective, self.resolved.zone),
-                span=problem.span,
-                fingerprint=fingerprint(
-                    effective.rule.id, self.pipeline.name, problem.where, occurrence
-                ),
-                fix=problem.fix,
-                docs=_docs(effective.rule.id),
-                related=problem.related,
+            found.append(
+                Finding(
+                    rule=rule.id,
+                    pipeline=pipeline,
+                    result=problem.result,
+                    enforcement=level,
+                    severity=rule.severity,
+                    message=announced(problem.message, effective, self.resolved.zone),
+                    span=problem.span,
+                    fingerprint=fingerprint(rule.id, pipeline, problem.where, occurrence),
+                    fix=problem.fix,
+                    docs=docs,
+                    related=problem.related,
+                )
             )
+        return found
 
     def _waived(self, finding: Finding) -> Finding:
         if finding.rule in self.resolved.exceptions.forbidden:
@@ -317,12 +324,6 @@ def _heard(
     from policies.engine.custom import ask_lint  # noqa: PLC0415 - see above
 
     return ask_lint(rego() if rego else None, resolved, pipeline, custom, at)
-
-
-def fingerprint(rule: str, pipeline: str, where: str, occurrence: int) -> str:
-    """A name of a finding that survives moved lines and changed words."""
-    parts = "\n".join((rule, pipeline, where, str(occurrence)))
-    return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _level(problem: Problem, effective: Effective) -> Enforcement:

@@ -6,8 +6,7 @@ them.
 
 from typing import Final
 
-from policies.engine.lint import fingerprint
-from policies.findings import Enforcement, Finding, Related, Result, Severity, Span
+from policies.findings import Enforcement, Finding, Related, Result, Severity, Span, fingerprint
 from policies.pipeline import Pipeline
 
 PIPELINE_NAME: Final = "pipeline-name"

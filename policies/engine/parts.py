@@ -1,10 +1,10 @@
 """Files that others bring in are judged within those pipelines, and told once."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from policies.engine.lint import FileReport
 from policies.findings import Span
+from policies.frozen import replace
 
 
 def told_once(files: Iterable[FileReport]) -> Iterator[FileReport]:

@@ -1,8 +1,7 @@
 """Levels that hold for some tiers only."""
 
-from dataclasses import replace
-
 from policies.findings import Enforcement
+from policies.frozen import replace
 from policies.pipeline import Pipeline
 from policies.rule import Tiered
 from policies.ruleset import Effective, Resolved

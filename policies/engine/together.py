@@ -5,13 +5,12 @@ what each says to the others: which files it brings in, the names of its pipelin
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from policies.engine.beside import Place, with_writers, written
 from policies.engine.names import named_twice
 from policies.findings import Finding, Span
 from policies.formats import Read
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.neighbours import Writer
 
 

@@ -1,12 +1,12 @@
 """What the jobs of one pipeline say of one another: ways back, tests of what runs, waits."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from policies.classify import NAMED
 from policies.facts import Fact, Provenance, placed
 from policies.findings import Span
+from policies.frozen import replace
 from policies.pipeline import Bake, Pipeline, Stage, Step, StepKind
 
 

@@ -6,7 +6,6 @@ it may be applied stand elsewhere.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from policies.formats.kubernetes import (
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.unsaid import unsaid_deploy
+from policies.frozen import replace
 from policies.guards import Mutex, Queue
 from policies.phrases import listed as listed_words
 from policies.pipeline import Approvals, Deploy, Origin, Owner, Pipeline, Stage

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from policies.facts import Fact, inferred, unknown
 from policies.findings import Span
+from policies.frozen import replace
 from policies.pipeline import Step, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 

@@ -6,7 +6,6 @@ service connection; those facts are unknown, with the setting's name.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from policies.formats.azure_jobs import Job
 from policies.formats.azure_steps import Hooks, failure_steps, hooks_of, steps_of
 from policies.formats.naming import of_file, without_stage
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.guards import Mutex, Queue
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
 from policies.references import Pin

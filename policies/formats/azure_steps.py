@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +11,7 @@ from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.azure_jobs import Job
 from policies.formats.softeners import softener
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping as MappingNode
 from policies.source import Scalar, Sequence

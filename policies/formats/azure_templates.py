@@ -6,7 +6,7 @@ repository stays where it is named, as a part that is not seen.
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from policies.classify import environment
@@ -14,6 +14,7 @@ from policies.facts import Fact, Unknown, elsewhere
 from policies.findings import Span
 from policies.formats.azure_expressions import Names, evaluate, filled, truth, whole
 from policies.formats.follower import Follower, NotFollowed
+from policies.frozen import replace
 from policies.pipeline import StageKind
 from policies.source import Entry, Node, Scalar, Sequence
 from policies.source import Mapping as MappingNode

@@ -5,11 +5,11 @@ say the rest in another way: what stands at the target counts.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from policies.documents import Issue
 from policies.facts import Fact
 from policies.fields import Fields, texts
+from policies.frozen import replace
 from policies.pipeline import Deploy
 from policies.remote import Remote, Ssh
 from policies.source import Mapping, Node, Scalar, Sequence

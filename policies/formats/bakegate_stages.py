@@ -1,6 +1,5 @@
 """Stages, steps, deployers and bakes of Bakegate's own format."""
 
-from dataclasses import replace
 from typing import Any
 
 from policies.classify import classify
@@ -10,6 +9,7 @@ from policies.fields import Calendars, Fields, texts, windows_of
 from policies.findings import Span
 from policies.formats.bakegate_ssh import reached
 from policies.formats.softeners import softener
+from policies.frozen import replace
 from policies.guards import Mutex, Queue
 from policies.pipeline import (
     Bake,

@@ -5,14 +5,13 @@ tenth of the traffic, waits five minutes and moves the rest.
 """
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from policies.facts import Fact
 from policies.findings import Span
 from policies.formats.cloudformation import Resource, Template, elements, mapping, text
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.pipeline import Bake, Deploy, OnAlarm
 from policies.source import Mapping, Node
 

@@ -7,7 +7,6 @@ function does inside stands elsewhere, unless its build specification is in the 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from policies.formats.cloudformation import (
 )
 from policies.formats.codebuild import kind_by_name, specification, steps_of
 from policies.formats.codedeploy import number
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.pipeline import StageKind, Step, StepKind
 from policies.source import Mapping, Node, Scalar
 

@@ -4,7 +4,6 @@ A deployment group or a service that stands in the same template tells how it ro
 one that is only named is set elsewhere, and those facts are unknown.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from policies.formats.cloudformation import Template, elements, field, text
 from policies.formats.codedeploy import GROUP, SERVICE, by_group, by_service, held_by, number
 from policies.formats.codepipeline_actions import Action
 from policies.formats.unsaid import unsaid_deploy
+from policies.frozen import replace
 from policies.pipeline import Bake, Deploy
 from policies.references import Pin, Reference, ReferenceKind
 from policies.source import Mapping

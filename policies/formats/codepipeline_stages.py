@@ -6,7 +6,6 @@ deploys to more than one environment, each deployment is a stage of its own, nam
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from policies.formats.codepipeline_actions import (
 from policies.formats.codepipeline_conditions import Conditions
 from policies.formats.codepipeline_deploys import deployment
 from policies.formats.naming import without_stage
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.guards import Mutex, Queue
 from policies.pipeline import Approvals, Bake, Deploy, Stage, StageKind, Step, StepKind, Target
 from policies.source import Scalar

@@ -5,7 +5,6 @@ when a metric has no data. Its webhooks may ask a person, run a test or make loa
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from policies.formats.kubernetes import (
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug
 from policies.formats.unsaid import unsaid_deploy
+from policies.frozen import replace
 from policies.guards import Analysis, Mutex, Queue
 from policies.pipeline import (
     Approvals,

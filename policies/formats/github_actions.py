@@ -4,7 +4,6 @@ Reviewers, wait timers and branch policies of environments, alarms, bakes and ti
 written in a workflow; those facts are unknown, with a note that names where they are set.
 """
 
-from dataclasses import replace
 from typing import Any, Final
 
 from policies.classify import named
@@ -39,6 +38,7 @@ from policies.formats.github_workflow import (
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, slept, undoes
+from policies.frozen import replace
 from policies.pipeline import (
     Origin,
     Owner,

@@ -1,13 +1,13 @@
 """What a GitHub Actions workflow takes from elsewhere, and what its deployments name."""
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from policies.facts import Fact, inferred, unknown
 from policies.findings import Span
 from policies.formats.artifacts import named_in
 from policies.formats.github_workflow import Workflow, step_nodes
+from policies.frozen import replace
 from policies.pipeline import Step, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 from policies.source import Mapping, Scalar

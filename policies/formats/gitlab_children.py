@@ -5,7 +5,7 @@ only where it says ``strategy: depend``; without it GitLab goes on at once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from policies.fields import texts
@@ -15,6 +15,7 @@ from policies.formats.gitlab_jobs import Job, Jobs
 from policies.formats.gitlab_order import DEFAULT_STAGES, Order
 from policies.formats.gitlab_rules import Start, start
 from policies.formats.model import Unreadable
+from policies.frozen import replace
 from policies.source import Mapping, Node, Scalar, Sequence
 
 #: GitLab starts children of children, and none below them.

@@ -7,7 +7,6 @@ after a deployment is a bake that nobody watches.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
@@ -23,6 +22,7 @@ from policies.formats.gitlab_stages import OVERLAY, stage_of
 from policies.formats.model import Beside, Unreadable
 from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
+from policies.frozen import replace
 from policies.paths import last_stops
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image

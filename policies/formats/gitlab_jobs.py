@@ -5,7 +5,7 @@ What a job takes from a base that is not in sight is unknown, never absent.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Final
 
@@ -13,6 +13,7 @@ from policies.fields import texts
 from policies.findings import Span
 from policies.formats.gitlab_includes import Configuration, merged, texts_of
 from policies.formats.model import Unreadable
+from policies.frozen import replace
 from policies.source import Entry, Mapping, Node, Scalar, Sequence
 
 #: Top-level keys that are no jobs. ``pages`` is one.

@@ -5,7 +5,6 @@ commands are called.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -15,6 +14,7 @@ from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
 from policies.formats.gitlab_rules import Start, duration
 from policies.formats.softeners import softener
+from policies.frozen import replace
 from policies.pipeline import Step, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from policies.classify import commands
 from policies.facts import Fact, Provenance, inferred, unknown
 from policies.findings import Span
 from policies.formats.unsaid import unsaid_deploy
+from policies.frozen import replace
 from policies.pipeline import Bake, Deploy, Step, StepKind
 from policies.references import Reference
 

@@ -4,7 +4,6 @@ Red/black starts a full copy beside the running one and switches at once; rollin
 shares of the traffic. What manifests of artifacts say stands in those artifacts.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from policies.formats.kubernetes import (
 from policies.formats.naming import of_thing
 from policies.formats.spinnaker_steps import Node, timeout_of
 from policies.formats.unsaid import unsaid_deploy
+from policies.frozen import replace
 from policies.pipeline import Deploy, StageKind, StepKind, Target
 from policies.source import Mapping
 

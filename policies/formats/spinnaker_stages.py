@@ -6,7 +6,6 @@ of it here. A stage that goes on after a failure still gates where a later one a
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from policies.formats.spinnaker_canary import analysis
 from policies.formats.spinnaker_deploys import deployment, place_of, targets_of
 from policies.formats.spinnaker_steps import Node, step_of
 from policies.formats.spinnaker_windows import windows_of
+from policies.frozen import replace
 from policies.graphs import Order, decoded, reachable, turned
 from policies.guards import Analysis, Mutex
 from policies.pipeline import (

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from threading import Lock
 from typing import Final, assert_never
 
 from policies.documents import Issue
+from policies.frozen import replace
 from policies.rego.document import Document
 from policies.rego.policies import PolicySet
 from policies.rego.port import Answers, Rego, RegoError

@@ -24,12 +24,11 @@ minutes each: ours.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import observed, seen_used, together, too_old
 from policies.phrases import clock, progress
 from policies.plain import instant_text

@@ -22,11 +22,10 @@ the AWS DevOps guidance.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from policies.blocklist import Match, matches
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import declared, observed, together
 from policies.phrases import listed
 from policies.pipeline import StageKind

@@ -67,13 +67,12 @@ that agrees sets `profile: increasing`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import declared, no_prod_before, prod_before, run_used, together
 from policies.phrases import clock, progress
 from policies.pipeline import Pipeline, PipelineKind, Stage

@@ -20,12 +20,11 @@ bound to the artifact: the AWS DevOps guidance. Seven days and two tries: ours.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import PASSED, evidence_used, latest_suites, together
 from policies.phrases import clock, listed, short
 from policies.pipeline import Stage, StageKind, StepKind

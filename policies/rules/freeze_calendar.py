@@ -43,13 +43,12 @@ batches that grow while they wait.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import declared
 from policies.phrases import clock, counted
 from policies.pipeline import Pipeline

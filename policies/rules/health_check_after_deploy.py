@@ -51,13 +51,12 @@ on deployment automation. Ten minutes: the progress deadline that Argo Rollouts 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import PASSED, evidence_used, run_used, suites_named, together
 from policies.paths import once
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step

@@ -27,13 +27,12 @@ n from 3/n is the rule of three of statistics: 3,000 bounds the fault rate at 0.
 at 0.01 percent.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import declared, no_prod_before, prod_before, run_used, together
 from policies.phrases import clock, listed
 from policies.pipeline import Stage

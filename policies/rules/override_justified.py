@@ -22,13 +22,12 @@ four hours: ours.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import observed, together
 from policies.phrases import listed
 from policies.release import Override

@@ -20,11 +20,10 @@ at once. Looking at other environments that run it: the AWS DevOps guidance.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from policies.findings import Enforcement, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import observed, ran_in_prod, together
 from policies.phrases import clock, listed, short
 from policies.release import StageRun

@@ -65,13 +65,12 @@ That synthetics often cover all public APIs and dependencies: Amazon's account o
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Result, Severity, Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import observed, together
 from policies.phrases import listed, percent
 from policies.pipeline import Pipeline, PipelineKind, Synthetic

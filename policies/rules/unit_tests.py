@@ -57,13 +57,12 @@ test automation. At least one test: ours, so that an empty suite does not count.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
 from policies.paths import ahead, none_here, path_to
 from policies.phrases import short

@@ -1,14 +1,13 @@
 """A resolved ruleset told to people and machines: every value, who set it, and what differs."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from policies.exceptions import ExceptionPolicy, policy_json
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.plain import instant_text
 from policies.rule import ParamSpec, specs
 from policies.ruleset.model import Effective, Origin, Resolved

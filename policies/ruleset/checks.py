@@ -5,12 +5,11 @@ read who asks for it and where it is debated. Contradicting rules are errors of 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.ruleset.chain import Asked, Chain
 from policies.ruleset.model import Effective, Resolved, Setting, Step
 from policies.ruleset.nodes import LEVEL

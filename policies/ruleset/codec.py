@@ -1,12 +1,12 @@
 """A resolved ruleset read back from what was stored with a decision."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from policies.documents import DocumentError
 from policies.exceptions import policy_from_json
 from policies.findings import Enforcement
+from policies.frozen import replace
 from policies.plain import parse_instant
 from policies.rule import AnyRule, Params, specs
 from policies.rules import rule

@@ -1,9 +1,8 @@
 """How a ruleset lets the impact of a service set the pace of its bakes."""
 
-from dataclasses import replace
-
 from policies.facts import Unknown
 from policies.findings import Enforcement
+from policies.frozen import replace
 from policies.pipeline import Pipeline
 from policies.rules import bake_scales_with_impact
 from policies.ruleset.model import Resolved

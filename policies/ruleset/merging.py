@@ -5,12 +5,11 @@ levels with a schedule are merged anew, for the organization and the instant tha
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from policies.documents import Issue
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 from policies.rule import AnyRule, ParamSpec, specs
 from policies.ruleset.model import DEFAULT, Origin, Setting
 from policies.ruleset.nodes import LEVEL, UNKNOWN, Node, Said, Statement

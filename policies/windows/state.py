@@ -6,11 +6,12 @@ Time is open where every set is open; a set is open where no ``deny`` contains t
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from policies import frozen
+from policies.frozen import replace
 from policies.windows.intervals import expand
 from policies.windows.model import (
     Effect,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from policies.engine.lint import FileReport, fingerprint, lint
+from policies.engine.lint import FileReport, lint
 from policies.exceptions import Exceptions, Exemption
-from policies.findings import Enforcement, Problem, Result, Span
+from policies.findings import Enforcement, Problem, Result, Span, fingerprint
 from policies.formats import read_pipelines
 from policies.pipeline import Pipeline
 from policies.rule import Params
