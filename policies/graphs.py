@@ -11,17 +11,12 @@ T = TypeVar("T")
 
 #: From so many common needs on, a node behind them saves more than it costs.
 _MANY: Final = 8
-#: So many answers are kept; where every stage waits for others, more would only take memory.
-_KEPT: Final = 64
 
 
 def kept(known: dict[Hashable, Any], key: Hashable, work: Callable[[], T]) -> T:
     """What is known under a key, else what ``work`` gives."""
     if key not in known:
-        found = work()
-        if len(known) >= _KEPT:
-            known.clear()
-        known[key] = found
+        known[key] = work()
     value: T = known[key]
     return value
 
@@ -76,6 +71,17 @@ class Order:
             self._below = self._real(reachable(turned(self.needs())))
         return self._below
 
+    def reached(self, ends: int) -> list[int]:
+        """For each node all that it waits for, without looking behind the ``ends``."""
+        edges = self.needs()
+        stop = set(decoded(ends))
+        behind = reachable([[] if node in stop else each for node, each in enumerate(edges)])
+        for node in stop:
+            # An end too waits for what it needs itself.
+            behind.append(_together(edges[node], behind))
+        own = dict(zip(stop, behind[len(edges) :], strict=True))
+        return self._real([own.get(node, bits) for node, bits in enumerate(behind[: len(edges)])])
+
     def before(self, weights: Sequence[float]) -> list[float]:
         """For each node the largest sum of weights on a way to it, its own not counted."""
         edges = self.needs()
@@ -117,17 +123,30 @@ def turned(edges: list[list[int]]) -> list[list[int]]:
 def reachable(edges: list[list[int]]) -> list[int]:
     """For each node the bits of all nodes that its edges lead to, circles included."""
     found = [0] * len(edges)
+    closed = [1 << node for node in range(len(edges))]
     order = _deepest_first(edges)
     changed = True
-    while changed:  # Once, and once more to see that nothing changed; circles take a few turns.
+    while changed:  # One turn, where no circle leads back; circles take a few.
         changed = False
+        done = bytearray(len(edges))
         for node in order:
-            bits = found[node]
+            bits = 0
             for target in edges[node]:
-                bits |= found[target] | (1 << target)
+                bits |= closed[target]
             if bits != found[node]:
-                found[node], changed = bits, True
+                found[node] = bits
+                closed[node] |= bits
+                changed = changed or not all(map(done.__getitem__, edges[node]))
+            done[node] = 1
     return found
+
+
+def _together(nodes: list[int], behind: list[int]) -> int:
+    """The bits of some nodes and of all that is behind them."""
+    bits = 0
+    for node in nodes:
+        bits |= behind[node] | (1 << node)
+    return bits
 
 
 def _deepest_first(edges: list[list[int]]) -> list[int]:

@@ -4,17 +4,36 @@ Thousands of deployments of one pipeline may wait for the same thousands of test
 each of them, so what they look through must not be looked through again for each.
 """
 
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar
 
 from policies.facts import UNKNOWN, Unknown
 from policies.frozen import dataclass, replace
 from policies.graphs import kept
 from policies.pipeline import Pipeline, Stage, Step, StepKind
-from policies.steps import Search, deploys, joined, search, steps_before_end, tests_elsewhere
+from policies.steps import (
+    Search,
+    deploys,
+    has_kind,
+    joined,
+    search,
+    steps_before_end,
+    tests_elsewhere,
+)
 
 T = TypeVar("T")
+#: Which steps of a stage count for a question.
+StepsOf = Callable[[Pipeline, Stage], Sequence[Step]]
+
+#: Answers for so many sets of stages are kept; where every stage waits for others, more would only
+#: take memory.
+_KEPT: Final = 64
+
+
+def every(_pipeline: Pipeline, stage: Stage) -> tuple[Step, ...]:
+    """All steps of a stage."""
+    return stage.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +51,36 @@ class Ahead:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return self.once("steps", lambda: _steps(self.stages))
+        return self.once("steps", lambda: _steps(self.pipeline, self.stages, every))
 
     def having(self, kinds: frozenset[StepKind]) -> tuple[Stage, ...]:
         """Those of the stages that have steps of these kinds."""
-        return self.pipeline.of_bits(self.bits & _having(self.pipeline, kinds))
+        return self.pipeline.of_bits(self.bits & having(self.pipeline, kinds))
 
-    def search(self, kinds: frozenset[StepKind]) -> Search:
-        return self.once(kinds, lambda: self._search(kinds))
+    def has(self, kinds: frozenset[StepKind]) -> bool:
+        return bool(self.bits & having(self.pipeline, kinds))
 
-    def _search(self, kinds: frozenset[StepKind]) -> Search:
-        """Most stages have no such step, so only the others are looked through."""
-        unclear = _having(self.pipeline, frozenset({UNKNOWN}))
-        some = self.bits & (_having(self.pipeline, kinds) | unclear)
-        found = search(_steps(self.pipeline.of_bits(some)), kinds)
-        return replace(found, guessed=bool(self.bits & _guessed(self.pipeline)))
+    def those(self, fits: Callable[[Stage], bool]) -> int:
+        """Those of the stages that fit, as bits; each stage of the pipeline is asked once."""
+        return self.bits & fitting(self.pipeline, fits)
+
+    def search(self, kinds: frozenset[StepKind], of: StepsOf = every) -> Search:
+        """What ``search`` finds in the steps of these stages, as far as a rule asks for it.
+
+        ``of`` says which steps of a stage count. Of the blocking and of the unclear steps those of
+        the first stage are told, and soft ones where none blocks: thousands of deployments that
+        each wait for other thousands of tests would else be looked through test by test.
+        """
+        return self.once((kinds, of), lambda: self._search(kinds, of))
+
+    def _search(self, kinds: frozenset[StepKind], of: StepsOf) -> Search:
+        sorts = _sorts(self.pipeline, kinds, of)
+        blocking = self.bits & sorts.blocking
+        soft = 0 if blocking else self.bits & sorts.soft
+        unclear = self.bits & sorts.unclear
+        some = lowest(blocking) | soft | lowest(unclear)
+        steps = _steps(self.pipeline, self.pipeline.of_bits(some), of)
+        return replace(search(steps, kinds), guessed=bool(self.bits & sorts.guessed))
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives, which depends on these stages and on ``key`` only."""
@@ -60,17 +94,17 @@ class Path:
     ahead: Ahead
     own: tuple[Step, ...]
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return self.ahead.steps + self.own
+    def search(
+        self, kinds: frozenset[StepKind], only: Callable[[Step], bool] | None = None
+    ) -> Search:
+        """Of all steps before the point, or of those that ``only`` lets pass."""
+        if only is None:
+            return joined(self.ahead.search(kinds), search(self.own, kinds))
+        own = [step for step in self.own if only(step)]
+        return joined(self.ahead.search(kinds, _passing(only)), search(own, kinds))
 
-    def search(self, kinds: frozenset[StepKind]) -> Search:
-        return joined(self.ahead.search(kinds), search(self.own, kinds))
-
-    def of_kind(self, kind: StepKind) -> tuple[Step, ...]:
-        """The steps of one kind, whether they block or not."""
-        ahead = self.ahead.once(kind, lambda: _steps(self.ahead.having(frozenset({kind}))))
-        return tuple(step for step in (*ahead, *self.own) if step.kind.value is kind)
+    def has(self, kinds: frozenset[StepKind]) -> bool:
+        return self.ahead.has(kinds) or any(has_kind(step, kinds) for step in self.own)
 
 
 def once(pipeline: Pipeline, key: Hashable, work: Callable[[], T]) -> T:
@@ -78,11 +112,58 @@ def once(pipeline: Pipeline, key: Hashable, work: Callable[[], T]) -> T:
     return pipeline.order.once(key, work)
 
 
-def _steps(stages: Iterable[Stage]) -> tuple[Step, ...]:
-    return tuple(step for stage in stages for step in stage.steps)
+@cache
+def _passing(only: Callable[[Step], bool]) -> StepsOf:
+    """The steps of a stage that pass; one function for each ``only``, so that answers are kept."""
+    return lambda _pipeline, stage: tuple(step for step in stage.steps if only(step))
 
 
-def _having(pipeline: Pipeline, kinds: frozenset[StepKind | Unknown]) -> int:
+def lowest(bits: int) -> int:
+    """The first of a set, alone."""
+    return bits & -bits
+
+
+def _steps(pipeline: Pipeline, stages: Iterable[Stage], of: StepsOf) -> tuple[Step, ...]:
+    return tuple(step for stage in stages for step in of(pipeline, stage))
+
+
+def fitting(pipeline: Pipeline, fits: Callable[[Stage], bool]) -> int:
+    """The stages that fit, as bits; ``fits`` is asked once for each."""
+    return once(
+        pipeline,
+        (fitting, fits),
+        lambda: pipeline.bits(stage for stage in pipeline.stages if fits(stage)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorts:
+    """The stages with blocking, soft and unclear steps of some kinds, and with guesses, as bits."""
+
+    blocking: int
+    soft: int
+    unclear: int
+    guessed: int
+
+
+def _sorts(pipeline: Pipeline, kinds: frozenset[StepKind], of: StepsOf) -> _Sorts:
+    return once(pipeline, (_sorts, kinds, of), lambda: _sorted(pipeline, kinds, of))
+
+
+def _sorted(pipeline: Pipeline, kinds: frozenset[StepKind], of: StepsOf) -> _Sorts:
+    bits = {"blocking": 0, "soft": 0, "unclear": 0}
+    # Most stages have no such step, so only the others are looked through.
+    some = having(pipeline, kinds) | having(pipeline, frozenset({UNKNOWN}))
+    for stage in pipeline.of_bits(some):
+        found = search(of(pipeline, stage), kinds)
+        bit = pipeline.bits([stage])
+        for name in bits:
+            if getattr(found, name):
+                bits[name] |= bit
+    return _Sorts(**bits, guessed=_guessed(pipeline, of))
+
+
+def having(pipeline: Pipeline, kinds: frozenset[StepKind | Unknown]) -> int:
     """The stages with steps of these kinds, as bits."""
     stages = pipeline.stages
     return once(
@@ -92,13 +173,15 @@ def _having(pipeline: Pipeline, kinds: frozenset[StepKind | Unknown]) -> int:
     )
 
 
-def _guessed(pipeline: Pipeline) -> int:
+def _guessed(pipeline: Pipeline, of: StepsOf) -> int:
     """The stages of which some step was only inferred to be what it is, as bits."""
     return once(
         pipeline,
-        _guessed,
+        (_guessed, of),
         lambda: pipeline.bits(
-            each for each in pipeline.stages if any(step.kind.inferred for step in each.steps)
+            each
+            for each in pipeline.stages
+            if any(step.kind.inferred for step in of(pipeline, each))
         ),
     )
 
@@ -106,7 +189,10 @@ def _guessed(pipeline: Pipeline) -> int:
 def ahead(pipeline: Pipeline, stage: Stage) -> Ahead:
     """What ``stage`` depends on."""
     bits = pipeline.above(stage)
-    return Ahead(pipeline, bits, once(pipeline, bits, dict[Hashable, Any]))
+    answers = once(pipeline, ahead, dict[Hashable, dict[Hashable, Any]])
+    if bits not in answers and len(answers) >= _KEPT:
+        answers.clear()
+    return Ahead(pipeline, bits, answers.setdefault(bits, {}))
 
 
 def path_to(pipeline: Pipeline, point: Stage) -> Path:
@@ -122,7 +208,7 @@ def none_here(pipeline: Pipeline, kinds: frozenset[StepKind]) -> bool:
     return once(
         pipeline,
         (none_here, kinds),
-        lambda: tests_elsewhere(pipeline, _steps(pipeline.stages), kinds),
+        lambda: tests_elsewhere(pipeline, here=bool(having(pipeline, kinds))),
     )
 
 
@@ -135,42 +221,27 @@ def ahead_of_all(pipeline: Pipeline, stages: Iterable[Stage]) -> tuple[Stage, ..
 
 
 def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
-    """The nearest deploying stages in front of ``stage``, and what stands between.
+    """The nearest deploying stages in front of ``stage``, and what stands between, in file order.
 
     Stages that deploy nothing (tests, approvals, waits) are looked through.
     """
-    return once(pipeline, stage.needs, lambda: _last_stops(pipeline, stage))
+    stops, between = last_stops_bits(pipeline, [stage])
+    return pipeline.of_bits(stops), pipeline.of_bits(between)
 
 
 def all_last_stops(
     pipeline: Pipeline, stages: Iterable[Stage]
 ) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     """The last stops of several stages, and what stands between, each of them once."""
-    different = {stage.needs: stage for stage in stages}
-    found = [last_stops(pipeline, stage) for stage in different.values()]
-    stops = {stop.name: stop for each, _ in found for stop in each}
-    between = {stage.name: stage for _, each in found for stage in each}
-    return tuple(stops.values()), tuple(between.values())
+    stops, between = last_stops_bits(pipeline, stages)
+    return pipeline.of_bits(stops), pipeline.of_bits(between)
 
 
-def _last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
-    stops: list[Stage] = []
-    between: list[Stage] = []
-    todo = deque(stage.needs)
-    seen: set[str] = set()
-    # Thousands of jobs of one stage share what they wait for; it is looked at once.
-    walked = {id(stage.needs)}
-    while todo:
-        name = todo.popleft()
-        found = pipeline.stage(name)
-        if found is None or name in seen:
-            continue
-        seen.add(name)
-        if deploys(found):
-            stops.append(found)
-        else:
-            between.append(found)
-            if id(found.needs) not in walked:
-                walked.add(id(found.needs))
-                todo.extend(found.needs)
-    return tuple(stops), tuple(between)
+def last_stops_bits(pipeline: Pipeline, stages: Iterable[Stage]) -> tuple[int, int]:
+    """The same as bits of the pipeline."""
+    deploying = fitting(pipeline, deploys)
+    reached = once(pipeline, last_stops, lambda: pipeline.order.reached(deploying))
+    bits = 0
+    for stage in stages:
+        bits |= reached[pipeline.order.index[stage.name]]
+    return bits & deploying, bits & ~deploying

@@ -5,7 +5,7 @@ place. A reader that cannot know the stages at all (they are generated, or inclu
 says so in ``Pipeline.complete``, so that no rule mistakes what it cannot see for something absent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
@@ -357,7 +357,11 @@ class Pipeline:
 
     def of_bits(self, bits: int) -> tuple[Stage, ...]:
         """The stages of a set, in file order."""
-        return tuple(self.stages[number] for number in decoded(bits))
+        return tuple(self.each_of_bits(bits))
+
+    def each_of_bits(self, bits: int) -> Iterator[Stage]:
+        """The same one by one."""
+        return (self.stages[number] for number in decoded(bits))
 
     def upstream(self, stage: Stage) -> tuple[Stage, ...]:
         """All stages that ``stage`` depends on, directly or not, in file order."""

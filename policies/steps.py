@@ -83,9 +83,9 @@ class Search:
 _SPLIT: Final = frozenset({"github-actions"})
 
 
-def tests_elsewhere(pipeline: Pipeline, steps: Iterable[Step], kinds: frozenset[StepKind]) -> bool:
-    """Whether the tests of a change seem to stand in another file: here there are none at all."""
-    return pipeline.format in _SPLIT and not any(has_kind(step, kinds) for step in steps)
+def tests_elsewhere(pipeline: Pipeline, *, here: bool) -> bool:
+    """Whether the tests of a change seem to stand in another file: there are none ``here``."""
+    return pipeline.format in _SPLIT and not here
 
 
 def built_elsewhere(pipeline: Pipeline) -> str:

@@ -4,7 +4,7 @@ Optional manual jobs, jobs of a clock and jobs that run after a failure hold not
 different branches never meet in one pipeline.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,18 @@ _FIRST: Final = ".pre"
 _LAST: Final = ".post"
 
 
+#: The branches that a job is limited to; None where it is not.
+_Limit = tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """Jobs of a level by their names; ``ordered`` where one of them waits for its level."""
+
+    names: tuple[str, ...]
+    ordered: bool
+
+
 @dataclass(slots=True)
 class Order:
     """The jobs of a pipeline by their stages."""
@@ -29,6 +41,10 @@ class Order:
     stages: Sequence[str]
     _levels: list[list[tuple[Job, Start]]] = field(default_factory=list)
     _known: dict[tuple[int, tuple[str, ...] | None], tuple[str, ...]] = field(default_factory=dict)
+    _met: dict[tuple[int, frozenset[_Limit]], _Met] = field(default_factory=dict)
+    _shared: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    _places: list[dict[_Limit, list[int]]] = field(default_factory=list)
+    _limits: list[dict[str | None, set[_Limit]]] = field(default_factory=list)
     _names: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -40,6 +56,8 @@ class Order:
             aside = start.optional or start.after_failure or start.scheduled
             if level is not None and not aside:
                 self._levels[level].append((job, start))
+        self._places = [_by_limit(each) for each in self._levels]
+        self._limits = [_by_branch(each) for each in self._places]
 
     def _stages(self) -> tuple[str, ...]:
         between = [each for each in self.stages if each not in (_FIRST, _LAST)]
@@ -74,12 +92,45 @@ class Order:
             if level == 0:
                 self._known[key] = ()
             else:
-                met = [each for each in self._levels[level - 1] if _meet(branches, each[1])]
-                ordered = any("needs" not in job.body.entries for job, _ in met)
-                further = () if ordered else self._before(level - 1, branches)
-                names = dict.fromkeys((*(job.name for job, _ in met), *further))
-                self._known[key] = tuple(names)
+                self._known[key] = self._meeting(level - 1, branches)
         return self._known[key]
+
+    def _meeting(self, level: int, branches: tuple[str, ...] | None) -> tuple[str, ...]:
+        """The jobs of a level, or of those before it too, that jobs of some branches meet.
+
+        Jobs of thousands of branches may all meet the same jobs: they get the same tuple, so that
+        what waits for it is looked through once.
+        """
+        limits = self._limits[level]
+        named = limits if branches is None else (None, *branches)
+        met = frozenset(limit for branch in named for limit in limits.get(branch, ()))
+        if (level, met) not in self._met:
+            at = sorted(place for limit in met for place in self._places[level][limit])
+            jobs = [self._levels[level][place][0] for place in at]
+            ordered = any("needs" not in job.body.entries for job in jobs)
+            self._met[level, met] = _Met(tuple(job.name for job in jobs), ordered)
+        found = self._met[level, met]
+        if found.ordered:
+            return found.names
+        names = tuple(dict.fromkeys((*found.names, *self._before(level, branches))))
+        return self._shared.setdefault(names, names)
+
+
+def _by_limit(jobs: Sequence[tuple[Job, Start]]) -> dict[_Limit, list[int]]:
+    """The places of jobs by what they are limited to."""
+    found: dict[_Limit, list[int]] = {}
+    for place, (_, start) in enumerate(jobs):
+        found.setdefault(_literal(start), []).append(place)
+    return found
+
+
+def _by_branch(limits: Iterable[_Limit]) -> dict[str | None, set[_Limit]]:
+    """Limits by the branches that they name; no limit under None."""
+    found: dict[str | None, set[_Limit]] = {}
+    for limit in limits:
+        for branch in (None,) if limit is None else limit:
+            found.setdefault(branch, set()).add(limit)
+    return found
 
 
 def _stage(job: Job) -> str:
@@ -93,9 +144,3 @@ def _literal(start: Start) -> tuple[str, ...] | None:
     if branches is None or any(each.startswith(_OPEN) or each == DEFAULT for each in branches):
         return None
     return branches
-
-
-def _meet(branches: tuple[str, ...] | None, other: Start) -> bool:
-    """Whether both jobs can be in one pipeline."""
-    theirs = _literal(other)
-    return branches is None or theirs is None or bool(set(branches) & set(theirs))

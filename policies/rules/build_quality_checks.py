@@ -84,7 +84,6 @@ from policies.steps import (
     incomplete,
     named,
     not_applicable,
-    search,
     tests_elsewhere,
     whole,
 )
@@ -148,7 +147,7 @@ def _unchecked(pipeline: Pipeline, point: Stage, params: BuildQualityChecks) -> 
         return
     soft = [step for kind in missing for step in found[kind].soft]
     result, maybe = found[missing[0]].missing(pipeline)
-    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, path.steps, TESTS):
+    if built_elsewhere(pipeline) or tests_elsewhere(pipeline, here=path.has(TESTS)):
         result = Result.UNKNOWN
     artifact = pipeline.artifact.or_else(None) or "the artifact"
     message = f"no {listed(missing)} check runs before {artifact} is published"
@@ -167,8 +166,7 @@ def _checks(path: Path, kind: str) -> Search:
     found = path.search(frozenset({StepKind(kind)}))
     if kind != "coverage":
         return found
-    covering = [step for step in path.of_kind(StepKind.UNIT) if _covers(step)]
-    tests = search(covering, frozenset({StepKind.UNIT}))
+    tests = path.search(frozenset({StepKind.UNIT}), only=_covers)
     return Search(
         found.blocking + tests.blocking, found.soft + tests.soft, found.unclear, found.guessed
     )

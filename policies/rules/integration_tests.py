@@ -58,13 +58,14 @@ within thirty minutes.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Final
 
 from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Related, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
-from policies.paths import ahead
+from policies.paths import ahead, ahead_of_all, fitting, having
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.release import Evidence, ReleaseKind
@@ -77,7 +78,6 @@ from policies.steps import (
     kinds_of,
     named,
     not_applicable,
-    search,
     steps_after_deploy,
     unsure,
     without_production,
@@ -101,6 +101,8 @@ class IntegrationTests(Params):
     )
 
 
+#: So many tests beside the way are named; more would hide them.
+_FEW: Final = 10
 _EXEMPT: Final = frozenset({PipelineKind.LIBRARY, PipelineKind.CONFIG})
 
 
@@ -115,33 +117,22 @@ def lint(pipeline: Pipeline, params: IntegrationTests) -> Iterator[Problem]:
     for first in firsts:
         for kind in sorted(params.kinds):
             yield from _untested(pipeline, first, StepKind(kind))
-        yield from _too_slow(pipeline, first, params)
+    yield from _too_slow(pipeline, firsts, params)
 
 
-def _after_deploy(pipeline: Pipeline, first: Stage) -> list[tuple[Stage, Step]]:
-    """The steps in front of ``first`` that run when a non-production stage is deployed."""
-    before = ahead(pipeline, first)
-    return before.once(_after_deploy, lambda: _asking(pipeline, before.stages))
-
-
-def _asking(pipeline: Pipeline, path: tuple[Stage, ...]) -> list[tuple[Stage, Step]]:
-    found: list[tuple[Stage, Step]] = []
-    deployed = pipeline.bits(each for each in path if deploys(each))
-    for stage in path:
-        earlier = pipeline.above(stage) & deployed
-        found += [(stage, step) for step in (stage.steps if earlier else steps_after_deploy(stage))]
-    return found
+def _after_deploy(pipeline: Pipeline, stage: Stage) -> tuple[Step, ...]:
+    """The steps of a stage that run when something is deployed."""
+    earlier = pipeline.above(stage) & fitting(pipeline, deploys)
+    return stage.steps if earlier else steps_after_deploy(stage)
 
 
 def _untested(pipeline: Pipeline, first: Stage, kind: StepKind) -> Iterator[Problem]:
-    before, steps = ahead(pipeline, first), _after_deploy(pipeline, first)
-    tests = before.once(
-        (_untested, kind), lambda: search([step for _, step in steps], frozenset({kind}))
-    )
+    before = ahead(pipeline, first)
+    tests = before.search(frozenset({kind}), _after_deploy)
     if tests.blocking:
         return
-    deployed = before.once(deploys, lambda: [each for each in before.stages if deploys(each)])
-    place = deployed[-1] if deployed else first
+    deployed = before.those(deploys)
+    place = pipeline.stages[deployed.bit_length() - 1] if deployed else first
     result, maybe = tests.missing(pipeline)
     if result is Result.UNKNOWN:
         message = f"whether {kind} tests run before {first.name} cannot be told"
@@ -177,31 +168,25 @@ def _fix(place: Stage, kind: StepKind, *, deployed: bool) -> str:
 
 def _elsewhere(pipeline: Pipeline, first: Stage, kind: StepKind) -> tuple[Related, ...]:
     """Tests that exist but that production does not depend on."""
-    before = ahead(pipeline, first)
-    beside = before.once((_elsewhere, kind), lambda: _not_ahead(pipeline, before.stages, kind))
     return tuple(
         Related(step.name.span, f"{named([step])} runs here, but {first.name} does not wait for it")
-        for step in beside
+        for step in islice(_not_ahead(pipeline, first, kind), _FEW)
     )
 
 
-def _not_ahead(pipeline: Pipeline, path: tuple[Stage, ...], kind: StepKind) -> list[Step]:
-    names = {stage.name for stage in path}
-    return [
-        step
-        for stage in pipeline.stages
-        if kind in stage.kinds and not stage.is_prod and stage.name not in names
-        for step in stage.steps
-        if has_kind(step, {kind})
-    ]
+def _not_ahead(pipeline: Pipeline, first: Stage, kind: StepKind) -> Iterator[Step]:
+    beside = having(pipeline, frozenset({kind})) & ~pipeline.above(first)
+    for stage in pipeline.each_of_bits(beside):
+        if not stage.is_prod:
+            yield from (step for step in stage.steps if has_kind(step, {kind}))
 
 
-def _too_slow(pipeline: Pipeline, first: Stage, params: IntegrationTests) -> list[Problem]:
-    steps = _after_deploy(pipeline, first)
-    return ahead(pipeline, first).once(
-        (_too_slow, params.max, params.kinds),
-        lambda: [problem for stage, step in steps for problem in _slow(stage, step, params)],
-    )
+def _too_slow(
+    pipeline: Pipeline, firsts: tuple[Stage, ...], params: IntegrationTests
+) -> Iterator[Problem]:
+    for stage in ahead_of_all(pipeline, firsts):
+        for step in _after_deploy(pipeline, stage):
+            yield from _slow(stage, step, params)
 
 
 def _slow(stage: Stage, step: Step, params: IntegrationTests) -> Iterator[Problem]:

@@ -134,7 +134,7 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, before.steps, TESTS):
+    if tests_elsewhere(pipeline, here=before.has(TESTS)):
         result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"
     if tests.soft:

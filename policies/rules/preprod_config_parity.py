@@ -70,7 +70,7 @@ from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Related, Result, Severity, Span
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, observed, together
-from policies.paths import last_stops
+from policies.paths import last_stops, last_stops_bits
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage, StageKind
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
@@ -111,7 +111,11 @@ def lint(pipeline: Pipeline, params: PreprodConfigParity) -> Iterator[Problem]:
     if not firsts:
         yield from without_production(pipeline)
         return
-    pairs = [(stop, first) for first in firsts for stop in last_stops(pipeline, first)[0]]
+    pairs = [
+        (stop, first)
+        for first in firsts
+        for stop in pipeline.each_of_bits(last_stops_bits(pipeline, [first])[0])
+    ]
     good = [(stop, first) for stop, first in pairs if stop.kind.value is StageKind.PREPROD]
     hidden = [stop for stop, _ in pairs if not stop.kind.known]
     if not good and hidden:

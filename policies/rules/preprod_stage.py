@@ -64,7 +64,7 @@ from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
-from policies.paths import last_stops
+from policies.paths import last_stops_bits
 from policies.phrases import listed
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
@@ -126,10 +126,11 @@ def _exempt(pipeline: Pipeline, params: PreprodStage) -> str:
 
 
 def _last_stop(pipeline: Pipeline, first: Stage, params: PreprodStage) -> Iterator[Problem]:
-    stops, between = last_stops(pipeline, first)
+    bits, between = last_stops_bits(pipeline, [first])
+    stops = pipeline.of_bits(bits)
     good = [stop for stop in stops if stop.kind.value is StageKind.PREPROD]
     for stop in good:
-        yield from _unproven(pipeline, stop, between, params)
+        yield from _unproven(pipeline, stop, pipeline.of_bits(between), params)
     if good:
         return
     where = f"stages/{first.name}/preprod"

@@ -63,12 +63,12 @@ from policies.facts import Fact
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
-from policies.paths import last_stops
+from policies.paths import fitting, last_stops_bits, lowest
 from policies.phrases import listed, short
 from policies.pipeline import Approvals, Pipeline, Stage, StepKind
 from policies.release import Approval
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
-from policies.steps import deploys, entries, has_kind, unclear, without_production
+from policies.steps import deploys, entries, unclear, without_production
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,8 @@ def lint(pipeline: Pipeline, params: ProdApproval) -> Iterator[Problem]:
 
 def _unasked(pipeline: Pipeline, first: Stage, params: ProdApproval) -> Iterator[Problem]:
     # Stages that deploy nothing may carry the approval: a job that only waits for a person.
-    places = [first, *last_stops(pipeline, first)[1]]
-    if any(has_kind(step, {StepKind.APPROVAL}) for stage in places for step in stage.steps):
+    places = [first, *_telling(pipeline, first)]
+    if any(StepKind.APPROVAL in stage.kinds for stage in places):
         return
     asked = [stage.approvals for stage in places]
     where = f"stages/{first.name}/approvals"
@@ -133,6 +133,24 @@ def _unasked(pipeline: Pipeline, first: Stage, params: ProdApproval) -> Iterator
         "protected environment.",
         inferred=first.kind.inferred,
     )
+
+
+def _telling(pipeline: Pipeline, first: Stage) -> tuple[Stage, ...]:
+    """Of what stands in front of ``first`` those that ask somebody, and the first that may.
+
+    Each of thousands of first stages may have thousands of others in front of it.
+    """
+    between = last_stops_bits(pipeline, [first])[1]
+    hidden = lowest(between & fitting(pipeline, _may_ask))
+    return pipeline.of_bits(between & fitting(pipeline, _asks) | hidden)
+
+
+def _asks(stage: Stage) -> bool:
+    return StepKind.APPROVAL in stage.kinds or bool(_count(stage.approvals))
+
+
+def _may_ask(stage: Stage) -> bool:
+    return not stage.approvals.known
 
 
 def _count(fact: Fact[Approvals | None]) -> int:

@@ -65,7 +65,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, of_service, suites_named
-from policies.paths import ahead
+from policies.paths import Ahead, ahead
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.release import ChangeClass, Evidence, ReleaseKind
@@ -75,7 +75,6 @@ from policies.steps import (
     entries,
     named,
     not_applicable,
-    search,
     tests_elsewhere,
     without_production,
 )
@@ -134,12 +133,11 @@ def _forward_only(stage: Stage) -> bool:
 
 def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     before = ahead(pipeline, first)
-    steps = before.once(_untested, lambda: _outside_production(before.stages))
-    tests = before.once(_TEST, lambda: search(steps, _TEST))
+    tests = before.search(_TEST, _outside_production)
     if tests.blocking or _forward_only(first):
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, steps, TESTS):
+    if tests_elsewhere(pipeline, here=_tested(before)):
         result = Result.UNKNOWN
     message = f"nothing tests going back before {first.name}"
     if tests.soft:
@@ -155,8 +153,17 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     yield Problem(first.span, where, message, fix, result, inferred=True)
 
 
-def _outside_production(stages: tuple[Stage, ...]) -> list[Step]:
-    return [step for stage in stages if not stage.is_prod for step in stage.steps]
+def _outside_production(_pipeline: Pipeline, stage: Stage) -> tuple[Step, ...]:
+    return () if stage.is_prod else stage.steps
+
+
+def _tested(before: Ahead) -> bool:
+    """Whether any test runs outside of production."""
+    return bool(before.those(_tests))
+
+
+def _tests(stage: Stage) -> bool:
+    return not stage.is_prod and not TESTS.isdisjoint(stage.kinds)
 
 
 def gate(case: Case, params: RollbackTested) -> Outcome:

@@ -64,7 +64,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass, replace
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
-from policies.paths import ahead, none_here, path_to
+from policies.paths import ahead, ahead_of_all, lowest, none_here, path_to
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, Step, StepKind
 from policies.release import Evidence, ReleaseKind
@@ -111,9 +111,9 @@ def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
         )
     for point in points:
         yield from _untested(pipeline, point)
-        yield from _too_slow(pipeline, point, params)
         for step in steps_before_end(point):
             yield from _slow(point, step, params)
+    yield from _too_slow(pipeline, points, params)
 
 
 def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
@@ -152,25 +152,20 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
 
 def _place(pipeline: Pipeline, point: Stage) -> Stage:
     """Where the tests belong: the build in front of the point, or the point itself."""
-    before = ahead(pipeline, point)
-    return before.once(_place, lambda: _first_build(before.stages)) or point
+    builds = ahead(pipeline, point).those(_builds)
+    return next(iter(pipeline.of_bits(lowest(builds))), point)
 
 
-def _first_build(stages: tuple[Stage, ...]) -> Stage | None:
-    return next((each for each in stages if each.kind.value is StageKind.BUILD), None)
+def _builds(stage: Stage) -> bool:
+    return stage.kind.value is StageKind.BUILD
 
 
-def _too_slow(pipeline: Pipeline, point: Stage, params: UnitTests) -> list[Problem]:
-    before = ahead(pipeline, point)
-    return before.once(
-        (_too_slow, params.max),
-        lambda: [
-            problem
-            for stage in before.having(_UNIT)
-            for step in stage.steps
-            for problem in _slow(stage, step, params)
-        ],
-    )
+def _too_slow(
+    pipeline: Pipeline, points: tuple[Stage, ...], params: UnitTests
+) -> Iterator[Problem]:
+    for stage in ahead_of_all(pipeline, points):
+        for step in stage.steps if StepKind.UNIT in stage.kinds else ():
+            yield from _slow(stage, step, params)
 
 
 def _slow(stage: Stage, step: Step, params: UnitTests) -> Iterator[Problem]:
