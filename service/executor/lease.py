@@ -10,7 +10,8 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -97,11 +98,7 @@ class BeatLease:
         self.name = f"w-{os.getpid()}-{uuid4().hex[:8]}"
         self._engine = engines.write
         self._pace = pace
-        # After an outage everybody looks dead. Who has beaten in time for as long as others may be
-        # silent has given them that time to come back, and may judge them.
-        self._needed = pace.dead_after // pace.beat + 1
-        self._good = 0
-        self._last: datetime | None = None
+        self._own: list[datetime] = []
         self._stop = threading.Event()
         self._judged = threading.Event()
         self._found: set[str] = set()
@@ -138,7 +135,10 @@ class BeatLease:
             _log.warning("could not step down, others find out by the silence: %s", error)
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._pace.beat.total_seconds()):
+        # The first at once: where no process lives for long, each is to judge once at least.
+        pause = timedelta()
+        while not self._stop.wait(pause.total_seconds()):
+            pause = self._pace.beat
             try:
                 alive = self._once()
                 if alive:
@@ -146,7 +146,6 @@ class BeatLease:
                     self._judged.set()
             except Exception as error:  # noqa: BLE001 - a database that is away is waited for, whatever it raises
                 _log.warning("the heartbeat failed: %s", error)
-                self._good = 0
                 continue
             if not alive:
                 _log.error("declared dead by another process; ending")
@@ -170,11 +169,9 @@ class BeatLease:
             session.commit()
         if at is None:
             return False
-        # A late beat succeeds as well: the database stood still, or its clock was set. Then the
-        # others have had no more chance to beat than this process.
-        silent = abs(at - self._last) if self._last else timedelta()
-        self._good = self._good + 1 if silent < self._pace.dead_after / 2 else 0
-        self._last = at
+        # As far back as it is asked about; none from a future that the clock was set back from.
+        oldest = at - 2 * self._pace.dead_after
+        self._own = [each for each in self._own if oldest <= each <= at] + [at]
         return True
 
     def _dead(self) -> set[str]:
@@ -184,28 +181,31 @@ class BeatLease:
         """
         with Session(self._engine) as session:
             now = database_now(session)
-            if self._last is None or now - self._last > self._pace.dead_after / 2:
-                # The database stood still since our own beat.
-                self._good = 0
-                return set()
             before, after = now - self._pace.dead_after, now + self._pace.dead_after
             at = col(BeatRow.at)
             silent = select(BeatRow).where(~col(BeatRow.dead), (at < before) | (at > after))
             found = session.exec(silent.with_for_update(skip_locked=True)).all()
-            beats = list(session.exec(select(BeatRow.at))) if found else []
-            for each in found:
-                each.dead = self._good >= self._needed or self._answered(each.at, beats, now)
+            if found and self._answered(session.exec(select(BeatRow.at)).all(), now):
+                for each in found:
+                    each.dead = True
             session.commit()
             return set(session.exec(select(BeatRow.executor).where(col(BeatRow.dead))))
 
-    def _answered(self, since: datetime, beats: list[datetime], now: datetime) -> bool:
-        """Whether the last beats of all, also of the dead, tell that the database answered since.
+    def _answered(self, beats: Iterable[datetime], now: datetime) -> bool:
+        """Whether the database answered somebody all the time for which others may be silent.
 
-        So work is taken over also where no process lives for long enough to have seen it itself.
+        After an outage everybody looks dead, and gets that time to come back. The last beats of
+        all, also of the dead, tell as much as those of this process: so work is taken over also
+        where no process lives for long. A late beat tells of a gap before it, in which the database
+        stood still or its clock was set.
         """
-        times = sorted(each for each in beats if since <= each <= now)
-        longest = max((b - a for a, b in pairwise([*times, now])), default=timedelta.max)
-        return longest < self._pace.dead_after / 2
+        begin = now - self._pace.dead_after
+        known = sorted(each for each in {*beats, *self._own} if each <= now)
+        first = bisect_right(known, begin)
+        if first == 0:
+            return False
+        gaps = (b - a for a, b in pairwise([*known[first - 1 :], now]))
+        return max(gaps) < self._pace.dead_after / 2
 
 
 def open_lease(engines: Engines, pace: Pace) -> Lease:

@@ -192,15 +192,21 @@ def test_who_has_just_begun_finds_the_dead_if_others_saw_the_database(
     lease = BeatLease(engines, pace)
     lease.take()
     now = datetime.now(UTC)
-    with Session(engines.write) as session:
-        for minutes in (20, 16, 12, 8, 4):
+
+    def beat(minutes: int, *, dead: bool) -> None:
+        with Session(engines.write) as session:
             at = now - timedelta(minutes=minutes)
-            session.add(BeatRow(executor=f"w-{minutes}", at=at, dead=minutes == 12))
-        # Before it, nobody saw the database for seven minutes.
-        session.add(BeatRow(executor="w-27", at=now - timedelta(minutes=27)))
-        session.commit()
+            session.add(BeatRow(executor=f"w-{minutes}", at=at, dead=dead))
+            session.commit()
+
+    # Nobody has seen the database from 20 minutes ago to 8, long enough for it to be away.
+    for minutes, dead in ((40, False), (20, True), (8, False), (4, True)):
+        beat(minutes, dead=dead)
     assert lease._once()
-    assert lease._dead() == {"w-20", "w-16", "w-12"}
+    assert lease._dead() == {"w-20", "w-4"}
+    # That somebody has makes the silence of the first its own, however long ago there was a gap.
+    beat(12, dead=True)
+    assert lease._dead() == {"w-40", "w-20", "w-12", "w-4"}
     lease.release()
     engines.dispose()
 
