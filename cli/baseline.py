@@ -12,13 +12,13 @@ from cli.exits import Exit
 from cli.files import BASELINE, repository, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
-from cli.lint_files import Beside, Judge, judge_files
+from cli.lint import Jobs
+from cli.lint_files import Beside, Judge, Judged, judge_files
 from cli.practice import practice
 from cli.problems import Unusable
 from policies.baseline import baseline_text
 from policies.documents import DocumentError
 from policies.durations import format_duration, parse_duration
-from policies.engine.report import Report
 from policies.exception_limits import baseline_over_limit, waivable
 from policies.findings import Finding, Result
 from policies.plain import instant_text
@@ -61,6 +61,7 @@ def baseline_command(
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help=AT_HELP)] = None,
     format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TEXT,
+    jobs: Jobs = None,
 ) -> None:
     """Let what lint finds today wait: it is written to bakegate-baseline.yaml, which lint reads.
 
@@ -72,7 +73,7 @@ def baseline_command(
         moment, lasts = instant(at).replace(microsecond=0), _length(ttl)
         file = _free(repository(paths[0]) / BASELINE)
         judge = Judge(practice(paths, ruleset, org, moment), moment)
-        found = _found(judge_files(paths, Beside(), judge, jobs=1), judge, lasts)
+        found = _found(judge_files(paths, Beside(), judge, jobs), lasts)
         text = baseline_text(found.known, moment, moment + lasts)
         with file.open("x", encoding="utf-8") as out:
             out.write(text)
@@ -104,14 +105,14 @@ class _Found:
     refused: frozenset[str]
 
 
-def _found(report: Report, judge: Judge, lasts: timedelta) -> _Found:
-    policies = {each.organization: each.exceptions for each in judge.rulesets}
+def _found(judged: Judged, lasts: timedelta) -> _Found:
+    policies = {each.organization: each.exceptions for each in judged.applied}
     for policy in policies.values():
         if told := baseline_over_limit(policy, lasts):
             raise Unusable(f"--ttl: a baseline does not count that {told}")
-    nodes = {each.name: each for file in report.files for each in file.pipelines}
+    nodes = {each.name: each for file in judged.report.files for each in file.pipelines}
     known, refused = [], set()
-    for file in report.files:
+    for file in judged.report.files:
         for each in file.findings:
             node = nodes.get(each.pipeline)
             # What the engine itself reports is no practice that could be adopted later.

@@ -103,7 +103,7 @@ def lint_command(
         moment = instant(at)
         outputs = [_output(name, format) for name in output or ()]
         judge = Judge(practice(paths, ruleset, org, moment), moment, known_findings(paths[0]))
-        report = judge_files(paths, Beside(overlay, history), judge, jobs)
+        report = judge_files(paths, Beside(overlay, history), judge, jobs).report
         for name, file in outputs:
             file.write_text(RENDERERS[name](report, each_alone=each), encoding="utf-8")
     except (Unusable, DocumentError, OSError) as error:

@@ -30,7 +30,7 @@ from policies.engine.lint import FileReport, lint
 from policies.engine.parts import told_once
 from policies.engine.report import Report
 from policies.engine.together import Said, Together, said
-from policies.exceptions import Baseline, Exceptions
+from policies.exceptions import Baseline, ExceptionPolicy, Exceptions
 from policies.formats import Read
 from policies.frozen import dataclass, replace
 from policies.history import History
@@ -62,11 +62,12 @@ _MARKS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A ruleset that was asked, as a report names it."""
+    """A ruleset that was asked, as a report names it, and what it lets be excepted."""
 
     organization: str
     name: str
     digest: str
+    exceptions: ExceptionPolicy
 
 
 class Judge:
@@ -95,14 +96,19 @@ class Judge:
         """What would be applied to a pipeline that names no organization."""
         return _applied(self._asked.default)
 
-    @property
-    def rulesets(self) -> list[Resolved]:
-        """What was applied; where no file had a pipeline, what would have been."""
-        return list(self._applied.values()) or [self._asked.default]
-
 
 def _applied(resolved: Resolved) -> Applied:
-    return Applied(resolved.organization, resolved.name, resolved.digest)
+    return Applied(
+        resolved.organization, resolved.name, resolved.digest, exceptions=resolved.exceptions
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The report of a run, and the rulesets that it asked."""
+
+    report: Report
+    applied: frozenset[Applied]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +125,11 @@ def known_findings(path: Path) -> Baseline | None:
     return read_baseline(found.read_bytes(), shown(found)) if found else None
 
 
-def judge_files(paths: list[Path], beside: Beside, judge: Judge, jobs: int | None = None) -> Report:
+def judge_files(paths: list[Path], beside: Beside, judge: Judge, jobs: int | None = None) -> Judged:
     """Every pipeline file under ``paths``, judged; raises Unusable, DocumentError and OSError.
 
     ``jobs`` is how many processes share the work; None leaves it to the number of processors and
-    to what there is to do. ``judge`` remembers what this process asked, so one that is asked
-    afterwards needs one process.
+    to what there is to do.
     """
     missing = [str(each) for each in paths if not each.exists()]
     if missing:
@@ -135,13 +140,13 @@ def judge_files(paths: list[Path], beside: Beside, judge: Judge, jobs: int | Non
     if not files:
         told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
         raise Unusable(told)
-    applied = frozenset[Applied]().union(*(each.applied for each in answers)) or {judge.default}
+    applied = frozenset[Applied]().union(*(each.applied for each in answers))
+    applied = applied or frozenset({judge.default})
     names = sorted({each.name for each in applied})
     digests = sorted(each.digest for each in applied)
     one = digests[0] if len(digests) == 1 else digest(digests)
-    return Report(
-        judge.at, ", ".join(names), one, tuple(told_once(files[each] for each in sorted(files)))
-    )
+    found = tuple(told_once(files[each] for each in sorted(files)))
+    return Judged(Report(judge.at, ", ".join(names), one, found), applied)
 
 
 @dataclass(frozen=True, slots=True)

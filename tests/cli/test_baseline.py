@@ -15,6 +15,12 @@ Write = Callable[[str, str], Path]
 
 WORKFLOW = ".github/workflows/deploy.yml"
 FILE = "bakegate-baseline.yaml"
+FORBIDDING = """\
+schema: bakegate/ruleset/v1
+name: hard
+extends: [recommended]
+exceptions: {longest: 40d, forbidden: [no-soft-fail-tests]}
+"""
 AT = ("--at", "2026-11-24T10:00Z")
 
 
@@ -85,10 +91,23 @@ def test_what_is_mended_is_told(bakegate: Bakegate, write: Write) -> None:
     assert all('"fingerprint"' in lines[each["line"] - 1] for each in told)
 
 
+def test_several_processes_write_what_one_writes(bakegate: Bakegate, write: Write) -> None:
+    for number in range(5):
+        write(f".github/workflows/{number}.yml", SOFT.replace("Deploy", f"Deploy {number}"))
+    write("hard.yaml", FORBIDDING)
+    written = set()
+    for jobs in ("1", "2", "4"):
+        told = bakegate("baseline", ".github", "--ruleset", "hard.yaml", "--jobs", jobs, *AT)
+        written.add((told.output, Path(FILE).read_text(encoding="utf-8")))
+        Path(FILE).unlink()
+    ((told_once, text),) = written
+    assert "left out, because no exception of them is allowed: no-soft-fail-tests" in told_once
+    assert all(f"Deploy {number}" in text for number in range(5))
+
+
 def test_rules_without_exceptions_are_left_out(bakegate: Bakegate, write: Write) -> None:
     write(WORKFLOW, SOFT)
-    strict = "schema: bakegate/ruleset/v1\nname: hard\nextends: [recommended]\n"
-    write("hard.yaml", f"{strict}exceptions: {{longest: 40d, forbidden: [no-soft-fail-tests]}}\n")
+    write("hard.yaml", FORBIDDING)
     longer = bakegate("baseline", ".github", "--ruleset", "hard.yaml", "--ttl", "50d", *AT)
     assert longer.exit_code == 2
     assert "lasts 50d, longer than the 40d that are allowed" in longer.stderr
