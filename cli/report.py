@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,7 @@ from policies.plain import instant_text
 from service.executor.excepted import judged
 from service.promotions.views import NoticeView
 from service.reports.compliance import COLUMNS, compliance
+from service.reports.sheets import announcements_sheet, compliance_sheet
 from service.store.notices import told
 
 app = typer.Typer(
@@ -22,9 +23,16 @@ app = typer.Typer(
 )
 
 
+_EXAMPLES: Final = """\b
+Examples:
+  bakegate report compliance --org retail/commerce
+  bakegate report compliance --format csv > compliance.csv"""
+
+
 class Shape(StrEnum):
     TABLE = "table"
     JSON = "json"
+    CSV = "csv"
 
 
 @app.callback()
@@ -32,7 +40,7 @@ def report() -> None:
     """Reports for leaders, from what the service has seen."""
 
 
-@app.command("compliance", epilog="Example: bakegate report compliance --org retail/commerce")
+@app.command("compliance", epilog=_EXAMPLES)
 def compliance_command(
     org: Annotated[str | None, typer.Option(metavar="NODE", help="Only this subtree.")] = None,
     at: Annotated[
@@ -52,6 +60,8 @@ def compliance_command(
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if format is Shape.JSON:
         typer.echo(json.dumps({"organization": org, "rules": rows}, indent=2))
+    elif format is Shape.CSV:
+        typer.echo(compliance_sheet(rows), nl=False)
     elif rows:
         typer.echo(_table(rows))
     else:
@@ -75,6 +85,8 @@ def announcements_command(
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error
     if format is Shape.JSON:
         typer.echo(json.dumps({"announcements": [_told_json(row) for row in rows]}, indent=2))
+    elif format is Shape.CSV:
+        typer.echo(announcements_sheet(rows), nl=False)
     elif rows:
         typer.echo("\n".join(_told_line(row) for row in rows))
     else:

@@ -21,7 +21,8 @@ from service.executor.excepted import waived, waivers
 from service.executor.ground import Ground
 from service.reports.compliance import below
 from service.reports.flow import passage
-from service.reports.overview import Judgement, Member, Overview, Passage, Practice
+from service.reports.overview import Change, Judgement, Member, Overview, Passage, Practice
+from service.store.adoption import changes
 from service.store.journeys import journeys, outcomes
 from service.store.tables import EventRow, LintRow, PipelineRow, StageRow
 
@@ -40,14 +41,20 @@ def overview(ground: Ground, node: str) -> Overview:
         inside = _inside(session, tree, node)
         kept = {row.name: _definition(session, row) for row in inside}
         names, since = list(kept), now - _LATELY
+        practices = tuple(_practices(tree.resolved(node, now)))
+        announced = [each.rule for each in practices if each.next_level]
         return Overview(
             node=node,
             now=now,
             children=tuple(_children(node, inside)),
             members=tuple(_Judging(session, tree, now).members(inside)),
-            practices=tuple(_practices(tree.resolved(node, now))),
+            practices=practices,
             passages=tuple(_passages(session, kept, since)),
             ended=outcomes(session, names, since),
+            changes=tuple(
+                Change(each.rule, each.pipeline, each.at, each.result)
+                for each in changes(session, announced, kept)
+            ),
         )
 
 

@@ -20,6 +20,7 @@ from policies.rules import exemption_valid
 from service.errors import Invalid
 from service.executor.definitions import organization
 from service.executor.excepted import exceptions
+from service.store.adoption import LintChangeRow
 from service.store.tables import Blob, LintRow, PipelineRow
 
 
@@ -48,12 +49,20 @@ def store_lint(
     """Keep what lint says of a file, in place of what it said before."""
     plain = linted(session, read, now, rego, excepted=False)
     full = linted(session, read, now, rego, excepted=True)
+    before = {}
     for old in session.exec(select(LintRow).where(LintRow.pipeline == pipeline)):
+        before[old.rule] = old.result
         session.delete(old)
     session.flush()
+    after = {}
     for rule in plain.pipelines[0].results:
         report = full if rule == exemption_valid.RULE.id else plain
-        session.add(_row(pipeline, rule, report))
+        session.add(row := _row(pipeline, rule, report))
+        after[rule] = row.result
+    gone = dict.fromkeys(before.keys() - after.keys(), str(Result.NOT_APPLICABLE))
+    for rule, result in (after | gone).items():
+        if before.get(rule) != result:
+            session.add(LintChangeRow(pipeline=pipeline, rule=rule, at=now, result=result))
     session.flush()
 
 

@@ -42,6 +42,16 @@ class Practice:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """From when on lint said a result of a pipeline, exceptions aside."""
+
+    rule: str
+    pipeline: str
+    at: datetime
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """One release from check-in to all customers: ``parts`` by class of time sum up to whole."""
 
@@ -54,7 +64,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One node. ``children`` are nodes below it with pipelines, ``ended`` counts outcomes."""
+    """One node. ``children`` are nodes below it with pipelines, ``ended`` counts outcomes.
+
+    ``changes`` are of the rules that are announced at a stricter level, oldest first.
+    """
 
     node: str
     now: datetime
@@ -63,3 +76,4 @@ class Overview:
     practices: tuple[Practice, ...]
     passages: tuple[Passage, ...]
     ended: Mapping[str, int]
+    changes: tuple[Change, ...] = ()

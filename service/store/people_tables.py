@@ -1,7 +1,7 @@
 """Tables of what people say of releases; who said it and when stands in every row."""
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
@@ -103,7 +103,3 @@ class PauseRow(Said, table=True):
     until: datetime | None = instant(null=True)
     ended_at: datetime | None = instant(null=True)
     ended_by: str = ""
-
-
-METADATA: Final = SQLModel.metadata
-"""Every table, those of ``service.store.tables`` too; migrations are compared with it."""

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from service.reports.attention import attention
+from service.reports.campaigns import campaigns
 from service.reports.flow import FlowRow, flow
 from service.reports.heat import LEVELS, Heat, heat
 from service.reports.overview import Overview
+from service.reports.sheets import heat_sheet
 from service.reports.telling import detail, headline
+from service.web.campaigns import drawn
 from service.web.pages import page
 from service.web.promotions import GivenPromotions
 from service.web.segments import Bar
@@ -38,6 +42,18 @@ def root(request: Request, promotions: GivenPromotions) -> HTMLResponse:
     return node("", request, promotions)
 
 
+@router.get("/organization.csv")
+def sheet(promotions: GivenPromotions, node: str = "") -> Response:
+    """Who follows which practice, as the page shows it, for a spreadsheet."""
+    seen = promotions.overview(node)
+    name = "-".join(["practices", *seen.node.split("/"), f"{seen.now:%Y-%m-%d}"])
+    return Response(
+        heat_sheet(heat(seen)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{quote(name)}.csv"'},
+    )
+
+
 @router.get("/organization/{name:path}")
 def node(name: str, request: Request, promotions: GivenPromotions) -> HTMLResponse:
     seen = promotions.overview(name)
@@ -50,6 +66,7 @@ def node(name: str, request: Request, promotions: GivenPromotions) -> HTMLRespon
         seen=seen,
         heat=map_,
         levels=LEVELS,
+        campaigns=[drawn(each) for each in campaigns(seen)],
         flow=_drawn(rows),
         whole=rows[0] if rows else None,
         headline=headline(map_, rows[0] if rows else None),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from service.store.engines import open_engines
-from service.store.people_tables import METADATA
+from service.store.every_table import METADATA
 from tests.bench.crowd import (
     STAGE,
     commit_of,

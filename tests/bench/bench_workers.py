@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from service.adapters.clock import SystemClock
 from service.executor.executor import Executor
 from service.store.engines import Engines, open_engines
-from service.store.people_tables import METADATA
+from service.store.every_table import METADATA
 from service.store.schema import upgrade
 from tests.bench.crowd import PIPELINE, commit_of, name_of
 from tests.bench.measuring import Database, databases, processor_s

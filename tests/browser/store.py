@@ -29,6 +29,7 @@ from tests.twins.ports import (
 
 #: When the first release is checked in; the pages are looked at some seven hours later.
 MORNING: Final = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+_WEEK: Final = timedelta(weeks=1)
 _STEP: Final = timedelta(minutes=1)
 _ORGANIZATION: Final = {
     "organization.yaml": """\
@@ -50,9 +51,13 @@ rules:
   alarm-block: {parameters: {clear_for: 1s}}
   rolled-back-revision: block
   preprod-stage: observe
+  no-untested-automation:
+    enforcement: warn
+    schedule: {announced: 2026-10-12, steps: [{from: 2026-12-15, enforcement: block}]}
   canary-first: observe
 """,
 }
+_PREPROD: Final = "  - {name: gamma, kind: preprod, deploy: hosts, configuration: prod}\n"
 _PIPELINE: Final = """\
 schema: bakegate/pipeline/v1
 name: NAME
@@ -188,13 +193,22 @@ def _opened(path: Path, now: datetime, deployer: MemoryDeployer) -> Store:
 def open_store(path: Path) -> Store:
     """Give a store in a file, with four pipelines that nobody has used."""
     prepare(f"sqlite:///{path}")
-    store = _opened(path, MORNING, MemoryDeployer())
+    store = _opened(path, MORNING - 6 * _WEEK, MemoryDeployer())
     executor = store.executor
     executor.register_organization(_ORGANIZATION, "kim")
-    for name, (node, team) in _TEAMS.items():
-        text = _PIPELINE.replace("NAME", name).replace("NODE", node).replace("TEAM", team)
-        executor.register_pipeline(text, "pipeline.yaml", ".", "kim")
+    for name in _TEAMS:
+        executor.register_pipeline(_text(name, whole=False), "pipeline.yaml", ".", "kim")
+    for weeks, name in ((1, "mailer"), (3, "payments-api"), (2, "price-engine")):
+        store.clock.move(weeks * _WEEK)
+        executor.register_pipeline(_text(name, whole=True), "pipeline.yaml", ".", "kim")
     return store
+
+
+def _text(name: str, *, whole: bool) -> str:
+    """The file of a pipeline; at first none has a stage before production that is like it."""
+    node, team = _TEAMS[name]
+    text = _PIPELINE.replace("NAME", name).replace("NODE", node).replace("TEAM", team)
+    return text if whole else text.replace(_PREPROD, "")
 
 
 def copied(store: Store, to: Path) -> Store:

@@ -60,6 +60,23 @@ def test_each_message_is_a_line(bakegate: Bakegate, database: str) -> None:
     )
 
 
+def test_the_same_rows_for_a_spreadsheet(bakegate: Bakegate, database: str) -> None:
+    done = bakegate("report", "announcements", "--database", database, "--format", "csv")
+    assert done.stdout.splitlines() == [
+        "team,rule,moment,date,pipelines,via,ordered,sent,error",
+        (
+            "orders,bake-time,14-days-before,2026-12-08,payments shop,mail,"
+            "2026-11-24T09:00:00+00:00,2026-11-24T09:00:00+00:00,"
+        ),
+        (
+            "orders,unit-tests,14-days-before,2026-12-08,payments shop,mail,"
+            "2026-11-24T09:00:00+00:00,,MailError: no"
+        ),
+    ]
+    empty = bakegate("report", "compliance", "--database", database, "--format", "csv")
+    assert empty.stdout.splitlines() == ["rule,pass,fail,unknown,waived,fails in"]
+
+
 def test_one_rule_for_machines(bakegate: Bakegate, database: str) -> None:
     words = ("report", "announcements", "--database", database, "--format", "json")
     rows = json.loads(bakegate(*words, "--rule", "bake-time").stdout)["announcements"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.store.engines import open_engines
-from service.store.people_tables import METADATA
+from service.store.every_table import METADATA
 
 BAKEGATE = Path(sys.executable).parent / "bakegate"
 

@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from service.store import people_tables
+from service.store import every_table
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=people_tables.METADATA,
+    target_metadata=every_table.METADATA,
     # SQLite changes a table by copying it.
     render_as_batch=True,
 )

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.errors import NotFound
+from service.reports.campaigns import campaigns
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
 from tests.service.executor.test_custom_rules import FILES
 
@@ -70,6 +71,27 @@ def test_releases_of_the_last_weeks_tell_where_time_goes(field: Field) -> None:
     assert found.parts["bake"] >= timedelta(seconds=60)
     field.clock.move(timedelta(days=29))
     assert (field.executor.overview("").passages, field.executor.overview("").ended) == ((), {})
+
+
+def test_what_lint_says_of_an_announced_rule_is_kept_from_when_it_changed(field: Field) -> None:
+    steps = "{announced: 2026-11-01, steps: [{from: 2026-12-08, enforcement: block}]}"
+    announced = f"  owner-declared: {{enforcement: warn, schedule: {steps}}}\n"
+    rules = ORGANIZATION["rules.yaml"] + announced
+    field.executor.register_organization(ORGANIZATION | {"rules.yaml": rules}, "tester")
+    began = field.clock.now()
+    owner = next(line for line in PIPELINE.splitlines(keepends=True) if line.startswith("owner:"))
+    for said in (owner, "", "", owner):
+        field.clock.move(timedelta(days=1))
+        text = PIPELINE.replace(owner, said)
+        field.executor.register_pipeline(text, "pipeline.yaml", ".", "tester")
+    seen = field.executor.overview("")
+    assert [(each.result, each.at - began) for each in seen.changes] == [
+        ("pass", timedelta()),
+        ("fail", timedelta(days=2)),
+        ("pass", timedelta(days=4)),
+    ]
+    (campaign,) = campaigns(seen)
+    assert (campaign.practice.rule, campaign.now.passing) == ("owner-declared", 1)
 
 
 def test_rules_of_the_organization_are_listed(field: Field) -> None:

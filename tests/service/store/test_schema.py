@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.store.engines import open_engines
-from service.store.people_tables import METADATA
+from service.store.every_table import METADATA
 from service.store.schema import upgrade
 
 

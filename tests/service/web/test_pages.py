@@ -128,6 +128,22 @@ def test_an_organization_shows_who_follows_what_and_where_time_goes(client: Clie
     assert "Releases rolled back 1 of 3" in page
 
 
+def test_an_organization_shows_its_campaigns_and_gives_its_table_away(client: Client) -> None:
+    html = client.get("/organization/retail").text
+    told = "rollback-on-alarm: 1 of 2 pipelines pass now; blocks from 2026-12-08"
+    assert f'role="img" aria-label="{told}"' in html
+    assert "1 pipeline left" in words(html)
+    answer = client.get("/organization.csv?node=retail")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == (
+        'attachment; filename="practices-retail-2026-11-24.csv"'
+    )
+    assert '<a class="plain" href="/organization.csv?node=retail" download>' in html
+    lines = answer.text.splitlines()
+    assert len(lines) == 1 + html.count('<tr><th scope="row"><a class="plain" href="/rules/')
+    assert client.get("/organization.csv?node=nowhere").status_code == 404
+
+
 def test_an_organization_without_pipelines_says_what_to_do(backend: MemoryBackend) -> None:
     backend.seen = replace(OVERVIEW, node="", members=(), practices=(), passages=(), ended={})
     page = words(Client(create_app(backend, lambda: "ada")).get("/organization").text)
