@@ -12,7 +12,8 @@ clients are neither. Stricter numbers that the stage declares count instead. A m
 statistically needs `samples_min` points. Where so many customers come that no run is without a bad
 answer, `max_negative_rate` compares the share of bad answers with that of the old version.
 
-After `hold_max` the message says whom to tell; with `after_hold_max: accept` a stage that has baked
+After `hold_max` the message says whom to tell, and Bakegate's own executor tells the owner once, of
+a release that a gate holds for as long, too; with `after_hold_max: accept` a stage that has baked
 twice as long as it declares, and whose synthetics pass, is enough.
 
 ## Not reported

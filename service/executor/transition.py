@@ -13,6 +13,7 @@ from policies.findings import Enforcement, Verdict
 from policies.pipeline import OnAlarm, Stage, StageKind
 from policies.release import ReleaseKind
 from policies.rules import fault_domain_isolation
+from service.executor import overdue
 from service.executor.alarms import judge_alarms, silent_at
 from service.executor.ends import end, settle, supersede
 from service.executor.excepted import waivers
@@ -134,7 +135,11 @@ def _ask(turn: Turn, stage: str, run: RunRow) -> None:
         asked_again = decision.until or turn.now + FACTS_AGE
         # What others said of their alarms grows stale, and nobody comes to say so.
         silence = silent_at(turn, turn.definition(turn.release(run.release)))
-        run.due = max(min(asked_again, silence or asked_again), turn.now + SHORTEST_LOOK)
+        told = None
+        if decision.verdict is Verdict.HOLD:
+            told = overdue.waits(turn, run, decision.sentence, decision.until)
+        soonest = min(each for each in (asked_again, silence, told) if each)
+        run.due = max(soonest, turn.now + SHORTEST_LOOK)
 
 
 def _enter_build(turn: Turn, run: RunRow) -> None:
@@ -144,6 +149,7 @@ def _enter_build(turn: Turn, run: RunRow) -> None:
     told = ["another build runs"] if busy else [f"paused: {each.reason}" for each in pauses]
     step = advance(turn, run, Entered(Verdict.HOLD if told else Verdict.ALLOW, "; ".join(told)))
     if step and step.state is State.WAITING:
+        overdue.waits(turn, run, "; ".join(told), None)
         run.due = min([turn.now + FACTS_AGE, *(each.until for each in pauses if each.until)])
 
 
@@ -165,7 +171,8 @@ def look(turn: Turn, run: RunRow) -> None:
         run.still = still
         if not run.outcome:
             rest = turn.now + (QUIET if halted else max(seen.rest, SHORTEST_LOOK))
-            run.due = min(rest, seen.silence_at or rest)
+            lasts = overdue.bakes(turn, run, told, seen.needed)
+            run.due = min(each for each in (rest, seen.silence_at, lasts) if each)
 
 
 def _sentence(seen: Bake) -> str:

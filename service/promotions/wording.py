@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from policies.phrases import clock, counted, progress, short
+from service.promotions.overdue import overdue
 from service.promotions.views import (
     DecisionView,
     EventView,
@@ -91,6 +92,7 @@ _EVENTS: Final = {
     "bake.stalled": "{n} bake in {stage} stands still: no data",
     "bake.resumed": "{n} bake in {stage} goes on",
     "bake.ended": "{n} bake in {stage} ended{why}",
+    "hold.exceeded": "{n} held at {stage} for longer than {limit}",
     "alarm.changed": "alarm {alarm} went from {was} to {now}",
     "approval.given": "{n} approved for {stage} by {actor}",
     "approval.voided": "approval of {n} for {stage} is void{why}",
@@ -155,7 +157,7 @@ def release_answer(view: ReleaseView, now: datetime) -> Answer:
     furthest = running[-1]
     kind = _kind(furthest)
     sentence = f"{_capital(doing(furthest, now))}."
-    return Answer(kind, sentence, _detail(furthest, now))
+    return Answer(kind, sentence, _detail(furthest, now) + overdue(furthest, view.events))
 
 
 def run_sentence(run: RunView, now: datetime) -> str:
@@ -190,7 +192,9 @@ def _words(event: EventView) -> dict[str, str]:
         "ended": _ending(data),
         "outcome": str(data.get("outcome", "ended")).replace("_", " "),
         "by": f" by {number(str(data['by']))}" if data.get("by") else "",
-        **{key: str(data.get(key, "")) for key in ("verdict", "alarm", "was", "now", "to")},
+        **{
+            key: str(data.get(key, "")) for key in ("verdict", "alarm", "was", "now", "to", "limit")
+        },
     }
 
 
@@ -245,7 +249,8 @@ def _held(view: PipelineView) -> Answer | None:
     run = _first(each for each in _waiting(view) if _verdict(each) == "hold")
     if run is None:
         return None
-    return Answer(Kind.HELD, run_sentence(run, view.now), _detail(run, view.now), run.release)
+    told = _detail(run, view.now) + overdue(run, view.events)
+    return Answer(Kind.HELD, run_sentence(run, view.now), told, run.release)
 
 
 def _moving(view: PipelineView) -> Answer | None:
