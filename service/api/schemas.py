@@ -380,5 +380,6 @@ class Release(Outgoing):
     problems: list["Problem"]
     reason: str
     incident: str
+    removed_at: Instant | None
     forecast: Forecast | None
     differs: Differs | None
