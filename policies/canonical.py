@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785) and its SHA-256, so that equal things have equal names."""
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -53,5 +54,15 @@ def _plain(data: Any) -> Any:
             raise _SpelledOtherwise
 
 
+def canonical_object(spelled: Mapping[str, bytes]) -> bytes:
+    """The spelling of an object from those of its values; its keys are of ASCII letters."""
+    parts = (b'"%s":%s' % (key.encode(), spelled[key]) for key in sorted(spelled))
+    return b"{%s}" % b",".join(parts)
+
+
 def digest(data: Any) -> str:
-    return "sha256:" + sha256(canonical(data)).hexdigest()
+    return digest_of(canonical(data))
+
+
+def digest_of(spelled: bytes) -> str:
+    return "sha256:" + sha256(spelled).hexdigest()

@@ -7,9 +7,10 @@ the same engine gives the same bytes again and another engine can be compared re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from json import dumps
 from typing import Any, Final
 
-from policies.canonical import digest
+from policies.canonical import canonical, canonical_object, digest_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions, Exemption, OptOut
 from policies.findings import Enforcement, Result, Verdict, highest
 from policies.frozen import dataclass
@@ -91,6 +92,8 @@ class Decision:
     ruleset: Mapping[str, str]
     tzdata: str
     inputs: Mapping[str, Any]
+    resolved: Resolved
+    """What the ruleset among the inputs was written from."""
     engine: str = ENGINE
 
     @property
@@ -114,7 +117,22 @@ class Decision:
 
     @property
     def digest(self) -> str:
-        return digest(_body(self) | {"inputs": self.inputs})
+        inputs = {name: canonical(said) for name, said in self._others.items()}
+        inputs["ruleset"] = self.resolved.spelled
+        body = {name: canonical(said) for name, said in _body(self).items()}
+        return digest_of(canonical_object(body | {"inputs": canonical_object(inputs)}))
+
+    @property
+    def stored(self) -> str:
+        """The inputs as text, with their keys in order."""
+        texts = {name: dumps(said, sort_keys=True) for name, said in self._others.items()}
+        texts["ruleset"] = self.resolved.text
+        return f"{{{', '.join(f'{dumps(name)}: {texts[name]}' for name in sorted(texts))}}}"
+
+    @property
+    def _others(self) -> Mapping[str, Any]:
+        """The inputs without the ruleset, which is most of them and the same for many."""
+        return {name: said for name, said in self.inputs.items() if name != "ruleset"}
 
 
 def to_message(decision: Decision, name: str) -> dict[str, Any]:

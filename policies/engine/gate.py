@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from policies.canonical import digest
 from policies.decision import Condition, Decision, Definition, GateInputs, GateResult
 from policies.decision import inputs_from_json as _inputs_from_json
 from policies.decision import inputs_json as _inputs_json
@@ -85,11 +84,11 @@ def gate(inputs: GateInputs, rego: "Rego | None" = None) -> Decision:
         conditions=tuple(run.condition(each) for each in inputs.conditions),
         ruleset={
             "organization": inputs.resolved.organization,
-            # That of the ruleset itself, which is written out already.
-            "digest": digest(stored["ruleset"]),
+            "digest": inputs.resolved.digest,
         },
         tzdata=tzdata_version(),
         inputs=stored,
+        resolved=inputs.resolved,
     )
 
 

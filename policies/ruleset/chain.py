@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache, cached_property, reduce
+from threading import Lock
 from typing import Final
 
 from policies.documents import DocumentError, Issue
@@ -54,6 +55,12 @@ class Asked:
     ready: Ready = field(default_factory=dict)
 
 
+#: What was resolved already, and most of it: each holds a ruleset as it is stored, up to 200 kB.
+_known: Final[dict[tuple[object, ...], Resolved]] = {}
+_MOST: Final = 128
+_keeping: Final = Lock()
+
+
 class Chain:
     """One node with everything above it, merged as far as no date matters."""
 
@@ -75,7 +82,23 @@ class Chain:
         return Chain(self, Node.of(path, ruleset))
 
     def resolved(self, asked: Asked) -> Resolved:
-        """What holds; raises DocumentError with every lock that is broken and every conflict."""
+        """What holds; raises DocumentError with every lock that is broken and every conflict.
+
+        Until a schedule changes a level it is the same object, and so is all that is worked out
+        from it.
+        """
+        upcoming = min(self.changes(asked), default=None)
+        key = (self, asked.organization, asked.zone, frozenset(asked.ready.items()), upcoming)
+        known = _known.get(key)
+        if known is None:
+            known = self._resolved(asked)
+            with _keeping:
+                if len(_known) >= _MOST:
+                    del _known[next(iter(_known))]
+                _known[key] = known
+        return known
+
+    def _resolved(self, asked: Asked) -> Resolved:
         issues = [*self.issues, *self._unusable(asked.zone)]
         rules = dict(self.fixed)
         for merged in self.dated:

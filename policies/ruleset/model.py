@@ -1,13 +1,13 @@
 """Rulesets as files say them (``Ruleset``) and as they hold for one organization (``Resolved``)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from json import loads
+from json import dumps, loads
 from typing import Any, Final, NamedTuple
 
-from policies.canonical import digest
+from policies.canonical import canonical, digest_of
 from policies.exceptions import NO_LIMITS, ExceptionPolicy, policy_json
 from policies.findings import Enforcement, Span
 from policies.frozen import dataclass
@@ -231,8 +231,12 @@ class Resolved:
     asked: dict[str, tuple[Effective, ...]] = field(init=False, compare=False, repr=False)
     """By tier, what a lint asks for: ``engine.tiers`` works it out once."""
 
+    told: dict[str, Any] = field(init=False, compare=False, repr=False)
+    """The ruleset as it is stored with each decision that it holds for; worked out once."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "asked", {})
+        object.__setattr__(self, "told", {})
 
     @property
     def windows(self) -> tuple[WindowSet, ...]:
@@ -241,11 +245,36 @@ class Resolved:
 
     @property
     def digest(self) -> str:
-        return digest(to_json(self))
+        return digest_of(self.spelled)
+
+    @property
+    def spelled(self) -> bytes:
+        """The one spelling of ``to_json``, of which digests are made."""
+        found: bytes = self._once("spelled", lambda: canonical(to_json(self)))
+        return found
+
+    @property
+    def text(self) -> str:
+        """``to_json`` as text, with its keys in order."""
+        found: str = self._once("text", lambda: dumps(to_json(self), sort_keys=True))
+        return found
+
+    def _once(self, name: str, work_out: Callable[[], Any]) -> Any:
+        if name not in self.told:
+            self.told[name] = work_out()
+        return self.told[name]
 
 
 def to_json(resolved: Resolved) -> dict[str, Any]:
-    """Everything that a gate needs to come to the same answer again, as plain JSON data."""
+    """Everything that a gate needs to come to the same answer again, as plain JSON data.
+
+    It is the same object each time, for nobody to change.
+    """
+    found: dict[str, Any] = resolved._once("json", lambda: _json(resolved))  # noqa: SLF001 - of this module
+    return found
+
+
+def _json(resolved: Resolved) -> dict[str, Any]:
     modules = {
         name: {"path": each.rule.module.path, "text": each.rule.module.text}
         for name, each in resolved.rules.items()

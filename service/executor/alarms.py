@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import col, select
-
 from policies.alarm import Alarm
 from policies.pipeline import Pipeline, Stage
 from service.executor.turn import Turn
 from service.promotions.alarms import AlarmLevel, Counts, alarm_level, missing, places
 from service.promotions.reported import SAYS_FOR
 from service.store import reported
-from service.store.tables import AlarmRow, CountRow, ReportedRow
+from service.store.counts import recent
+from service.store.tables import AlarmRow, ReportedRow
 
 _MOMENT: Final = timedelta(seconds=1)
 #: Counts older than this say nothing about an alarm; no alarm may look back further.
@@ -28,9 +27,6 @@ def judge_alarms(turn: Turn, pipeline: Pipeline, only: str | None = None) -> boo
         return False
     names = [each.name for each in stages]
     counts = _counts(turn, names, max(_reach(each) for each in alarms))
-    # What a transaction has read it keeps: none of these is asked for again by its key.
-    known = select(AlarmRow).where(AlarmRow.pipeline == pipeline.name)
-    turn.session.exec(known.where(col(AlarmRow.stage).in_(names))).all()
     changed = [
         _judge(turn, pipeline, stage, alarm, counts[stage.name])
         for stage in stages
@@ -41,7 +37,7 @@ def judge_alarms(turn: Turn, pipeline: Pipeline, only: str | None = None) -> boo
 
 def reports(turn: Turn, pipeline: Pipeline, stage: Stage, alarm: str) -> list[ReportedRow]:
     """What others said of one alarm that concerns the stage, and that still says something."""
-    rows = reported.at_stage(reported.concerning(turn.session, turn.pipeline, pipeline), stage)
+    rows = reported.at_stage(reported.concerning(turn.known, turn.pipeline, pipeline), stage)
     return [each for each in rows if each.name == alarm and not reported.stale(each, turn.now)]
 
 
@@ -49,7 +45,7 @@ def silent_at(
     turn: Turn, pipeline: Pipeline, stage: Stage | None = None, alarm: str = ""
 ) -> datetime | None:
     """When the first of the reports that say something now says nothing more."""
-    rows = reported.concerning(turn.session, turn.pipeline, pipeline)
+    rows = reported.concerning(turn.known, turn.pipeline, pipeline)
     mine = reported.at_stage(rows, stage) if stage else rows
     ends = [
         # A moment later: a report says something up to the end of its time.
@@ -58,6 +54,13 @@ def silent_at(
         if alarm in {"", each.name} and not reported.stale(each, turn.now)
     ]
     return min(ends, default=None)
+
+
+def alarm_row(turn: Turn, stage: str, alarm: str, place: str) -> AlarmRow | None:
+    """How an alarm of the pipeline stands at a place; None where it was never judged there."""
+    rows = turn.known.of_pipeline(AlarmRow, turn.pipeline.name)
+    wanted = (stage, alarm, place)
+    return next((each for each in rows if (each.stage, each.name, each.place) == wanted), None)
 
 
 def _judge(
@@ -71,7 +74,6 @@ def _judge(
     changed = False
     for place, level, had_data_at in seen:
         changed |= _keep(turn, stage, alarm, place, level, had_data_at)
-    turn.session.flush()
     return changed
 
 
@@ -86,15 +88,11 @@ def _reach(alarm: Alarm) -> timedelta:
 
 def _counts(turn: Turn, stages: list[str], reach: timedelta) -> dict[str, list[Counts]]:
     """The counts of every stage, in one question."""
-    asked = select(CountRow).where(
-        CountRow.pipeline == turn.pipeline.name,
-        col(CountRow.stage).in_(stages),
-        col(CountRow.start) >= turn.now - reach,
-    )
     found: dict[str, list[Counts]] = defaultdict(list)
-    for each in turn.session.exec(asked):
-        counts = Counts(each.target, each.start, each.positive, each.negative)
-        found[each.stage].append(counts)
+    for each in recent(turn.known, turn.pipeline.name, turn.now - reach):
+        if each.stage in stages:
+            counts = Counts(each.target, each.start, each.positive, each.negative)
+            found[each.stage].append(counts)
     return found
 
 
@@ -117,8 +115,7 @@ def _reported(turn: Turn, pipeline: Pipeline, stage: Stage, alarm: Alarm) -> Ite
 def _keep(  # noqa: PLR0917 - one row, as its columns come
     turn: Turn, stage: Stage, alarm: Alarm, place: str, level: AlarmLevel, had: datetime | None
 ) -> bool:
-    key = (turn.pipeline.name, stage.name, alarm.name, place)
-    row = turn.session.get(AlarmRow, key)
+    row = alarm_row(turn, stage.name, alarm.name, place)
     if row is None:
         row = AlarmRow(
             pipeline=turn.pipeline.name,

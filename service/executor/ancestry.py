@@ -17,6 +17,7 @@ from service.executor.definitions import organization
 from service.executor.ground import Ground
 from service.promotions.ports import UnknownCommit, Unreadable
 from service.store.blocklist import ancestors, entry, rows
+from service.store.snapshot import Snapshot
 from service.store.tables import (
     AncestryRow,
     OrganizationRow,
@@ -66,7 +67,7 @@ def _questions(session: Session, entries: Iterable[BlocklistEntry]) -> Iterator[
     if not named:
         return
     for row, release in _releases(session):
-        known = dict(ancestors(session, row.repository, release.commit))
+        known = dict(ancestors(Snapshot(session, ()), row.repository, release.commit))
         for each in named:
             mine = each.repository in {"", row.name, row.repository}
             for commit in filter(None, (each.bad_commit, each.fixed_by)):

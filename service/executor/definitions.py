@@ -3,10 +3,12 @@
 A text is stored by its digest and never changes, so reading it once per process is enough.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Final
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from policies.decision import Definition
@@ -21,6 +23,7 @@ from service.store.tables import (
     CalendarRow,
     OrganizationRow,
     PipelineRow,
+    ReadyRow,
     ReleaseRow,
     RunRow,
     StageRow,
@@ -30,16 +33,28 @@ from service.store.tables import (
 _known: Final[dict[tuple[str, str, str], Pipeline]] = {}
 _MOST: Final = 512
 _keeping: Final = Lock()
+#: The newest organization, and whether anything stands beside it; mostly nothing does.
+_NEWEST: Final = (
+    select(OrganizationRow, exists(select(CalendarRow)), exists(select(ReadyRow)))
+    .order_by(col(OrganizationRow.id).desc())
+    .limit(1)
+)
 #: The name under which an organization file is registered.
 ROOT = "organization.yaml"
 
 
-def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
-    """The pipeline ``name`` of the stored file with this digest."""
+def definition(
+    session: Session,
+    digest: str,
+    path: str,
+    name: str,
+    text: Callable[[str], str | None] | None = None,
+) -> Pipeline:
+    """The pipeline ``name`` of the stored file with this digest, which ``text`` may give."""
     key = (digest, path, name)
     known = _known.get(key)
     if known is None:
-        known = _read(session, *key)
+        known = _read((text or partial(_text, session))(digest), *key)
         with _keeping:
             if len(_known) >= _MOST:
                 del _known[next(iter(_known))]
@@ -47,12 +62,16 @@ def definition(session: Session, digest: str, path: str, name: str) -> Pipeline:
     return known
 
 
-def _read(session: Session, digest: str, path: str, name: str) -> Pipeline:
-    known = session.get(Blob, digest)
-    if known is None:
+def _text(session: Session, digest: str) -> str | None:
+    kept = session.get(Blob, digest)
+    return kept.text if kept else None
+
+
+def _read(text: str | None, digest: str, path: str, name: str) -> Pipeline:
+    if text is None:
         raise NotFound("definition", digest)
     # Read as gates read it, so that a file is read once for both.
-    for pipeline in read_definition(Definition(known.text, path)).pipelines:
+    for pipeline in read_definition(Definition(text, path)).pipelines:
         if pipeline.name == name:
             return pipeline
     raise NotFound("pipeline in this file", name)
@@ -82,13 +101,17 @@ def acting(session: Session, row: PipelineRow, stage: str) -> Pipeline:
 
 def organization(session: Session) -> Tree:
     """The organization tree as it was registered last, with the steps that came early."""
-    newest = select(OrganizationRow).order_by(col(OrganizationRow.id).desc()).limit(1)
-    row = session.exec(newest).first()
+    # Nothing of it is ever changed before it is asked for.
+    with session.no_autoflush:
+        row = session.exec(_NEWEST).first()
     if row is None:
         told = "no organization is published here yet; do it with: bakegate ruleset publish"
         raise Conflict(told)
-    copies = {each.address: each.text for each in session.exec(select(CalendarRow)) if each.text}
-    return tree(tuple(sorted((copies | row.files).items()))).when(ready(session))
+    newest, calendars, early = row
+    rows = session.exec(select(CalendarRow)) if calendars else ()
+    copies = {each.address: each.text for each in rows if each.text}
+    known = tree(tuple(sorted((copies | newest.files).items())))
+    return known.when(ready(session) if early else {})
 
 
 def has_organization(session: Session) -> bool:

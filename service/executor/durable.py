@@ -265,19 +265,21 @@ class Durable:
         queue = queue or (ABORTS if kind is Effect.ABORT else QUEUE)
         name = f"{run.op}#{attempt}" if attempt else run.op
         lane = f"{run.pipeline}/{run.stage}{'!' if kind in _URGENT else ''}"
-        self.client.enqueue_in_transaction(
-            session,
-            {
-                "queue_name": queue,
-                "workflow_name": "act",
-                "workflow_id": name,
-                "app_version": VERSION,
-                "queue_partition_key": lane,
-            },
-            run.op,
-            run.id,
-            str(kind),
-        )
+        # The engine asks nothing of what we have changed and not written yet.
+        with session.no_autoflush:
+            self.client.enqueue_in_transaction(
+                session,
+                {
+                    "queue_name": queue,
+                    "workflow_name": "act",
+                    "workflow_id": name,
+                    "app_version": VERSION,
+                    "queue_partition_key": lane,
+                },
+                run.op,
+                run.id,
+                str(kind),
+            )
 
     def order_back(self, session: Session, run: RunRow) -> None:
         """Enqueue a rollback of a stage in which no other effect is under way."""

@@ -4,22 +4,19 @@ A gate sees the newest releases of the pipeline, and besides, however old they a
 rolled back with this artifact or with a commit that the release contains.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from policies.release import EarlierRelease, Evidence, ReleaseKind, StageRun
 from service.executor.scans import base_coverage
 from service.executor.turn import Turn
 from service.promotions.model import Outcome
+from service.store.identities import rolled_back
 from service.store.tables import EventRow, EvidenceRow, ReleaseRow, RunRow
 
-#: How many releases a gate looks back.
-NEWEST: Final = 20
 #: Who reports what our own executor ran.
 OURSELVES: Final = "bakegate"
 
@@ -62,8 +59,7 @@ def rollbacks(turn: Turn, releases: Iterable[str]) -> Backs:
 
 
 def evidence(turn: Turn, release: ReleaseRow) -> tuple[Evidence, ...]:
-    asked = select(EvidenceRow).where(EvidenceRow.release == release.id)
-    rows = turn.session.exec(asked).all()
+    rows = turn.known.of_release(EvidenceRow, release.id)
     measured = any(each.coverage is not None for each in rows)
     base = base_coverage(turn, release) if measured else {}
     return tuple(
@@ -95,45 +91,23 @@ def _tally(counts: dict[str, int] | None) -> tuple[tuple[str, int], ...] | None:
 
 def _newest(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
     """Those that were built: one without an artifact never was anywhere."""
-    asked = (
-        select(ReleaseRow)
-        .where(
-            ReleaseRow.pipeline == release.pipeline,
-            ReleaseRow.number < release.number,
-            ReleaseRow.digest != "",
-        )
-        .order_by(col(ReleaseRow.number).desc())
-        .limit(NEWEST)
-    )
-    return list(turn.session.exec(asked))
+    return turn.known.before(release)
 
 
 def _gone_back(turn: Turn, release: ReleaseRow) -> list[ReleaseRow]:
-    commits = [release.commit, *(each["commit"] for each in release.changes)]
-    related: list[ColumnElement[bool]] = [col(ReleaseRow.commit).in_(commits)]
-    related += [col(ReleaseRow.digest) == release.digest] if release.digest else []
-    asked = (
-        select(ReleaseRow)
-        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
-        .where(
-            RunRow.pipeline == release.pipeline,
-            ReleaseRow.id != release.id,
-            RunRow.outcome == Outcome.ROLLED_BACK,
-            or_(*related),
-        )
-    )
-    return list(turn.session.exec(asked))
+    commits = {release.commit, *(each["commit"] for each in release.changes)}
+    related = {
+        each.release
+        for each in rolled_back(turn.known, release.pipeline)
+        if each.commit in commits or (release.digest and each.digest == release.digest)
+    }
+    return [turn.release(each) for each in sorted(related - {release.id})]
 
 
 def _runs(turn: Turn, releases: Collection[str]) -> dict[str, list[RunRow]]:
     """Every run of the releases, oldest first, in one question."""
-    if not releases:
-        return {}
-    asked = select(RunRow).where(col(RunRow.release).in_(list(releases))).order_by(col(RunRow.id))
-    found: dict[str, list[RunRow]] = defaultdict(list)
-    for run in turn.session.exec(asked):
-        found[run.release].append(run)
-    return found
+    turn.known.read_runs(releases)
+    return {each: turn.known.of_release(RunRow, each) for each in releases}
 
 
 def _earlier(

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from sqlmodel import select
-
 from service.executor.turn import Turn
 from service.promotions.model import Outcome, State
 from service.store.people_tables import ApprovalRow
@@ -29,7 +27,6 @@ def end(turn: Turn, run: RunRow, outcome: Outcome) -> None:
     digest = turn.release(run.release).digest
     if outcome is Outcome.SUCCEEDED and run.deployed_at and kept.good != digest:
         kept.before, kept.good = kept.good, digest
-    turn.session.flush()
 
 
 def settle(turn: Turn, release: ReleaseRow) -> bool:
@@ -103,8 +100,7 @@ def _void_approvals(turn: Turn, release: ReleaseRow) -> None:
     entered = {run.stage for run in turn.all_runs(release.id) if run.started_at}
     by = f" by {release.superseded_by}" if release.superseded_by else ""
     why = f"the release was {release.outcome}{by}"
-    asked = select(ApprovalRow).where(ApprovalRow.release == release.id, ApprovalRow.voided == "")
-    for each in turn.session.exec(asked):
-        if each.stage not in entered:
+    for each in turn.known.of_release(ApprovalRow, release.id):
+        if not each.voided and each.stage not in entered:
             each.voided = why
             turn.log("approval.voided", release.id, each.stage, by=each.by, reason=why)

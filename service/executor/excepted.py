@@ -19,23 +19,24 @@ from policies.waivers import Waivers
 from service.executor.definitions import organization
 from service.store.exceptions import approved, approved_by_pipeline
 from service.store.read import Registered
+from service.store.snapshot import Snapshot
 from service.store.tables import LintRow, PipelineRow
 
 #: Results that an exception may set aside.
 _SET_ASIDE: Final = frozenset({Result.FAIL, Result.UNKNOWN})
 
 
-def exceptions(session: Session, tree: Tree, node: str, pipeline: str) -> Exceptions:
+def exceptions(known: Snapshot, tree: Tree, node: str, pipeline: str) -> Exceptions:
     """Everything from both sources that is about one pipeline of a node."""
-    return joined((tree.exceptions(node).of(pipeline), approved(session, pipeline)))
+    return joined((tree.exceptions(node).of(pipeline), approved(known, pipeline)))
 
 
-def waivers(session: Session, tree: Tree, row: PipelineRow, now: datetime) -> Waivers:
+def waivers(known: Snapshot, tree: Tree, row: PipelineRow, now: datetime) -> Waivers:
     """What counts for a pipeline at an instant, under the limits of its organization.
 
     A pipeline whose node is gone is still shown; nothing is excepted for it until it has one again.
     """
-    return _waivers(tree, row, approved(session, row.name), now)
+    return _waivers(tree, row, approved(known, row.name), now)
 
 
 def waived(known: Waivers, row: LintRow) -> str:

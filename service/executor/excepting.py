@@ -164,7 +164,7 @@ def _known_rule(turn: Turn, name: str) -> str:
 
 
 def _waivers(turn: Turn) -> Waivers:
-    return waivers(turn.session, turn.tree(), turn.pipeline, turn.now)
+    return waivers(turn.known, turn.tree(), turn.pipeline, turn.now)
 
 
 def _state(turn: Turn, row: ExceptionRow) -> State:

@@ -17,6 +17,7 @@ from service.executor.excepted import waivers
 from service.executor.ground import Ground
 from service.promotions.exceptions import ExceptionView, Filter, State, state_at, who_may
 from service.store.exceptions import exemption, opt_out, stored
+from service.store.snapshot import Snapshot
 from service.store.tables import DecisionRow, ExceptionRow, LintRow, PipelineRow
 
 #: States in which an exception may be proposed for removal.
@@ -119,7 +120,7 @@ class _Looking:
         row = self.pipelines.get(view.pipeline)
         if row is None or not self.tree.has(row.organization):
             return view
-        known = waivers(self.session, self.tree, row, self.now)
+        known = waivers(Snapshot(self.session, ()), self.tree, row, self.now)
         named = who_may(known.exceptions.approvers, known.policy)
         return replace(
             view,

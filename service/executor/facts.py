@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlmodel import Session, col, select
-
 from policies.alarm import Alarm
 from policies.pipeline import Pipeline
 from policies.plain import parse_instant
@@ -25,7 +23,13 @@ from policies.release import (
     Sbom,
     StageRun,
 )
-from service.executor.earlier import OURSELVES, Back, earlier, evidence, rollbacks
+from service.executor.earlier import (
+    OURSELVES,
+    Back,
+    earlier,
+    evidence,
+    rollbacks,
+)
 from service.executor.said import approvals, overrides
 from service.executor.scans import findings_of
 from service.executor.turn import Turn
@@ -35,9 +39,10 @@ from service.promotions.authors import wrote
 from service.promotions.model import Moving, Outcome, State
 from service.store import reported
 from service.store.blocklist import ancestors
+from service.store.identities import latest, rolled_back
+from service.store.snapshot import Snapshot
 from service.store.tables import (
     AlarmRow,
-    Blob,
     PipelineRow,
     ReleaseRow,
     RunRow,
@@ -57,7 +62,7 @@ def record(turn: Turn, release: ReleaseRow) -> Release:
         kind=ReleaseKind(release.kind),
         created_at=release.created_at,
         created_by=release.created_by,
-        artifact=artifact(turn.session, turn.pipeline, release),
+        artifact=artifact(turn.known, turn.pipeline, release),
         base=release.base,
         changes=tuple(_change(each, said) for each in release.changes),
         evidence=evidence(turn, release),
@@ -83,16 +88,15 @@ def sbom_text(sbom: Sbom) -> str:
     return "\n".join((sbom.format + reach, *(each.purl for each in sbom.components)))
 
 
-def artifact(session: Session, pipeline: PipelineRow, release: ReleaseRow) -> Artifact:
-    stored = session.get(Blob, release.sbom) if release.sbom else None
+def artifact(known: Snapshot, pipeline: PipelineRow, release: ReleaseRow) -> Artifact:
     return Artifact(
         digest=release.digest,
         commit=release.commit,
         repository=pipeline.repository,
         built_at=release.built_at,
         builder="" if release.pushed else OURSELVES,
-        sbom=sbom_of(stored.text if stored else None),
-        findings=findings_of(session, release),
+        sbom=sbom_of(known.text(release.sbom) if release.sbom else None),
+        findings=findings_of(known, release),
     )
 
 
@@ -158,8 +162,10 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
     return Context(
         alarms=_alarms(turn, release),
         running=tuple(each for each, _ in running),
-        rolled_back=tuple(sorted(_rolled_back(turn))),
-        ancestors=ancestors(turn.session, turn.pipeline.repository, release.commit),
+        rolled_back=tuple(
+            sorted({each.digest for each in rolled_back(turn.known, release.pipeline)})
+        ),
+        ancestors=ancestors(turn.known, turn.pipeline.repository, release.commit),
         descendants=tuple(
             sorted({each.commit: _later(release, each, number) for each, number in running}.items())
         ),
@@ -199,32 +205,14 @@ def _later(release: ReleaseRow, running: Running, number: int) -> bool:
 
 def _running(turn: Turn, release: ReleaseRow) -> list[tuple[Running, int]]:
     """What runs in each stage, and the number of the latest release of that digest."""
-    rows = turn.session.exec(select(StageRow).where(StageRow.pipeline == release.pipeline))
+    rows = turn.known.of_pipeline(StageRow, release.pipeline)
     pairs = sorted((row.stage, digest) for row in rows for digest in set(row.running.values()))
-    asked = (
-        select(ReleaseRow)
-        .where(
-            ReleaseRow.pipeline == release.pipeline,
-            col(ReleaseRow.digest).in_({digest for _, digest in pairs}),
-        )
-        .order_by(col(ReleaseRow.number))
-    )
-    built = {each.digest: each for each in turn.session.exec(asked)}
+    built = latest(turn.known, release.pipeline, {digest for _, digest in pairs})
     return [
         (Running(stage, digest, commit=built[digest].commit), built[digest].number)
         for stage, digest in pairs
         if digest in built
     ]
-
-
-def _rolled_back(turn: Turn) -> set[str]:
-    """Digests that were rolled back in some stage of this pipeline."""
-    asked = (
-        select(ReleaseRow.digest)
-        .join(RunRow, col(RunRow.release) == ReleaseRow.id)
-        .where(RunRow.pipeline == turn.pipeline.name, RunRow.outcome == Outcome.ROLLED_BACK)
-    )
-    return set(turn.session.exec(asked))
 
 
 def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:
@@ -233,7 +221,7 @@ def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:
     Beside them stands what others report and the pipeline does not declare.
     """
     pipeline = turn.definition(release)
-    rows = turn.session.exec(select(AlarmRow).where(AlarmRow.pipeline == release.pipeline))
+    rows = turn.known.of_pipeline(AlarmRow, release.pipeline)
     known = {(each.stage, each.name, each.place): each for each in rows}
     declared = pipeline.alarms.or_else(()) or ()
     judged = tuple(
@@ -274,7 +262,7 @@ def _once(declared: Iterable[Alarm], judged: tuple[AlarmState, ...]) -> tuple[Al
 
 def _others(turn: Turn, pipeline: Pipeline, declared: set[str]) -> Iterator[AlarmState]:
     """Alarms that nobody here asked for. That all was well once needs nobody to say so again."""
-    for each in reported.concerning(turn.session, turn.pipeline, pipeline):
+    for each in reported.concerning(turn.known, turn.pipeline, pipeline):
         quiet = each.level == AlarmLevel.OK and reported.stale(each, turn.now)
         if each.name not in declared and not quiet:
             yield AlarmState(

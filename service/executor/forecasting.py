@@ -75,7 +75,7 @@ class _Looking:
         self.usual: Mapping[str, Usual] = paces(
             turn.session, turn.pipeline.name, len(self.registered.stages)
         )
-        self.pauses = paused_now(turn.session, turn.pipeline, turn.now)
+        self.pauses = paused_now(turn.known, turn.pipeline, turn.now)
         self._open: dict[tuple[str, str, str], OpenTime] = {}
 
     def forecasts(self, in_flight: tuple[RunView, ...]) -> tuple[ForecastView, ...]:

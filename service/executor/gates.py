@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from json import dumps
 from typing import Any
-
-from sqlmodel import col, select
 
 from policies.decision import Decision, Definition, GateInputs, to_message
 from policies.engine.gate import gate
@@ -15,9 +12,10 @@ from service.executor.alarms import judge_alarms
 from service.executor.conditions import conditions
 from service.executor.excepted import exceptions
 from service.executor.facts import record
-from service.executor.turn import Turn
+from service.executor.turn import Turn, found
 from service.store.blocklist import in_force
 from service.store.tables import Blob, DecisionRow, RunRow
+from service.store.writing import digest_of, next_number, write_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +39,17 @@ def ask(turn: Turn, run: RunRow) -> Asked:
 
 def decide(turn: Turn, release: Release, stage: str, definition: str) -> Decision:
     """The decision about a release record, ours or one that was handed in."""
-    stored = turn.session.get_one(Blob, definition)
+    text = found(turn.known.text(definition), "definition", definition)
     tree, node = turn.tree(), turn.pipeline.organization
-    known = exceptions(turn.session, tree, node, turn.pipeline.name)
+    known = exceptions(turn.known, tree, node, turn.pipeline.name)
     return gate(
         GateInputs(
-            definition=Definition(stored.text, turn.pipeline.path),
+            definition=Definition(text, turn.pipeline.path),
             release=release,
             stage=stage,
             at=turn.now,
             resolved=tree.resolved(node, turn.now),
-            blocklist=(*known.blocklist, *in_force(turn.session, turn.now)),
+            blocklist=(*known.blocklist, *in_force(turn.known, turn.now)),
             exceptions=known,
             conditions=tuple(conditions(turn, release, stage)),
         ),
@@ -63,16 +61,18 @@ def store(turn: Turn, decision: Decision) -> Asked:
     """Keep a decision; one with equal results only renews when it was checked."""
     subject = decision.subject
     message = to_message(decision, "")
-    newest = turn.session.exec(
-        select(DecisionRow)
-        .where(DecisionRow.release == subject["release"], DecisionRow.stage == subject["stage"])
-        .order_by(col(DecisionRow.id).desc())
-        .limit(1)
-    ).first()
+    newest = turn.known.newest_decision(subject["release"], subject["stage"])
     if newest and _said(newest.message) == _said(message):
         newest.checked_at, newest.until = turn.now, decision.until
         return _asked(newest)
+    number, inputs = (
+        next_number(turn.session, DecisionRow),
+        decision.stored,
+    )
+    # A decision names its inputs, so these are written first.
+    write_together(turn.session, Blob, {"digest": digest_of(inputs), "text": inputs})
     row = DecisionRow(
+        id=number,
         pipeline=subject["pipeline"],
         release=subject["release"],
         stage=subject["stage"],
@@ -80,13 +80,10 @@ def store(turn: Turn, decision: Decision) -> Asked:
         at=turn.now,
         checked_at=turn.now,
         until=decision.until,
-        message={},
-        inputs=turn.keep(dumps(dict(decision.inputs), sort_keys=True)),
+        message=message | {"decision": f"d-{number}"},
+        inputs=digest_of(inputs),
     )
     turn.session.add(row)
-    turn.session.flush()
-    # Made once: its digest is over everything that the gate saw.
-    row.message = message | {"decision": f"d-{row.id}"}
     turn.log(
         "gate.decided",
         subject["release"],

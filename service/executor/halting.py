@@ -22,6 +22,7 @@ from service.promotions.blocklist import Decided, Runs
 from service.promotions.decide import WATCHED
 from service.promotions.model import Blocked, State
 from service.store.blocklist import ancestors
+from service.store.snapshot import Snapshot
 from service.store.tables import DecisionRow, PipelineRow, ReleaseRow, RunRow, StageRow
 
 _RULE: Final = artifact_blocklist.RULE.id
@@ -55,8 +56,8 @@ def running(session: Session, entries: Iterable[BlocklistEntry], now: datetime) 
 
 def contents(session: Session, row: PipelineRow, release: ReleaseRow) -> Release:
     """A release as far as the blocklist reads it: what is in its artifact."""
-    inside: Artifact = artifact(session, row, release)
-    known = ancestors(session, row.repository, release.commit)
+    known = Snapshot(session, ())
+    inside: Artifact = artifact(known, row, release)
     return Release(
         id=release.id,
         pipeline=row.name,
@@ -64,7 +65,7 @@ def contents(session: Session, row: PipelineRow, release: ReleaseRow) -> Release
         created_at=release.created_at,
         created_by=release.created_by,
         artifact=inside,
-        context=Context(ancestors=known),
+        context=Context(ancestors=ancestors(known, row.repository, release.commit)),
     )
 
 

@@ -38,8 +38,8 @@ def ask_gate(
         raise Conflict("another moment can only be asked for in a dry run")
     if assume and not dry_run:
         raise Conflict("facts can only be assumed in a dry run")
-    with ground.turn(pipeline, actor) as turn:
-        turn.now = at or turn.now
+    with ground.turn(pipeline, actor) as begun:
+        turn = begun.at(at) if at else begun
         known, definition = _subject(turn, release, record)
         known = _assuming(known, assume) if assume else known
         try:

@@ -24,6 +24,7 @@ from service.reports.flow import passage
 from service.reports.overview import Change, Judgement, Member, Overview, Passage, Practice
 from service.store.adoption import changes
 from service.store.journeys import journeys, outcomes
+from service.store.snapshot import Snapshot
 from service.store.tables import EventRow, LintRow, PipelineRow, StageRow
 
 #: How far back releases count: four weeks have every weekday as often.
@@ -47,7 +48,7 @@ def overview(ground: Ground, node: str) -> Overview:
             node=node,
             now=now,
             children=tuple(_children(node, inside)),
-            members=tuple(_Judging(session, tree, now).members(inside)),
+            members=tuple(_Judging(session, Snapshot(session, inside), tree, now).members(inside)),
             practices=practices,
             passages=tuple(_passages(session, kept, since)),
             ended=outcomes(session, names, since),
@@ -66,7 +67,8 @@ def followers(ground: Ground, rule: str, node: str) -> tuple[Member, ...]:
         now = ground.ports.clock.within(session)
         tree = organization(session)
         inside = _inside(session, tree, node or tree.root.name)
-        found = _Judging(session, tree, now, rule).members(inside)
+        known = Snapshot(session, inside)
+        found = _Judging(session, known, tree, now, rule).members(inside)
         return tuple(each for each in found if each.judgements)
 
 
@@ -118,6 +120,7 @@ class _Judging:
     """What lint said, under the rules as they hold now; of one rule where it is named."""
 
     session: Session
+    known: Snapshot
     tree: Tree
     now: datetime
     rule: str = ""
@@ -144,7 +147,7 @@ class _Judging:
         rules: Mapping[str, Effective],
         activated: Mapping[tuple[str, str], datetime],
     ) -> Iterator[Judgement]:
-        known = waivers(self.session, self.tree, row, self.now)
+        known = waivers(self.known, self.tree, row, self.now)
         asked = select(LintRow).where(LintRow.pipeline == row.name).order_by(col(LintRow.rule))
         asked = asked.where(LintRow.rule == self.rule) if self.rule else asked
         for each in self.session.exec(asked):

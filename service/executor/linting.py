@@ -21,6 +21,7 @@ from service.errors import Invalid
 from service.executor.definitions import organization
 from service.executor.excepted import exceptions
 from service.store.adoption import LintChangeRow
+from service.store.snapshot import Snapshot
 from service.store.tables import Blob, LintRow, PipelineRow
 
 
@@ -31,7 +32,7 @@ def linted(
     practice = organization(session)
 
     def except_(pipeline: Pipeline) -> Exceptions:
-        return exceptions(session, practice, node_of(pipeline), pipeline.name)
+        return exceptions(Snapshot(session, ()), practice, node_of(pipeline), pipeline.name)
 
     known: Callable[[Pipeline], Exceptions] = except_ if excepted else lambda _: NO_EXCEPTIONS
     # A registration is one file, as a lint of that file alone.

@@ -59,7 +59,7 @@ def pipeline(ground: Ground, name: str) -> PipelineView:
 
 def _view(session: Session, looking: Turn) -> PipelineView:
     row = looking.pipeline
-    known = waivers(session, looking.tree(), row, looking.now)
+    known = waivers(looking.known, looking.tree(), row, looking.now)
     return read.pipeline_view(
         session,
         row.name,
@@ -196,7 +196,7 @@ def _bake(turn: Turn, run: RunRow) -> BakeView | None:
     if turn.planned(row, run.stage).bake is None:
         return None
     # A bake that has ended is shown as it ended, not as it would look from here.
-    looking = replace(turn, now=run.ended_at or turn.now)
+    looking = turn.at(run.ended_at or turn.now)
     seen = bake(looking, run, row)
     return BakeView(
         needed=seen.needed,

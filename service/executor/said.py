@@ -1,7 +1,5 @@
 """What people said of a release, as a gate sees it: approvals, overrides, ticked manual steps."""
 
-from sqlmodel import col, select
-
 from policies.exceptions import Subject
 from policies.pipeline import Stage
 from policies.release import Approval, Override
@@ -14,12 +12,6 @@ from service.store.tables import ReleaseRow
 
 def approvals(turn: Turn, release: ReleaseRow) -> tuple[Approval, ...]:
     """Those that count now, oldest first, each with the role that the ruleset asks for, if any."""
-    asked = select(ApprovalRow).where(
-        ApprovalRow.release == release.id,
-        ApprovalRow.voided == "",
-        ApprovalRow.digest == release.digest,
-        col(ApprovalRow.until) > turn.now,
-    )
     rule = turn.tree().resolved(turn.pipeline.organization, turn.now).rules[prod_approval.RULE.id]
     assert isinstance(rule.params, prod_approval.ProdApproval)  # noqa: S101 - the catalogue pairs them
     wanted = rule.params.roles
@@ -33,14 +25,15 @@ def approvals(turn: Turn, release: ReleaseRow) -> tuple[Approval, ...]:
             decision=each.word,
             reason=each.reason,
         )
-        for each in turn.session.exec(asked.order_by(col(ApprovalRow.id)))
+        for each in turn.known.of_release(ApprovalRow, release.id)
+        if not each.voided and each.digest == release.digest and each.until > turn.now
     )
 
 
 def overrides(turn: Turn, release: ReleaseRow) -> tuple[Override, ...]:
     """Those that nobody else must confirm any more."""
     alone = Subject.OVERRIDE not in turn.exception_policy().second_person
-    rows = turn.session.exec(select(OverrideRow).where(OverrideRow.release == release.id))
+    rows = turn.known.of_release(OverrideRow, release.id)
     return tuple(as_fact(each) for each in rows if alone or each.second)
 
 
@@ -56,8 +49,8 @@ def may_skip(turn: Turn, release: str, stage: str) -> bool:
 
 def open_steps(turn: Turn, release: str, stage: Stage) -> tuple[str, ...]:
     """Steps of the checklist that nobody has ticked for the release."""
-    asked = select(TickRow.item).where(TickRow.release == release, TickRow.stage == stage.name)
-    done = set(turn.session.exec(asked))
+    rows = turn.known.of_release(TickRow, release)
+    done = {each.item for each in rows if each.stage == stage.name}
     return tuple(each for each in stage.checklist if each not in done)
 
 
@@ -78,7 +71,5 @@ def as_fact(row: OverrideRow) -> Override:
 
 def open_problems(turn: Turn, release: str) -> list[ProblemRow]:
     """What was reported and nobody has cleared, the oldest first."""
-    asked = select(ProblemRow).where(
-        ProblemRow.release == release, col(ProblemRow.cleared_at).is_(None)
-    )
-    return list(turn.session.exec(asked.order_by(col(ProblemRow.id))))
+    rows = turn.known.of_release(ProblemRow, release)
+    return [each for each in rows if each.cleared_at is None]

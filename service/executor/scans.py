@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from policies.plain import Group
 from policies.record.artifact import finding_from, finding_json
 from policies.release import Vulnerability
-from service.executor.turn import Turn
-from service.store.tables import Blob, EvidenceRow, ReleaseRow
+from service.executor.turn import Turn, found
+from service.store.snapshot import Snapshot
+from service.store.tables import EvidenceRow, ReleaseRow
 
 Found = tuple[Vulnerability, ...]
 #: A finding is known again by its identifier and the package that has it.
@@ -26,11 +27,11 @@ def findings_text(found: Iterable[Vulnerability]) -> str:
     return json.dumps([finding_json(each) for each in found], sort_keys=True)
 
 
-def findings_of(session: Session, release: ReleaseRow) -> Found | None:
+def findings_of(known: Snapshot, release: ReleaseRow) -> Found | None:
     """What was found in the artifact of a release; None where nobody scanned it."""
     if release.findings is None:
         return None
-    return _read(session.get_one(Blob, release.findings).text)
+    return _read(found(known.text(release.findings), "findings", release.findings))
 
 
 def keep_findings(turn: Turn, release: ReleaseRow, text: str) -> None:
@@ -81,14 +82,14 @@ def _first_seen(turn: Turn, release: ReleaseRow) -> dict[Name, datetime]:
         .limit(1)
     )
     last = turn.session.exec(asked).first()
-    known = findings_of(turn.session, last) if last else None
+    known = findings_of(turn.known, last) if last else None
     return {_name(each): each.first_seen for each in known or () if each.first_seen}
 
 
 def _in_base(turn: Turn, release: ReleaseRow) -> set[Name] | None:
     base = _base(turn, release)
-    found = findings_of(turn.session, base) if base else None
-    return None if found is None else {_name(each) for each in found}
+    known = findings_of(turn.known, base) if base else None
+    return None if known is None else {_name(each) for each in known}
 
 
 def _base(turn: Turn, release: ReleaseRow) -> ReleaseRow | None:

@@ -30,8 +30,10 @@ _log: Final = logging.getLogger(__name__)
 EVERY_S: Final = 0.2
 #: Most rows of one sweep; the rest is taken by the next, so that events are not starved.
 _MOST: Final = 100
-#: A pause after each row on SQLite, in seconds: writers of the durable engine wait for the same
-#: lock.
+#: Most rows that are decided in one transaction: who asks for one of their locks waits so long.
+_TOGETHER = 8
+#: A pause after each transaction on SQLite, in seconds: writers of the durable engine wait for the
+#: same lock.
 _PAUSE_S: Final = 0.003
 #: How often finished effects are collected, in seconds of this process.
 _COLLECT_S: Final = 3600.0
@@ -79,8 +81,8 @@ class Sweep:
 
     def _rows(self) -> int:
         now, due = self._due()
-        for run, pipeline in due:
-            self._one(run, pipeline, now)
+        for start in range(0, len(due), _TOGETHER):
+            self._together(due[start : start + _TOGETHER], now)
             if self.ground.engines.sqlite:
                 self._stop.wait(_PAUSE_S)
         self.swept_at = self.ground.ports.clock.now()
@@ -100,6 +102,25 @@ class Sweep:
             due = list(session.exec(asked))
         random.shuffle(due)
         return now, due
+
+    def _together(self, due: list[tuple[int | None, str]], now: datetime) -> None:
+        """Decide rows of several pipelines in one transaction, so that each table is read once.
+
+        Where one of them cannot be decided, each gets a transaction of its own.
+        """
+        try:
+            with self.ground.free({pipeline for _, pipeline in due}) as turns:
+                for turn in turns:
+                    turn.known.read_open()
+                    turn.known.open_releases()
+                    for run, pipeline in due:
+                        if pipeline == turn.pipeline.name:
+                            self._wake(turn, run)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - which row it is shows when each is decided alone
+            for run, pipeline in due:
+                self._one(run, pipeline, now)
 
     def _one(self, run: int | None, pipeline: str, now: datetime) -> None:
         """Decide one row. One that cannot be decided must not keep the others from being so."""

@@ -44,6 +44,7 @@ from service.promotions.model import (
 )
 from service.promotions.ports import DEPLOY_WITHIN
 from service.store.tables import ReleaseRow, RunRow
+from service.store.writing import next_number
 
 #: The age limit of the facts of a gate: a hold without an end is asked again after it.
 FACTS_AGE: Final = timedelta(minutes=5)
@@ -192,6 +193,7 @@ def create_runs(turn: Turn, release: ReleaseRow) -> None:
         met = all(need in runs and runs[need].outcome == Outcome.SUCCEEDED for need in stage.needs)
         if stage.name not in runs and (met or may_skip(turn, release.id, stage.name)):
             run = RunRow(
+                id=next_number(turn.session, RunRow),
                 pipeline=release.pipeline,
                 release=release.id,
                 stage=stage.name,
@@ -201,7 +203,6 @@ def create_runs(turn: Turn, release: ReleaseRow) -> None:
                 due=turn.now,
             )
             turn.session.add(run)
-            turn.session.flush()
             enter(turn, stage.name)
 
 
@@ -235,7 +236,7 @@ def _domains(turn: Turn, stage: Stage) -> Domains:
     rule = fault_domain_isolation.RULE.id
     effective = turn.tree().resolved(turn.pipeline.organization, turn.now).rules[rule]
     limits = effective.params
-    known = waivers(turn.session, turn.tree(), turn.pipeline, turn.now)
+    known = waivers(turn.known, turn.tree(), turn.pipeline, turn.now)
     if effective.enforcement < Enforcement.WARN or known.covering(turn.pipeline.name, rule):
         return ANYWHERE
     assert isinstance(limits, fault_domain_isolation.FaultDomainIsolation)  # noqa: S101 - the catalogue pairs them
@@ -275,7 +276,6 @@ def _apply(turn: Turn, run: RunRow, step: Next, *, free: bool) -> None:
         _finish(turn, run, step)
     if step.spread:
         _spread(turn, run, run.message)
-    turn.session.flush()
 
 
 def _hold(turn: Turn, run: RunRow, step: Next, state: State, *, free: bool) -> None:

@@ -1,13 +1,11 @@
 """One transaction under one pipeline's lock: the only place where state is written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, and_, col, select
 
 from policies.exceptions import ExceptionPolicy
@@ -20,15 +18,12 @@ from service.promotions.model import Effect
 from service.promotions.notices import Letter
 from service.store.pauses import reaching, standing
 from service.store.people_tables import PauseRow
+from service.store.snapshot import Snapshot
 from service.store.tables import Blob, EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
+from service.store.writing import adding, digest_of, write_together
 
 T = TypeVar("T")
 
-#: Only these know what to do where a row is there already, and they share no class.
-_INSERTS: Final[dict[str, Callable[..., Any]]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
-}
 #: Written once: putting it together takes as long as asking it.
 _RUN: Final = (
     select(RunRow, ReleaseRow, StageRow)
@@ -44,7 +39,7 @@ _RUN: Final = (
 
 @dataclass(slots=True)
 class Turn:
-    """``now`` was read once for the whole transaction.
+    """``clock`` is read once for the whole transaction, when its instant is needed first.
 
     ``order`` enqueues an effect inside it, ``back`` a rollback that waits for no other effect, and
     ``post`` a message to a team.
@@ -52,32 +47,42 @@ class Turn:
 
     session: Session
     pipeline: PipelineRow
-    now: datetime
+    clock: Callable[[], datetime]
     actor: str
     order: Callable[[Session, RunRow, Effect], None]
     back: Callable[[Session, RunRow], None]
     post: Callable[[Session, Letter, datetime], None]
+    known: Snapshot
+    """What the transaction has read, of this pipeline and of those that it decides with it."""
     rego: Rego | None = None
-    practice: Tree | None = None
-    """The organization once it was asked for."""
+    _now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            self._now = self.clock()
+        return self._now
+
+    def at(self, instant: datetime) -> "Turn":
+        """The same turn as it would be at another moment."""
+        return replace(self, _now=instant)
 
     def log(
         self, kind: str, release: str | None = None, stage: str | None = None, **data: Any
     ) -> None:
         """Append to the event log; the pipeline's lock keeps its sequence without gaps."""
         self.pipeline.sequence += 1
-        self.session.add(
-            EventRow(
-                pipeline=self.pipeline.name,
-                sequence=self.pipeline.sequence,
-                at=self.now,
-                release=release,
-                stage=stage,
-                kind=kind,
-                actor=self.actor,
-                data=data,
-            )
-        )
+        event = {
+            "pipeline": self.pipeline.name,
+            "sequence": self.pipeline.sequence,
+            "at": self.now,
+            "release": release,
+            "stage": stage,
+            "kind": kind,
+            "actor": self.actor,
+            "data": data,
+        }
+        write_together(self.session, EventRow, event)
 
     def tell(self, letter: Letter) -> None:
         """Let a team know, by every way that is set up."""
@@ -88,6 +93,8 @@ class Turn:
 
     def run(self, number: int | None) -> RunRow | None:
         """A run. Its release and stage come with it, as whoever acts on it asks for them next."""
+        if known := self.known.open_run(self.pipeline.name, number):
+            return known
         row = self.session.exec(_RUN, params={"number": number}).first()
         return row[0] if row else None
 
@@ -97,7 +104,8 @@ class Turn:
 
     def definition(self, release: ReleaseRow) -> Pipeline:
         """The pipeline as the release knew it when it was created."""
-        return definition(self.session, release.definition, self.pipeline.path, release.pipeline)
+        row, text = self.pipeline, self.known.text
+        return definition(self.session, release.definition, row.path, release.pipeline, text)
 
     def registered(self) -> Pipeline:
         """The pipeline as it is registered now."""
@@ -113,9 +121,7 @@ class Turn:
 
     def tree(self) -> Tree:
         """The organization as it is for the whole transaction: every gate sees one snapshot."""
-        if self.practice is None:
-            self.practice = organization(self.session)
-        return self.practice
+        return self.known.once(Tree, lambda: organization(self.session))
 
     def exception_policy(self) -> ExceptionPolicy:
         """The organization's limits on exceptions and overrides."""
@@ -123,21 +129,19 @@ class Turn:
 
     def pauses(self, stage: str, release: str = "") -> list[PauseRow]:
         """The pauses that keep the release out of the stage now, without one those of all."""
-        return reaching(standing(self.session, self.pipeline, self.now), stage, release)
+        return reaching(standing(self.known, self.pipeline, self.now), stage, release)
 
     def runs(self, stage: str | None = None, release: str | None = None) -> list[RunRow]:
         """Runs of this pipeline that have not ended, oldest first."""
-        asked = select(RunRow).where(RunRow.pipeline == self.pipeline.name, RunRow.outcome == "")
-        if stage:
-            asked = asked.where(RunRow.stage == stage)
-        if release:
-            asked = asked.where(RunRow.release == release)
-        return list(self.session.exec(asked.order_by(col(RunRow.id))))
+        return [
+            each
+            for each in self.known.open_runs(self.pipeline.name)
+            if stage in {None, each.stage} and release in {None, each.release}
+        ]
 
     def all_runs(self, release: str) -> list[RunRow]:
         """Every run of a release, ended or not, oldest first."""
-        asked = select(RunRow).where(RunRow.release == release).order_by(col(RunRow.id))
-        return list(self.session.exec(asked))
+        return self.known.of_release(RunRow, release)
 
     def keep(self, text: str) -> str:
         """Store a text once, by its digest, and give the digest."""
@@ -146,11 +150,8 @@ class Turn:
 
 def keep(session: Session, text: str) -> str:
     """Store a text once, though several pipelines may do so at the same time."""
-    digest = f"sha256:{sha256(text.encode()).hexdigest()}"
-    insert = _INSERTS[session.get_bind().dialect.name]
-    session.connection().execute(
-        insert(Blob).on_conflict_do_nothing(), {"digest": digest, "text": text}
-    )
+    digest = digest_of(text)
+    session.connection().execute(adding(session, Blob), {"digest": digest, "text": text})
     return digest
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import col, select
-
 from policies.alarm import Alarm
 from policies.findings import Enforcement
 from policies.phrases import listed
@@ -20,7 +18,7 @@ from policies.release import ReleaseKind
 from policies.rules import alarm_block, bake_time, min_data_points
 from policies.ruleset import Resolved
 from policies.ruleset.impact import with_impact
-from service.executor.alarms import reports, silent_at
+from service.executor.alarms import alarm_row, reports, silent_at
 from service.executor.turn import Turn
 from service.promotions.alarms import (
     AlarmLevel,
@@ -34,7 +32,8 @@ from service.promotions.alarms import (
     stopped,
     worst,
 )
-from service.store.tables import AlarmRow, CountRow, ReleaseRow, RunRow
+from service.store.counts import recent
+from service.store.tables import ReleaseRow, RunRow
 
 #: The period of data points where a stage watches no alarm that would name one.
 DEFAULT_PERIOD: Final = timedelta(minutes=1)
@@ -184,7 +183,7 @@ def _reported(turn: Turn, run: RunRow, pipeline: Pipeline, stage: Stage, alarm: 
 
     What fired before the release came is not its harm, but a bake does not end while it fires.
     """
-    row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name, ""))
+    row = alarm_row(turn, stage.name, alarm.name, "")
     if row is None:
         return _Watched(alarm.name, AlarmLevel.UNKNOWN, "")
     level, came = AlarmLevel(row.level), run.started_at or turn.now
@@ -257,16 +256,11 @@ def _silence_at(
 
 
 def _counts(turn: Turn, run: RunRow, digest: str, period: timedelta) -> list[Counts]:
-    asked = select(CountRow).where(
-        CountRow.pipeline == run.pipeline,
-        CountRow.stage == run.stage,
-        CountRow.digest == digest,
-        col(CountRow.start) >= period_start(run.started_at or run.entered_at, period),
-    )
-    rows = turn.session.exec(asked)
+    since = period_start(run.started_at or run.entered_at, period)
     return [
         Counts(each.target, each.start, each.positive, each.negative, each.operation)
-        for each in rows
+        for each in recent(turn.known, run.pipeline, since)
+        if each.stage == run.stage and each.digest == digest
     ]
 
 
@@ -297,7 +291,7 @@ def _clear_in(turn: Turn, pipeline: Pipeline, stage: Stage, resolved: Resolved) 
     left = timedelta()
     for alarm in pipeline.alarms.or_else(()) or ():
         for place in [""] if alarm.reported else places(alarm, stage.name, stage.targets):
-            row = turn.session.get(AlarmRow, (pipeline.name, stage.name, alarm.name, place))
+            row = alarm_row(turn, stage.name, alarm.name, place)
             if row is None or row.level != AlarmLevel.OK:
                 return None
             left = max(left, params.clear_for - (turn.now - row.since))

@@ -5,17 +5,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from policies.plain import instant_text, parse_instant
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import IN_FORCE, State
-from service.store.tables import AncestryRow, BlocklistRow
+from service.store.snapshot import Snapshot
+from service.store.tables import BlocklistRow
 
 
-def in_force(session: Session, now: datetime) -> tuple[BlocklistEntry, ...]:
+def in_force(known: Snapshot, now: datetime) -> tuple[BlocklistEntry, ...]:
     """The entries that block now; an entry with an end holds until then."""
-    entries = (entry(each) for each in rows(session) if State(each.state) in IN_FORCE)
+    entries = (entry(each) for each in known.blocklist() if State(each.state) in IN_FORCE)
     return tuple(each for each in entries if each.until is None or each.until > now)
 
 
@@ -34,11 +35,7 @@ def plain(given: BlocklistEntry) -> Mapping[str, Any]:
     return asdict(given) | {"until": given.until and instant_text(given.until)}
 
 
-def ancestors(session: Session, repository: str, commit: str) -> tuple[tuple[str, bool], ...]:
+def ancestors(known: Snapshot, repository: str, commit: str) -> tuple[tuple[str, bool], ...]:
     """What is known of a commit: others, and whether it contains them."""
-    asked = (
-        select(AncestryRow)
-        .where(AncestryRow.repository == repository, AncestryRow.commit == commit)
-        .order_by(col(AncestryRow.ancestor))
-    )
-    return tuple((each.ancestor, each.contained) for each in session.exec(asked))
+    rows = (each for each in known.ancestry(commit) if each.repository == repository)
+    return tuple((each.ancestor, each.contained) for each in rows)

@@ -21,6 +21,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from service.errors import Unavailable
+from service.store.keeping import Keeping
 
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,22 +51,6 @@ class Interrupted(BaseException):
     """Work ends here unfinished, and may not be taken for work that failed."""
 
 
-class _Keeping(Session):
-    """A session that holds what it has read until it ends.
-
-    SQLAlchemy forgets an object that nobody holds and asks for it anew; a decision asks for its
-    release, its stage and its definition from many places.
-    """
-
-
-def _keep(session: Session, row: object) -> None:
-    session.info.setdefault("kept", []).append(row)
-
-
-event.listen(_Keeping, "loaded_as_persistent", _keep)
-event.listen(_Keeping, "pending_to_persistent", _keep)
-
-
 @dataclass(slots=True)
 class Engines:
     """``write`` and ``read`` are ours, ``durable`` belongs to the durable engine.
@@ -88,7 +73,7 @@ class Engines:
         Raises Unavailable where the database cannot be used now.
         """
         with self.lock if self.sqlite else nullcontext():
-            with self.noticing(), _Keeping(self.write, expire_on_commit=False) as session:
+            with self.noticing(), Keeping(self.write, expire_on_commit=False) as session:
                 yield session
                 session.commit()
             after = session.info.pop("after_commit", [])
@@ -100,7 +85,7 @@ class Engines:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Raises Unavailable where the database cannot be used now."""
-        with self.noticing(), _Keeping(self.read) as session:
+        with self.noticing(), Keeping(self.read) as session:
             yield session
 
     def patiently(self, act: Callable[[], T]) -> T:

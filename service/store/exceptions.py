@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from policies.exceptions import Exceptions, Exemption, OptOut, Subject
 from service.promotions.exceptions import State
+from service.store.snapshot import Snapshot
 from service.store.tables import ExceptionRow
 
 
@@ -18,9 +19,9 @@ def stored(session: Session, pipeline: str | None = None) -> list[ExceptionRow]:
     return list(session.exec(asked))
 
 
-def approved(session: Session, pipeline: str) -> Exceptions:
+def approved(known: Snapshot, pipeline: str) -> Exceptions:
     """What was approved for a pipeline and not revoked; when each one counts, the resolver says."""
-    return _approved(stored(session, pipeline))
+    return _approved(known.of_pipeline(ExceptionRow, pipeline))
 
 
 def approved_by_pipeline(session: Session) -> dict[str, Exceptions]:

@@ -2,29 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from policies.pipeline import Pipeline, Stage
 from service.promotions.reported import SAYS_FOR, Reach, ReportedView
-from service.store.pauses import above
+from service.store.snapshot import Snapshot, above
 from service.store.tables import PipelineRow, ReportedRow
 
+#: What concerns a pipeline wherever it runs.
+_ANYWHERE: Final = frozenset({Reach.SERVICE, Reach.TARGET, Reach.ORGANIZATION})
 
-def concerning(session: Session, row: PipelineRow, pipeline: Pipeline) -> list[ReportedRow]:
+
+def concerning(known: Snapshot, row: PipelineRow, pipeline: Pipeline) -> list[ReportedRow]:
     """Every reported alarm of the pipeline, of a place where it runs or of its organization."""
     stages = pipeline.stages
     spots = {spot for stage in stages for spot in (*regions(stage), *zones(stage))}
-    nodes = ["", *above(row.organization)]
-    asked = select(ReportedRow).where(
-        col(ReportedRow.pipeline).in_(["", row.name]),
-        col(ReportedRow.organization).in_(nodes),
-        or_(
-            col(ReportedRow.reach).in_([Reach.SERVICE, Reach.TARGET, Reach.ORGANIZATION]),
-            col(ReportedRow.place).in_(spots),
-        ),
-    )
-    return list(session.exec(asked.order_by(col(ReportedRow.name), col(ReportedRow.place))))
+    nodes = {"", *above(row.organization)}
+    return [
+        each
+        for each in known.reported()
+        if each.pipeline in {"", row.name}
+        and each.organization in nodes
+        and (each.reach in _ANYWHERE or each.place in spots)
+    ]
 
 
 def at_stage(rows: Iterable[ReportedRow], stage: Stage) -> list[ReportedRow]:

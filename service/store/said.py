@@ -18,6 +18,7 @@ from service.promotions.views import (
 )
 from service.store.pauses import standing
 from service.store.people_tables import ApprovalRow, OverrideRow, PauseRow, ProblemRow, TickRow
+from service.store.snapshot import Snapshot
 from service.store.tables import PipelineRow, ReleaseRow, RunRow
 
 
@@ -90,7 +91,7 @@ def checklist(
 
 def pauses(session: Session, pipeline: PipelineRow, now: datetime) -> tuple[PauseView, ...]:
     """What reaches the pipeline or a stage of it now."""
-    return tuple(_pause(each) for each in standing(session, pipeline, now))
+    return tuple(_pause(each) for each in standing(Snapshot(session, [pipeline]), pipeline, now))
 
 
 def _pause(row: PauseRow) -> PauseView:

@@ -74,6 +74,14 @@ def inputs() -> GateInputs:
     )
 
 
+def test_digest_and_stored_inputs_are_those_of_the_whole(inputs: GateInputs) -> None:
+    decision = gate(inputs)
+    message = to_message(decision, "")
+    whole = {name: said for name, said in message.items() if name not in {"decision", "digest"}}
+    assert decision.digest == digest(whole | {"inputs": decision.inputs})
+    assert decision.stored == json.dumps(dict(decision.inputs), sort_keys=True)
+
+
 def test_stored_inputs_give_the_same_bytes(inputs: GateInputs) -> None:
     decision = gate(inputs)
     stored = json.loads(canonical(decision.inputs))
