@@ -62,6 +62,7 @@ from policies.facts import Unknown
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import declared, no_prod_before, prod_before, run_used, together
+from policies.paths import once
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage
 from policies.release import ReleaseKind
@@ -167,7 +168,17 @@ def _size(stage: Stage) -> int:
 
 def _cells(pipeline: Pipeline) -> int:
     """Targets that take a full share of customers; a slice of one is not counted again."""
-    return sum(_size(stage) for stage in pipeline.prod if stage.exposure.value is None)
+    return once(
+        pipeline,
+        _cells,
+        lambda: sum(_size(stage) for stage in pipeline.prod if stage.exposure.value is None),
+    )
+
+
+def _hosts(pipeline: Pipeline) -> int:
+    """Hosts of all targets together, as far as they are known."""
+    counts = [(_size(each), each.deploy.hosts.value) for each in pipeline.prod if each.deploy]
+    return sum(size * hosts for size, hosts in counts if isinstance(hosts, int))
 
 
 def _share(pipeline: Pipeline, stage: Stage, params: CanaryFirst) -> float | Unknown | None:
@@ -176,9 +187,8 @@ def _share(pipeline: Pipeline, stage: Stage, params: CanaryFirst) -> float | Unk
         return 1 / _cells(pipeline) if moved is None else moved
     if params.unit == "requests":
         return stage.exposure.value
-    counts = [(_size(each), each.deploy.hosts.value) for each in pipeline.prod if each.deploy]
     own = stage.deploy.hosts.value if stage.deploy else None
-    total = sum(size * hosts for size, hosts in counts if isinstance(hosts, int))
+    total = once(pipeline, _hosts, lambda: _hosts(pipeline))
     return own / total if isinstance(own, int) and total else None
 
 

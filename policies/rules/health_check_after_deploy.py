@@ -171,17 +171,22 @@ def _gating_steps(pipeline: Pipeline, stage: Stage, deployed: int) -> list[Step]
     """
     later = pipeline.below(stage)
     deploying = later & deployed
-    same = pipeline.bits(
-        each
-        for each in pipeline.of_bits(deploying)
-        if stage.environment and each.environment == stage.environment
-    )
+    places = once(pipeline, _places, lambda: _places(pipeline))
+    same = deploying & places[stage.environment] if stage.environment else 0
     return [
         step
         for each in pipeline.of_bits(later & ~deployed)
         if not deploying & ~pipeline.below(each) & ~(same & pipeline.above(each))
         for step in each.steps
     ]
+
+
+def _places(pipeline: Pipeline) -> dict[str, int]:
+    """The stages of each environment, as bits."""
+    members: dict[str, list[Stage]] = {}
+    for stage in pipeline.stages:
+        members.setdefault(stage.environment, []).append(stage)
+    return {name: pipeline.bits(each) for name, each in members.items()}
 
 
 def gate(case: Case, params: HealthCheckAfterDeploy) -> Outcome:

@@ -160,10 +160,12 @@ def _waves(stages: list[Stage], targets: list[Target]) -> Iterator[_Wave]:
         each.name: 1 / len(targets) if _counted(targets) else each.traffic or 0.0
         for each in targets
     }
-    for number in sorted({stage.wave.or_else(1) or 1 for stage in stages}):
-        members = tuple(stage for stage in stages if (stage.wave.or_else(1) or 1) == number)
+    waves: dict[int, list[Stage]] = {}
+    for stage in stages:
+        waves.setdefault(stage.wave.or_else(1) or 1, []).append(stage)
+    for number, members in sorted(waves.items()):
         full = [each for stage in members if not _slice(stage) for each in _targets(stage)]
-        yield _Wave(number, members, sum(weight[each.name] for each in full))
+        yield _Wave(number, tuple(members), sum(weight[each.name] for each in full))
 
 
 def _growth(
