@@ -220,6 +220,26 @@ def ahead_of_all(pipeline: Pipeline, stages: Iterable[Stage]) -> tuple[Stage, ..
     return pipeline.of_bits(bits)
 
 
+def of_another_branch(pipeline: Pipeline, first: Stage) -> str:
+    """Why what comes before ``first`` may be another run of this file; empty where it is not.
+
+    Where each branch has its environment, what was deployed and tested for one of them has run
+    before its commits came to the next.
+    """
+    if first.kind.known and any(mark in first.environment for mark in ("${{", "$(")):
+        return f"which environment {first.name} goes to, each run chooses"
+    own = first.branches.or_else(None)
+    for stage in pipeline.each_of_bits(fitting(pipeline, _early) & ~pipeline.above(first)):
+        other = stage.branches.or_else(None)
+        if own and other and not set(own) & set(other):
+            return f"{stage.name} is deployed from another branch"
+    return ""
+
+
+def _early(stage: Stage) -> bool:
+    return deploys(stage) and not stage.is_prod
+
+
 def last_stops(pipeline: Pipeline, stage: Stage) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     """The nearest deploying stages in front of ``stage``, and what stands between, in file order.
 

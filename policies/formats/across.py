@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
-from policies.classify import NAMED
+from policies.classify import NAMED, classify, commands
 from policies.facts import Fact, Provenance, placed
 from policies.findings import Span
 from policies.frozen import replace
-from policies.pipeline import Bake, Pipeline, Stage, Step, StepKind
+from policies.pipeline import Bake, Pipeline, PipelineKind, Stage, Step, StepKind
+
+#: Tools that apply a description of resources.
+_APPLYING: Final = ("terraform", "terragrunt", "tofu", "pulumi")
 
 
 def turned_back(
@@ -41,6 +45,37 @@ def _undone(stage: Stage, span: Span | None) -> Stage:
         frozenset({"failure"}), span, Provenance.INFERRED, 0.85
     )
     return replace(stage, deploy=replace(stage.deploy, rollback_on=event))
+
+
+def told_by_tools(pipeline: Pipeline) -> Pipeline:
+    """The pipeline as one of infrastructure, where nothing else is deployed by it.
+
+    Only where it says nothing of its kind itself, and only from tools that apply descriptions.
+    """
+    steps = [
+        step
+        for stage in pipeline.stages
+        if stage.deploy
+        for step in stage.steps
+        if step.kind.value is StepKind.DEPLOY
+    ]
+    if pipeline.kind.value is not None or not steps or not all(map(_applies, steps)):
+        return pipeline
+    place = steps[0].name.span
+    return replace(pipeline, kind=Fact(PipelineKind.INFRA, place, Provenance.INFERRED, 0.7))
+
+
+def _applies(step: Step) -> bool:
+    """Whether a step deploys by nothing but a tool that applies a description of resources."""
+    uses, run = step.uses.or_else(None), step.run.or_else(None) or ""
+    if uses:
+        return uses.lower().startswith(_APPLYING)
+    words = {
+        word
+        for word, rest in commands(run)
+        if classify("", f"{word} {rest}", None)[0] is StepKind.DEPLOY
+    }
+    return bool(words) and words <= {*_APPLYING}
 
 
 def tested_after(pipeline: Pipeline) -> Pipeline:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
-from policies.formats.across import limited, tested_after, turned_back, with_bakes
+from policies.formats.across import limited, tested_after, told_by_tools, turned_back, with_bakes
 from policies.formats.azure_jobs import jobs_of
 from policies.formats.azure_stages import OVERLAY, after_failure, beside, stage_of
 from policies.formats.azure_templates import SECTIONS, Expander
@@ -104,7 +104,7 @@ def read(source: Source, beside_it: Beside) -> tuple[tuple[Pipeline, ...], tuple
     twice = tuple(each for each in written_twice(source, "Azure") if "${{" not in each.message)
     whole_pipeline = turned_back(_baked(pipeline), undoing)
     limit = _limit(whole_pipeline)
-    return (limited(tested_after(whole_pipeline), limit),), twice
+    return (limited(told_by_tools(tested_after(whole_pipeline)), limit),), twice
 
 
 def _with_call(root: MappingNode) -> MappingNode:

@@ -17,6 +17,7 @@ from policies.findings import Span
 from policies.formats.artifacts import artifact_of
 from policies.formats.azure_jobs import Job
 from policies.formats.azure_steps import Hooks, failure_steps, hooks_of, steps_of
+from policies.formats.azure_templates import BY_RUN
 from policies.formats.naming import of_file, without_stage
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
 from policies.frozen import dataclass, replace
@@ -38,6 +39,7 @@ OVERLAY: Final = "say it in bakegate.yaml"
 _BEYOND: Final = f"Azure Pipelines cannot say this; {OVERLAY}"
 _INSIDE: Final = f"what the deployment does inside is not seen; {OVERLAY}"
 _EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}|\$\([^)]*\)|\$\[[^\]]*\]")
+_MACRO: Final = re.compile(r"\$\((\w[\w.]*)\)")
 _BRANCH: Final = re.compile(r"SourceBranch(?:Name)?'?\]?,\s*'(?:refs/heads/)?([^']+)'")
 #: Inputs of tasks that name the connection or the place that a task works on.
 _TELLING: Final = re.compile(
@@ -168,7 +170,7 @@ def _parameter(job: Job, name: str) -> Node | None:
 
 def job_text(job: Job, text: str) -> str:
     """A text with the macros put in whose variables have one value in the file."""
-    return re.sub(r"\$\((\w[\w.]*)\)", lambda found: job.variables.get(found[1], found[0]), text)
+    return _MACRO.sub(lambda found: job.variables.get(found[1], found[0]), text)
 
 
 def _deploys(job: Job, steps: tuple[Step, ...], environment: _Environment | None) -> bool:
@@ -205,12 +207,19 @@ def _kind(job: Job, environment: _Environment | None) -> Fact[StageKind | None]:
     plain = _EXPRESSION.sub(" ", environment.name).strip() if environment else ""
     if environment and (said := kind_of(plain)):
         return Fact(said, environment.span, confidence=0.95)
-    for text, confidence in _hints(job):
+    for text, confidence in (*_by_run(job, environment), *_hints(job)):
         if said := kind_of(_EXPRESSION.sub(" ", text)):
             return Fact(said, job.span, Provenance.INFERRED, confidence)
     if environment and not plain:
         return unknown(environment.span, f"its environment is the expression {environment.name}")
     return unknown(job.span, "nothing here says which environment it deploys to")
+
+
+def _by_run(job: Job, environment: _Environment | None) -> Iterator[tuple[str, float]]:
+    """Of the environments between which each run chooses, the one that reaches furthest."""
+    for match in _MACRO.finditer(environment.name if environment else ""):
+        if value := job.variables.get(f"{BY_RUN}{match[1]}"):
+            yield value, 0.7
 
 
 def _hints(job: Job) -> Iterator[tuple[str, float]]:

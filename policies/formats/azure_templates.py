@@ -24,6 +24,10 @@ _MOST: Final = 50_000
 #: Deepest chain of templates; Azure Pipelines allows 100, which nobody was seen to need.
 _CHAIN: Final = 30
 #: Sections of a template that stand where it is named.
+#: Marks a value between several environments of which a condition chooses one for each run.
+_CHOSEN: Final = "!chosen"
+#: In front of the name of such a variable.
+BY_RUN: Final = "?_"
 SECTIONS: Final = ("stages", "jobs", "steps", "variables")
 
 
@@ -198,7 +202,10 @@ def chosen(first: Entry, other: Entry) -> Entry:
     """
     texts = [each.value.text for each in (first, other) if isinstance(each.value, Scalar)]
     kinds = [environment(text) for text in texts]
-    return other if kinds[1:] == [StageKind.PROD] and kinds[0] is not StageKind.PROD else first
+    one = other if kinds[1:] == [StageKind.PROD] and kinds[0] is not StageKind.PROD else first
+    if isinstance(one.value, Scalar) and len({kind for kind in kinds if kind}) > 1:
+        return Entry(one.key, one.value._replace(tag=_CHOSEN))
+    return one
 
 
 def _rounds(found: object) -> Iterator[Node]:
@@ -254,12 +261,31 @@ def _lists(defaults: Mapping[str, Node]) -> dict[str, Node]:
     return {name: node for name, node in defaults.items() if not isinstance(node, Scalar)}
 
 
+def _add(found: dict[str, str], name: str, value: str) -> None:
+    """A variable beside those before it; of several environments the one that reaches furthest."""
+    hint = f"{BY_RUN}{name}"
+    known = found.get(hint, found.get(name))
+    if known is None:
+        found[name] = value
+        return
+    kinds = environment(known), environment(value)
+    if None not in kinds and kinds[0] is not kinds[1]:
+        found.pop(name, None)
+        found[hint] = value if kinds[1] is StageKind.PROD else known
+    elif kinds[1] is StageKind.PROD:
+        found[hint if hint in found else name] = value
+
+
 def variables_of(body: MappingNode) -> dict[str, str]:
-    """Names and values of a ``variables`` section, in both of its forms."""
+    """Names and values of a ``variables`` section, in both of its forms.
+
+    A variable by which each run chooses its environment has no value that could be put in; the one
+    that reaches furthest stands under a name that nothing can ask for, and only hints.
+    """
     node = body.get("variables")
     if isinstance(node, MappingNode):
         return {
-            name: entry.value.text
+            f"{BY_RUN}{name}" if entry.value.tag == _CHOSEN else name: entry.value.text
             for name, entry in node.entries.items()
             if isinstance(entry.value, Scalar)
         }
@@ -268,7 +294,5 @@ def variables_of(body: MappingNode) -> dict[str, str]:
         name = item.get("name") if isinstance(item, MappingNode) else None
         value = item.get("value") if isinstance(item, MappingNode) else None
         if isinstance(name, Scalar) and isinstance(value, Scalar):
-            known = found.setdefault(name.text, value.text)
-            if environment(known) is not StageKind.PROD is environment(value.text):
-                found[name.text] = value.text
+            _add(found, name.text, value.text)
     return found

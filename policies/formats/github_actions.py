@@ -10,7 +10,7 @@ from policies.classify import named
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.fields import texts
 from policies.findings import Span
-from policies.formats.across import tested_after, turned_back
+from policies.formats.across import tested_after, told_by_tools, turned_back
 from policies.formats.duplicates import written_twice
 from policies.formats.github_calls import Calls
 from policies.formats.github_deploys import deploy_of
@@ -102,7 +102,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
         notifies=notifies_of(found, stages, visible),
     )
     whole = soaked(_turned_back(pipeline, found), workflow, found)
-    return (tested_after(whole),), duplicates
+    return (told_by_tools(tested_after(whole)),), duplicates
 
 
 def _workflow(root: Mapping, jobs: frozenset[str], files: tuple[Source, ...]) -> Workflow:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from policies.facts import UNKNOWN, Fact, Provenance, Unknown, elsewhere, unknown
 from policies.fields import texts
 from policies.findings import Span
-from policies.formats.across import limited, tested_after, turned_back, with_bakes
+from policies.formats.across import limited, tested_after, told_by_tools, turned_back, with_bakes
 from policies.formats.follower import Follower
 from policies.formats.gitlab_children import Family
 from policies.formats.gitlab_includes import Configuration, configuration
@@ -112,7 +112,7 @@ def read(source: Source, beside: Beside) -> tuple[tuple[Pipeline, ...], tuple[Un
     pipeline = _pipeline(source, root, found, stages, _notifies(running, stages))
     pipeline = turned_back(_baked(pipeline, running), _undoing(running, stages))
     limit = _limit(found.get("workflow"), pipeline)
-    return (limited(tested_after(pipeline), limit),), tuple(family.problems)
+    return (limited(told_by_tools(tested_after(pipeline)), limit),), tuple(family.problems)
 
 
 def _told_once(stages: Iterable[Stage]) -> Iterator[Stage]:

@@ -55,12 +55,13 @@ on orchestration. That testing by hand is workable while a system is small is sa
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from policies.by_hand import BY_HAND, holds, told, unseen
 from policies.findings import Enforcement, Problem, Severity
 from policies.frozen import dataclass
-from policies.paths import all_last_stops
-from policies.pipeline import Pipeline, Stage, StageKind
+from policies.paths import all_last_stops, last_stops_bits
+from policies.pipeline import Pipeline, Stage, StageKind, StepKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     deploys,
@@ -69,6 +70,7 @@ from policies.steps import (
     incomplete,
     not_applicable,
     note,
+    steps_after_deploy,
     unclear,
     whole,
 )
@@ -85,6 +87,9 @@ class AutoPromotePreprod(Params):
     )
 
 
+_APPROVAL: Final = frozenset({StepKind.APPROVAL})
+
+
 def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
     stages = _before_production(pipeline)
     if pipeline.maturity.value == "new":
@@ -93,8 +98,10 @@ def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
         yield not_applicable(pipeline, "no stage before production deploys anything")
     elif not stages:
         yield incomplete(pipeline)
+    ends = last_stops_bits(pipeline, entries(pipeline))[0]
     for stage in stages if pipeline.maturity.value != "new" else ():
-        yield from _by_hand(stage, params)
+        last = bool(pipeline.bits([stage]) & ends)
+        yield from _by_hand(stage, params, last=last)
 
 
 def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
@@ -111,9 +118,15 @@ def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
     )
 
 
-def _by_hand(stage: Stage, params: AutoPromotePreprod) -> Iterator[Problem]:
+def _by_hand(stage: Stage, params: AutoPromotePreprod, *, last: bool) -> Iterator[Problem]:
+    """Judge a stage; in the last one before production an approval at its end is production's."""
     where = f"stages/{stage.name}/transition"
-    steps = [step for step in stage.steps if has_kind(step, BY_HAND)]
+    ending = steps_after_deploy(stage) if last else ()
+    steps = [
+        step
+        for step in stage.steps
+        if has_kind(step, BY_HAND) and not (step in ending and has_kind(step, _APPROVAL))
+    ]
     if "exploratory-nonblocking" in params.allow_manual:
         steps = [step for step in steps if not step.soft.known or not step.soft.value]
     found = holds(stage, steps)

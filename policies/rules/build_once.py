@@ -56,6 +56,7 @@ from typing import Final
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
+from policies.paths import ahead
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, Step, StepKind
 from policies.references import Pin
@@ -90,7 +91,7 @@ _LATE: Final = frozenset({StageKind.PREPROD, StageKind.PROD})
 
 def lint(pipeline: Pipeline, params: BuildOnce) -> Iterator[Problem]:
     del params  # There is one way to compare, and a file has no digests.
-    late = [each for each in pipeline.stages if each.kind.value in _LATE and deploys(each)]
+    late = [each for each in pipeline.stages if _is_late(pipeline, each)]
     if pipeline.kind.value in _EXEMPT:
         message = f"a pipeline of kind {pipeline.kind.value} deploys no artifact of its own"
         yield not_applicable(pipeline, message)
@@ -99,6 +100,13 @@ def lint(pipeline: Pipeline, params: BuildOnce) -> Iterator[Problem]:
     else:
         for stage in late:
             yield from _rebuilt(pipeline, stage)
+
+
+def _is_late(pipeline: Pipeline, stage: Stage) -> bool:
+    """Whether what a stage deploys was, or should have been, somewhere else before."""
+    if stage.kind.value not in _LATE or not deploys(stage):
+        return False
+    return stage.is_prod or bool(ahead(pipeline, stage).those(deploys))
 
 
 def _rebuilt(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:

@@ -64,7 +64,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, observed, of_service, suites_named
-from policies.paths import ahead
+from policies.paths import ahead, of_another_branch
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import Evidence, Reported
@@ -134,13 +134,15 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
-    if tests_elsewhere(pipeline, here=before.has(TESTS)):
+    away = of_another_branch(pipeline, first)
+    if away or tests_elsewhere(pipeline, here=before.has(TESTS)):
         result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"
     if tests.soft:
         message = f"{named(tests.soft)} cannot stop the release: {tests.soft[0].soft.value}"
     if result is Result.UNKNOWN:
         message = f"whether a load test runs before {first.name} cannot be told"
+        message += f": {away}" if away else ""
     fix = "Add a load test at the expected peak to pre-production, and let it stop the release."
     # The test may run outside of the pipeline, which only its evidence shows.
     yield Problem(first.span, f"stages/{first.name}/load", message, fix, result, inferred=True)

@@ -38,6 +38,7 @@ development in the research of DORA; the AWS DevOps guidance. How long a branch 
 a notice by the tool that sees branches, not here.
 """
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
@@ -63,6 +64,8 @@ class ReleaseFromTrunk(Params):
 
 
 _DEFAULT: Final = frozenset({"main", "master", "trunk", "default"})
+#: What a template or a variable leaves open.
+_OPEN: Final = re.compile(r"\{[{%]|\$[({]|<%")
 #: How readers write a tag among branches.
 _TAG: Final = "refs/tags/"
 
@@ -86,6 +89,11 @@ def _astray(stage: Stage, params: ReleaseFromTrunk) -> Iterator[Problem]:
         yield unclear(fact.span, where, message)
         return
     found = fact.or_else(None)
+    hidden = [each for each in found or () if _OPEN.search(each)]
+    if hidden:
+        message = f"from which branches {stage.name} is released cannot be told: {hidden[0]}"
+        yield unclear(fact.span, where, f"{message} is filled in elsewhere")
+        return
     other = [each for each in found or () if not _allowed(each, params)]
     if found is None:
         told, fix = "any branch", f"Limit {stage.name} to the main branch."

@@ -98,6 +98,8 @@ class UnitTests(Params):
 
 
 _UNIT: Final = frozenset({StepKind.UNIT})
+#: What a suite that validates a description is made of.
+_VALIDATING: Final = TESTS | {StepKind.LINT, StepKind.SAST}
 _VALIDATED: Final = frozenset({PipelineKind.CONFIG, PipelineKind.INFRA})
 
 
@@ -121,10 +123,12 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     units = path.search(_UNIT)
     if units.blocking:
         return
-    if pipeline.kind.value in _VALIDATED and path.search(TESTS).blocking:
+    if pipeline.kind.value in _VALIDATED and path.search(_VALIDATING).blocking:
         return
     artifact = pipeline.artifact.or_else(None) or "the artifact"
-    message = f"no unit tests run before {artifact} is published"
+    infra = pipeline.kind.value is PipelineKind.INFRA
+    checks = "checks of the description" if infra else "unit tests"
+    message = f"no {checks} run before {artifact} is published"
     if units.soft:
         message = f"{named(units.soft)} cannot stop the release: {units.soft[0].soft.value}"
     result, maybe = units.missing(pipeline)
@@ -134,7 +138,7 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
     if away or elsewhere:
         result, maybe = Result.UNKNOWN, True
     if result is Result.UNKNOWN:
-        message = f"whether unit tests run before {artifact} is published cannot be told"
+        message = f"whether {checks} run before {artifact} is published cannot be told"
         if units.unclear and away != pipeline.artifact.note:
             why = units.unclear[0].kind.note or units.unclear[0].soft.note
             message += f": {why or named(units.unclear[:1]) + ' is defined elsewhere'}"
@@ -144,7 +148,7 @@ def _untested(pipeline: Pipeline, point: Stage) -> Iterator[Problem]:
             message += f": {away}"
     place = _place(pipeline, point)
     fix = (
-        f"No unit tests run before {artifact} is published. Add a test step to the build; "
+        f"No {checks} run before {artifact} is published. Add a test step to the build; "
         "if it exists under another name, label it in bakegate.yaml."
     )
     yield Problem(place.span, f"stages/{place.name}", message, fix, result, maybe or guessed(point))

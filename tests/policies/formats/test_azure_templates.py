@@ -141,7 +141,9 @@ def test_of_undecided_values_the_one_of_production_is_judged() -> None:
         "  strategy: {runOnce: {deploy: {steps: [{script: helm upgrade a b}]}}}\n"
     )
     (ship,) = only(read({ROOT: text})).stages
-    assert (ship.environment, ship.kind.value) == ("production", StageKind.PROD)
+    # Each run chooses, so the name stays open and the kind is inferred.
+    assert (ship.environment, ship.kind.value) == ("$(where)", StageKind.PROD)
+    assert ship.kind.inferred
 
 
 def test_decided_conditions_leave_one_branch() -> None:
