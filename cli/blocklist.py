@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli.client import URL_HELP, get, post
+from cli.client import URL_HELP, post
 from cli.exits import Exit
 from cli.formats import Format
 from cli.instants import AT_HELP, day_or_instant, instant
+from cli.paging import every
 from cli.problems import Unusable
 
 app = typer.Typer(
@@ -97,7 +98,7 @@ def list_(
 ) -> None:
     """List the entries of files under review and of the service."""
     with _said():
-        found = get(url, "/v1/blocklist")["entries"]
+        found = every(url, "/v1/blocklist", "entries")
     found = [each for each in found if everything or each["state"] not in {"removed", "ended"}]
     if format is Format.JSON:
         typer.echo(json.dumps({"entries": found}, indent=2))

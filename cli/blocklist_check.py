@@ -3,8 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
-from cli.client import get
 from cli.files import shown
+from cli.paging import every
 from cli.problems import Unusable
 from policies.blocklist import Match, matches
 from policies.documents import DocumentError
@@ -58,7 +58,7 @@ def _of_file(path: Path) -> tuple[BlocklistEntry, ...]:
 
 
 def _of_service(url: str | None) -> tuple[BlocklistEntry, ...]:
-    found = get(url, "/v1/blocklist")["entries"]
+    found = every(url, "/v1/blocklist", "entries")
     return tuple(_entry(each["entry"]) for each in found if each["state"] in _IN_FORCE)
 
 

@@ -12,6 +12,7 @@ from cli.client import URL_HELP, get, post
 from cli.exits import Exit
 from cli.formats import Format
 from cli.instants import day_or_instant
+from cli.paging import every
 from cli.problems import Unusable
 
 app = typer.Typer(
@@ -119,7 +120,7 @@ def list_(
     """List exceptions of files under review and of the service."""
     query = {"pipeline": pipeline, "node": org, "rule": rule, "state": state}
     with _said():
-        found = get(url, "/v1/exceptions", query)["exceptions"]
+        found = every(url, "/v1/exceptions", "exceptions", query)
     found = [each for each in found if each["needless"] or not stale]
     if format is Format.JSON:
         typer.echo(json.dumps({"exceptions": found}, indent=2))

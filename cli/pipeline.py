@@ -13,6 +13,7 @@ from cli.client import post as send
 from cli.exits import Exit
 from cli.files import repository_of
 from cli.formats import Format
+from cli.paging import every
 from cli.problems import Declined, Unusable
 from policies.formats import read_pipelines
 from policies.phrases import short
@@ -66,13 +67,10 @@ def register(
 def list_(url: Url = None, format: Shape = Format.TEXT) -> None:
     """List the pipelines by name, and what each needs."""
     with said("pipeline list"):
-        found = get(url, "/v1/pipelines?limit=500")
-        while found["next"]:
-            page = get(url, f"/v1/pipelines?limit=500&after={quote(found['next'])}")
-            found = {"pipelines": found["pipelines"] + page["pipelines"], "next": page["next"]}
-        lines = [_summary(each) for each in found["pipelines"]]
+        rows = every(url, "/v1/pipelines", "pipelines")
+        lines = [_summary(each) for each in rows]
         none = "no pipeline yet; start with: bakegate pipeline register FILE"
-        show(found, format, "\n".join(lines) or none)
+        show({"pipelines": rows, "next": None}, format, "\n".join(lines) or none)
 
 
 @app.command("show", epilog="Example: bakegate pipeline show payments-api")

@@ -95,7 +95,14 @@ class Backend(Protocol):
 
     def remove_blocklist(self, name: str, reason: str, actor: str) -> Change: ...
 
-    def blocklist(self) -> tuple[EntryView, ...]: ...
+    def blocklist(
+        self, after: str = "", limit: int | None = None, *, over: bool | None = None
+    ) -> tuple[EntryView, ...]:
+        """Entries of files and of the service, the first of those behind the place ``after``.
+
+        ``over`` asks for what was removed or has ended, or for what is neither.
+        """
+        ...
 
     def report_alarm(self, report: Report, actor: str) -> Heard:
         """Keep what another system says of an alarm, and decide at once what it concerns."""
@@ -109,8 +116,10 @@ class Backend(Protocol):
 
     def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None: ...
 
-    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
-        """Exemptions and opt-outs, of files under review and of the service."""
+    def exceptions(
+        self, wanted: Filter, after: str = "", limit: int | None = None
+    ) -> tuple[ExceptionView, ...]:
+        """Exemptions and opt-outs, of files and of the service, the first behind ``after``."""
         ...
 
     def exception(self, name: str) -> ExceptionView: ...
@@ -145,16 +154,23 @@ class Backend(Protocol):
         """Grow with every event of the pipeline."""
         ...
 
-    def compliance(self, node: str | None) -> list[dict[str, Any]]:
-        """Results by rule and pipeline, of one node's subtree or of the whole organization."""
+    def compliance(
+        self, node: str | None, after: str = "", limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Results by rule and pipeline, of one node's subtree or of the whole organization.
+
+        The first rules by id behind ``after``.
+        """
         ...
 
     def effective(self, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
         """What holds for a node of the organization; gives ``bakegate.ruleset/v1``."""
         ...
 
-    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
-        """Which team was told of which scheduled rule, the newest first."""
+    def told(
+        self, rule: str | None, after: str = "", limit: int | None = None
+    ) -> tuple[NoticeView, ...]:
+        """Which team was told of which scheduled rule, the newest first; behind ``after``."""
         ...
 
     def ready(self) -> str:

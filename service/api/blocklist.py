@@ -6,14 +6,17 @@ from policies.rule import BlocklistEntry
 from service.api.blocklist_schemas import Blocklist, Change, NewBlocklistEntry, Removal
 from service.api.errors import PROBLEMS
 from service.api.given import GivenActor, GivenBackend
+from service.api.paging import After, Limit, behind
 
 router = APIRouter(responses=PROBLEMS, tags=["blocklist"])
 
 
 @router.get("/v1/blocklist")
-def blocklist(backend: GivenBackend) -> Blocklist:
+def blocklist(backend: GivenBackend, after: After = "", limit: Limit = None) -> Blocklist:
     """Every entry that there is or was, of files under review and of the service."""
-    return Blocklist.model_validate({"entries": list(backend.blocklist())})
+    found = backend.blocklist(after, limit)
+    more = behind([each.place for each in found], limit)
+    return Blocklist.model_validate({"entries": list(found), "next": more})
 
 
 @router.post("/v1/blocklist", status_code=201)

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from policies.blocklist import problem
 from policies.rule import BlocklistEntry
+from service.api.paging import Next
 from service.api.schemas import Commit, Digest, Incoming, Instant, Name, Outgoing
 
 State = Literal["proposed", "active", "leaving", "removed", "ended"]
@@ -113,3 +114,4 @@ class Entry(Outgoing):
 
 class Blocklist(Outgoing):
     entries: list[Entry]
+    next: Next

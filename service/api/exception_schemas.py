@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
+from service.api.paging import Next
 from service.api.schemas import Incoming, Instant, Name, Outgoing
 
 Kind = Literal["exemption", "opt-out"]
@@ -70,3 +71,4 @@ class OneException(Outgoing):
 
 class Exceptions(Outgoing):
     exceptions: list[OneException]
+    next: Next

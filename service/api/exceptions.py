@@ -6,6 +6,7 @@ from policies.exceptions import Subject
 from service.api.errors import PROBLEMS
 from service.api.exception_schemas import Exceptions, NewException, OneException, Why
 from service.api.given import GivenActor, GivenBackend
+from service.api.paging import After, Limit, behind
 from service.api.schemas import Created
 from service.promotions.exceptions import Filter, State, Verb, Wanted
 
@@ -13,16 +14,19 @@ router = APIRouter(responses=PROBLEMS, tags=["exceptions"])
 
 
 @router.get("/v1/exceptions")
-def exceptions(
+def exceptions(  # noqa: PLR0917 - the framework fills them by name
     backend: GivenBackend,
     pipeline: str | None = None,
     node: str | None = None,
     rule: str | None = None,
     state: State | None = None,
+    after: After = "",
+    limit: Limit = None,
 ) -> Exceptions:
     """Exemptions and opt-outs of files under review and of the service, whatever became of them."""
-    found = backend.exceptions(Filter(pipeline, node, rule, state))
-    return Exceptions.model_validate({"exceptions": list(found)})
+    found = backend.exceptions(Filter(pipeline, node, rule, state), after, limit)
+    more = behind([each.place for each in found], limit)
+    return Exceptions.model_validate({"exceptions": list(found), "next": more})
 
 
 @router.get("/v1/exceptions/{name}")

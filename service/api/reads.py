@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from service.api.errors import PROBLEMS
 from service.api.given import GivenBackend
+from service.api.paging import After, Limit, behind
 from service.api.report_schemas import Announcements, Compliance
 from service.api.schemas import Decision, Pipeline, Release
 from service.api.summary_schemas import Summaries
@@ -55,15 +56,22 @@ def effective(
 
 
 @router.get("/v1/reports/compliance", tags=["reports"])
-def compliance(backend: GivenBackend, node: str | None = None) -> Compliance:
+def compliance(
+    backend: GivenBackend, node: str | None = None, after: After = "", limit: Limit = None
+) -> Compliance:
     """Results by rule and pipeline, of one node's subtree or of the whole organization."""
-    return Compliance(rows=backend.compliance(node))
+    rows = backend.compliance(node, after, limit)
+    return Compliance(rows=rows, next=behind([each["rule"] for each in rows], limit))
 
 
 @router.get("/v1/reports/announcements", tags=["reports"])
-def announcements(backend: GivenBackend, rule: str | None = None) -> Announcements:
+def announcements(
+    backend: GivenBackend, rule: str | None = None, after: After = "", limit: Limit = None
+) -> Announcements:
     """Which team was told of which scheduled rule and when, the newest first."""
-    return Announcements.model_validate({"announcements": list(backend.told(rule))})
+    found = backend.told(rule, after, limit)
+    more = behind([each.place for each in found], limit)
+    return Announcements.model_validate({"announcements": list(found), "next": more})
 
 
 @router.get("/healthz", tags=["health"])

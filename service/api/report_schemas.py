@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.api.paging import Next
 from service.api.schemas import Instant, Outgoing
 
 
@@ -9,6 +10,7 @@ class Compliance(Outgoing):
     """One row for each rule and pipeline that the service has seen."""
 
     rows: list[dict[str, Any]]
+    next: Next
 
 
 class Announcement(Outgoing):
@@ -28,3 +30,4 @@ class Announcement(Outgoing):
 
 class Announcements(Outgoing):
     announcements: list[Announcement]
+    next: Next

@@ -7,6 +7,7 @@ slip through a gate between the entry and what it decides.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain, islice
 
 from sqlmodel import Session, col, select
 
@@ -30,6 +31,7 @@ from service.promotions.blocklist import (
     state_at,
 )
 from service.promotions.exceptions import require_reason
+from service.promotions.places import Place, place_of
 from service.store.blocklist import entry, plain, rows
 from service.store.tables import BlocklistRow, OrganizationRow, RunRow
 
@@ -87,11 +89,19 @@ def remove(ground: Ground, name: str, reason: str, actor: str) -> Change:
         return _changed(ground, session, row, actor, row.removal)
 
 
-def listing(ground: Ground) -> tuple[EntryView, ...]:
-    """Files first, by node and id, then what the service keeps."""
+def listing(
+    ground: Ground, after: str = "", limit: int | None = None, *, over: bool | None = None
+) -> tuple[EntryView, ...]:
+    """Files first, by path and id, then what the service keeps, by id; so many behind a place.
+
+    ``over`` asks for what was removed or has ended, or for what is neither.
+    """
+    place = place_of(after)
     with ground.engines.reading() as session:
         now = ground.ports.clock.within(session)
-        return (*_of_files(session, now), *(_view(row, now) for row in rows(session)))
+        kept = (_view(row, now) for row in rows(session, place.kept))
+        found = chain(_of_files(session, now, place), kept)
+        return tuple(islice((each for each in found if over in {None, each.over}), limit))
 
 
 def decide_again(ground: Ground, pipeline: str, actor: str) -> None:
@@ -166,14 +176,17 @@ def _row(session: Session, name: str) -> BlocklistRow:
     return row
 
 
-def _of_files(session: Session, now: datetime) -> Iterator[EntryView]:
+def _of_files(session: Session, now: datetime, after: Place) -> Iterator[EntryView]:
     if session.exec(select(OrganizationRow.id)).first() is None:
         return
-    for found in organization(session).files.values():
-        for each in found.blocklist:
-            place = found.places[each.id]
-            state = state_at(State.ACTIVE, each.until, now)
-            yield EntryView(each, state, f"{place.path}:{place.line}")
+    kept = [
+        (found.places[each.id].path, each.id, found.places[each.id].line, each)
+        for found in organization(session).files.values()
+        for each in found.blocklist
+    ]
+    for path, name, line, each in sorted(kept, key=lambda one: one[:3]):
+        if after.before(path, name):
+            yield EntryView(each, state_at(State.ACTIVE, each.until, now), f"{path}:{line}")
 
 
 def _view(row: BlocklistRow, now: datetime) -> EntryView:

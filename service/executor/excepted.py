@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from policies.exceptions import NO_EXCEPTIONS, NO_LIMITS, Exceptions, joined
 from policies.findings import Result
@@ -69,6 +69,17 @@ def judged(
         )
         for row in rows
     )
+
+
+def judged_rules(session: Session, node: str | None, after: str, limit: int | None) -> list[str]:
+    """Rules that were applied to a pipeline of a subtree, by id, so many behind one."""
+    asked = select(LintRow.rule).where(col(LintRow.rule) > after)
+    if node is not None:
+        inside = col(PipelineRow.organization)
+        asked = asked.join(PipelineRow, col(PipelineRow.name) == LintRow.pipeline).where(
+            or_(inside == node, inside.startswith(f"{node}/", autoescape=True))
+        )
+    return list(session.exec(asked.distinct().order_by(LintRow.rule).limit(limit)))
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from sqlmodel import Session, col, func, select
 
@@ -16,6 +17,7 @@ from service.executor.definitions import organization
 from service.executor.excepted import waivers
 from service.executor.ground import Ground
 from service.promotions.exceptions import ExceptionView, Filter, State, state_at, who_may
+from service.promotions.places import Place, place_of
 from service.store.exceptions import exemption, opt_out, stored
 from service.store.snapshot import Snapshot
 from service.store.tables import DecisionRow, ExceptionRow, LintRow, PipelineRow
@@ -24,11 +26,15 @@ from service.store.tables import DecisionRow, ExceptionRow, LintRow, PipelineRow
 _STANDING = frozenset({State.REQUESTED, State.APPROVED})
 
 
-def listing(ground: Ground, wanted: Filter) -> tuple[ExceptionView, ...]:
-    """Files first, by node and id, then the store, newest last."""
+def listing(
+    ground: Ground, wanted: Filter, after: str = "", limit: int | None = None
+) -> tuple[ExceptionView, ...]:
+    """Files first, by path and id, then the store, newest last; so many behind a place."""
+    place = place_of(after)
     with ground.engines.reading() as session:
-        views = every(session, organization(session), ground.ports.clock.within(session))
-        return tuple(each for each in views if wanted.picks(each))
+        now = ground.ports.clock.within(session)
+        views = _every(session, organization(session), now, wanted, place)
+        return tuple(islice(views, limit))
 
 
 def one(ground: Ground, name: str) -> ExceptionView:
@@ -39,14 +45,29 @@ def one(ground: Ground, name: str) -> ExceptionView:
     return next((each for each in found if each.source == "service"), found[0])
 
 
-def every(session: Session, tree: Tree, now: datetime) -> Iterator[ExceptionView]:
-    rows = {each.name: each for each in session.exec(select(PipelineRow))}
-    looking = _Looking(session, tree, now, rows)
-    for node, found in tree.files.items():
-        listed: tuple[Exemption | OptOut, ...] = (*found.exemptions, *found.opt_outs)
-        yield from (looking.of_file(node, found, each) for each in listed)
-    for row in stored(session):
-        yield looking.of_store(row)
+def _every(
+    session: Session, tree: Tree, now: datetime, wanted: Filter, place: Place
+) -> Iterator[ExceptionView]:
+    looking = _Looking(session, tree, now)
+    kept = [
+        (found.places[each.id].path, each.id, node, found, each)
+        for node, found in tree.files.items()
+        for each in _listed(found)
+    ]
+    for path, name, node, found, each in sorted(kept, key=lambda one: one[:3]):
+        if place.before(path, name) and wanted.picks(view := looking.of_file(node, found, each)):
+            yield looking.judged(view, each)
+    for row in stored(session, wanted.pipeline, wanted.rule, place.kept):
+        if wanted.picks(view := looking.of_store(row)):
+            yield looking.judged(view, exemption(row) if _dated(row) else opt_out(row))
+
+
+def _listed(found: Exceptions) -> tuple[Exemption | OptOut, ...]:
+    return (*found.exemptions, *found.opt_outs)
+
+
+def _dated(row: ExceptionRow) -> bool:
+    return row.kind == Subject.EXEMPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,70 +75,65 @@ class _Looking:
     session: Session
     tree: Tree
     now: datetime
-    pipelines: dict[str, PipelineRow]
+
+    def pipeline(self, name: str) -> PipelineRow | None:
+        return self.session.get(PipelineRow, name)
 
     def of_file(self, node: str, found: Exceptions, each: Exemption | OptOut) -> ExceptionView:
         """A file holds what was approved in its review; when and by whom, its history knows."""
         dated = isinstance(each, Exemption)
         kind = Subject.EXEMPTION if dated else Subject.OPT_OUT
         until = each.until if isinstance(each, Exemption) else each.review_by
-        known = self.pipelines.get(each.pipeline)
+        known = self.pipeline(each.pipeline)
         place = found.places[each.id]
-        return self._judged(
-            ExceptionView(
-                id=each.id,
-                kind=kind,
-                pipeline=each.pipeline,
-                organization=known.organization if known else node,
-                rule=each.rule,
-                finding=each.finding if isinstance(each, Exemption) else "",
-                reason=each.reason,
-                requested_by=each.requested_by if isinstance(each, Exemption) else "",
-                requested_at=None,
-                start=each.start if isinstance(each, Exemption) else None,
-                until=until,
-                state=state_at(State.APPROVED, kind, until, self.now),
-                approved_by=each.approved_by,
-                decided_by="",
-                decided_at=None,
-                decision="",
-                source=f"{place.path}:{place.line}",
-                last_day=last_day(until, self.tree.place(node).zone),
-            ),
-            each,
+        return ExceptionView(
+            id=each.id,
+            kind=kind,
+            pipeline=each.pipeline,
+            organization=known.organization if known else node,
+            rule=each.rule,
+            finding=each.finding if isinstance(each, Exemption) else "",
+            reason=each.reason,
+            requested_by=each.requested_by if isinstance(each, Exemption) else "",
+            requested_at=None,
+            start=each.start if isinstance(each, Exemption) else None,
+            until=until,
+            state=state_at(State.APPROVED, kind, until, self.now),
+            approved_by=each.approved_by,
+            decided_by="",
+            decided_at=None,
+            decision="",
+            source=f"{place.path}:{place.line}",
+            last_day=last_day(until, self.tree.place(node).zone),
         )
 
     def of_store(self, row: ExceptionRow) -> ExceptionView:
-        node = self.pipelines[row.pipeline].organization
-        each = exemption(row) if row.kind == Subject.EXEMPTION else opt_out(row)
+        node = self.session.get_one(PipelineRow, row.pipeline).organization
         zone = self.tree.place(node).zone if self.tree.has(node) else "UTC"
-        return self._judged(
-            ExceptionView(
-                id=row.name,
-                kind=row.kind,
-                pipeline=row.pipeline,
-                organization=node,
-                rule=row.rule,
-                finding=row.finding,
-                reason=row.reason,
-                requested_by=row.requested_by,
-                requested_at=row.requested_at,
-                start=row.start,
-                until=row.until,
-                state=state_at(row.state, row.kind, row.until, self.now),
-                approved_by=row.approved_by,
-                decided_by=row.decided_by,
-                decided_at=row.decided_at,
-                decision=row.decision,
-                source="service",
-                last_day=last_day(row.until, zone),
-            ),
-            each,
+        return ExceptionView(
+            id=row.name,
+            kind=row.kind,
+            pipeline=row.pipeline,
+            organization=node,
+            rule=row.rule,
+            finding=row.finding,
+            reason=row.reason,
+            requested_by=row.requested_by,
+            requested_at=row.requested_at,
+            start=row.start,
+            until=row.until,
+            state=state_at(row.state, row.kind, row.until, self.now),
+            approved_by=row.approved_by,
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            decision=row.decision,
+            source="service",
+            last_day=last_day(row.until, zone),
         )
 
-    def _judged(self, view: ExceptionView, each: Exemption | OptOut) -> ExceptionView:
+    def judged(self, view: ExceptionView, each: Exemption | OptOut) -> ExceptionView:
         """The view with what depends on limits, leaders and the results of today."""
-        row = self.pipelines.get(view.pipeline)
+        row = self.pipeline(view.pipeline)
         if row is None or not self.tree.has(row.organization):
             return view
         known = waivers(Snapshot(self.session, ()), self.tree, row, self.now)

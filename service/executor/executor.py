@@ -110,8 +110,10 @@ class Executor:
     def remove_blocklist(self, name: str, reason: str, actor: str) -> Change:
         return blocking.remove(self.ground, name, reason, actor)
 
-    def blocklist(self) -> tuple[EntryView, ...]:
-        return blocking.listing(self.ground)
+    def blocklist(
+        self, after: str = "", limit: int | None = None, *, over: bool | None = None
+    ) -> tuple[EntryView, ...]:
+        return blocking.listing(self.ground, after, limit, over=over)
 
     def report_alarm(self, report: Report, actor: str) -> Heard:
         return reporting.report_alarm(self.ground, report, actor)
@@ -125,8 +127,10 @@ class Executor:
     def decide_exception(self, name: str, verb: Verb, reason: str, actor: str) -> None:
         excepting.ACTS[verb](self.ground, name, reason, actor)
 
-    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
-        return exception_views.listing(self.ground, wanted)
+    def exceptions(
+        self, wanted: Filter, after: str = "", limit: int | None = None
+    ) -> tuple[ExceptionView, ...]:
+        return exception_views.listing(self.ground, wanted, after, limit)
 
     def exception(self, name: str) -> ExceptionView:
         return exception_views.one(self.ground, name)
@@ -244,9 +248,11 @@ class Executor:
         """What holds for a node of the organization at an instant, else now."""
         return reading.effective(self.ground, node, rule, at)
 
-    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
+    def told(
+        self, rule: str | None, after: str = "", limit: int | None = None
+    ) -> tuple[NoticeView, ...]:
         """Which team was told of which rule, the newest first."""
-        return reading.told(self.ground, rule)
+        return reading.told(self.ground, rule, after, limit)
 
     def pipelines(self, after: str = "", limit: int = PAGE) -> tuple[PipelineSummary, ...]:
         return reading.pipelines(self.ground, after, limit)
@@ -277,8 +283,10 @@ class Executor:
     def version(self, pipeline: str) -> int:
         return reading.version(self.ground, pipeline)
 
-    def compliance(self, node: str | None) -> list[dict[str, Any]]:
-        return reading.compliance_rows(self.ground, node)
+    def compliance(
+        self, node: str | None, after: str = "", limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        return reading.compliance_rows(self.ground, node, after, limit)
 
     def overview(self, node: str) -> Overview:
         return leading.overview(self.ground, node)

@@ -12,7 +12,7 @@ from policies.rules import override_justified
 from policies.ruleset.account import account
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
-from service.executor.excepted import judged, waived, waivers
+from service.executor.excepted import judged, judged_rules, waived, waivers
 from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
 from service.executor.leading import automation_of
@@ -159,10 +159,15 @@ def version(ground: Ground, pipeline: str) -> int:
         return read.pipeline_row(session, pipeline).sequence
 
 
-def compliance_rows(ground: Ground, node: str | None) -> list[dict[str, Any]]:
+def compliance_rows(
+    ground: Ground, node: str | None, after: str = "", limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Rules by their ids; so many behind the one that is named ``after``."""
     with ground.engines.reading() as session:
         now = ground.ports.clock.within(session)
-        return compliance(judged(session, now), node)
+        whole = not after and limit is None
+        rules = None if whole else judged_rules(session, node, after, limit)
+        return compliance(judged(session, now, rules), node)
 
 
 def effective(ground: Ground, node: str, rule: str | None, at: datetime | None) -> dict[str, Any]:
@@ -178,9 +183,11 @@ def effective(ground: Ground, node: str, rule: str | None, at: datetime | None) 
     return account(resolved, moment, rule)
 
 
-def told(ground: Ground, rule: str | None) -> tuple[NoticeView, ...]:
+def told(
+    ground: Ground, rule: str | None, after: str = "", limit: int | None = None
+) -> tuple[NoticeView, ...]:
     with ground.engines.reading() as session:
-        return notices.told(session, rule)
+        return notices.told(session, rule, after, limit)
 
 
 def _turn(ground: Ground, session: Session, name: str) -> Turn:

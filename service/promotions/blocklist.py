@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from policies.rule import BlocklistEntry
 from service.errors import Conflict
+from service.promotions.places import told
 
 
 class State(StrEnum):
@@ -36,6 +37,15 @@ class EntryView:
     removed_by: str = ""
     removed_at: datetime | None = None
     removal: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the list of all."""
+        return told(self.source, self.entry.id)
+
+    @property
+    def over(self) -> bool:
+        return self.state in {State.REMOVED, State.ENDED}
 
 
 @dataclass(frozen=True, slots=True)

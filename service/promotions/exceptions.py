@@ -12,6 +12,7 @@ from typing import Final
 from policies.exceptions import ExceptionPolicy, Subject
 from policies.phrases import listed
 from service.errors import Conflict
+from service.promotions.places import told
 
 #: Whom the words of an error name at most.
 _NAMED: Final = 5
@@ -59,6 +60,11 @@ class ExceptionView:
     needless: bool = False
     approvers: tuple[str, ...] | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it stands in the list of all."""
+        return told(self.source, self.id)
+
 
 class Verb(StrEnum):
     APPROVE = "approve"
@@ -84,16 +90,27 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to list; None lists all. ``node`` is a subtree of the organization."""
+    """What to list; None lists all. ``node`` is a subtree of the organization.
+
+    ``over`` asks for what is denied, revoked or ended, or for what is none of these.
+    """
 
     pipeline: str | None = None
     node: str | None = None
     rule: str | None = None
     state: str | None = None
+    over: bool | None = None
 
     def picks(self, view: ExceptionView) -> bool:
+        """By what every view has before it is judged, which takes long."""
         below = self.node is None or f"{view.organization}/".startswith(f"{self.node}/")
-        asked = (self.pipeline, view.pipeline), (self.rule, view.rule), (self.state, view.state)
+        over = view.state not in {State.REQUESTED, State.APPROVED}
+        asked = (
+            (self.pipeline, view.pipeline),
+            (self.rule, view.rule),
+            (self.state, view.state),
+            (self.over, over),
+        )
         return below and all(wanted in {None, said} for wanted, said in asked)
 
 

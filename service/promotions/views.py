@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-#: Most pipelines of one page of their list, unless who asks says another number.
+#: Most rows of one page of a list, unless who asks says another number.
 PAGE: Final = 100
 
 
@@ -391,3 +391,8 @@ class NoticeView:
     ordered_at: datetime
     sent_at: datetime | None
     error: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands among all, the newest first."""
+        return f"{self.ordered_at.isoformat()} {self.key}"

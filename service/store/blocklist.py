@@ -1,17 +1,20 @@
 """The stored blocklist as the values that gates read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from policies.plain import instant_text, parse_instant
 from policies.rule import BlocklistEntry
 from service.promotions.blocklist import IN_FORCE, State
 from service.store.snapshot import Snapshot
 from service.store.tables import BlocklistRow
+
+#: Rows that are read at a time.
+_AT_ONCE: Final = 200
 
 
 def in_force(known: Snapshot, now: datetime) -> tuple[BlocklistEntry, ...]:
@@ -20,9 +23,12 @@ def in_force(known: Snapshot, now: datetime) -> tuple[BlocklistEntry, ...]:
     return tuple(each for each in entries if each.until is None or each.until > now)
 
 
-def rows(session: Session) -> list[BlocklistRow]:
-    """Every entry that there ever was, in the order of the ids."""
-    return list(session.exec(select(BlocklistRow).order_by(BlocklistRow.id)))
+def rows(session: Session, after: str = "") -> Iterator[BlocklistRow]:
+    """Every entry that there ever was, in the order of the ids; a few rows are read at a time."""
+    asked = select(BlocklistRow).order_by(BlocklistRow.id).limit(_AT_ONCE)
+    while batch := session.exec(asked.where(col(BlocklistRow.id) > after)).all():
+        yield from batch
+        after = batch[-1].id
 
 
 def entry(row: BlocklistRow) -> BlocklistEntry:

@@ -1,7 +1,8 @@
 """Exemptions and opt-outs of the store as the values that the one resolver reads."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -10,13 +11,32 @@ from service.promotions.exceptions import State
 from service.store.snapshot import Snapshot
 from service.store.tables import ExceptionRow
 
+#: Rows that are read at a time.
+_AT_ONCE: Final = 200
 
-def stored(session: Session, pipeline: str | None = None) -> list[ExceptionRow]:
-    """Everything that was ever asked for, oldest first, for one pipeline or for all."""
+
+def stored(
+    session: Session, pipeline: str | None = None, rule: str | None = None, after: str = ""
+) -> Iterator[ExceptionRow]:
+    """Everything that was ever asked for, oldest first; a few rows are read at a time.
+
+    For one pipeline or rule, or for all; behind the one that is named ``after``.
+    """
     asked = select(ExceptionRow).order_by(col(ExceptionRow.id))
     if pipeline is not None:
         asked = asked.where(ExceptionRow.pipeline == pipeline)
-    return list(session.exec(asked))
+    if rule is not None:
+        asked = asked.where(ExceptionRow.rule == rule)
+    last = _number(after)
+    while batch := session.exec(asked.where(col(ExceptionRow.id) > last).limit(_AT_ONCE)).all():
+        yield from batch
+        last = batch[-1].id or 0
+
+
+def _number(name: str) -> int:
+    """The number in a name such as ``ex-12``; 0, which no row has, where it holds none."""
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def approved(known: Snapshot, pipeline: str) -> Exceptions:

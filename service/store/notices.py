@@ -1,18 +1,28 @@
 """Which team was told of which rule."""
 
-from sqlmodel import Session, col, select
+from datetime import datetime
 
+from sqlmodel import Session, and_, col, or_, select
+
+from service.errors import Conflict
 from service.promotions.views import NoticeView
 from service.store.tables import NoticeRow
 
 
-def told(session: Session, rule: str | None = None) -> tuple[NoticeView, ...]:
-    """Every message about a rule, the newest first; ``rule`` leaves out the others."""
-    asked = (
-        select(NoticeRow)
-        .where(NoticeRow.rule != "")
-        .order_by(col(NoticeRow.ordered_at).desc(), col(NoticeRow.key))
-    )
+def told(
+    session: Session, rule: str | None = None, after: str = "", limit: int | None = None
+) -> tuple[NoticeView, ...]:
+    """Every message about a rule, the newest first; ``rule`` leaves out the others.
+
+    ``after`` is the place of a message, behind which so many are given; raises Conflict.
+    """
+    at, key = col(NoticeRow.ordered_at), col(NoticeRow.key)
+    about = NoticeRow.rule != "" if rule is None else NoticeRow.rule == rule
+    asked = select(NoticeRow).where(about)
+    if after:
+        moment, last = _place(after)
+        asked = asked.where(or_(at < moment, and_(at == moment, key > last)))
+    asked = asked.order_by(at.desc(), key).limit(limit)
     return tuple(
         NoticeView(
             key=row.key,
@@ -27,5 +37,12 @@ def told(session: Session, rule: str | None = None) -> tuple[NoticeView, ...]:
             error=row.error,
         )
         for row in session.exec(asked)
-        if rule in (None, row.rule)
     )
+
+
+def _place(text: str) -> tuple[datetime, str]:
+    moment, _, key = text.partition(" ")
+    try:
+        return datetime.fromisoformat(moment), key
+    except ValueError as error:
+        raise Conflict(f"{text!r} is no place in this list; take what `next` says") from error

@@ -9,7 +9,9 @@ from policies.exceptions import Subject
 from policies.plain import parse_day
 from service.errors import Conflict
 from service.promotions.exceptions import Filter, State, Verb, Wanted
+from service.promotions.views import PAGE
 from service.web.forms import Fields
+from service.web.lists import Lists
 from service.web.pages import page
 from service.web.promotions import GivenActor, GivenPromotions, Promotions
 
@@ -87,21 +89,26 @@ def confirm_entry(
 def _exceptions(
     request: Request, promotions: Promotions, bad: str = "", code: int = 200
 ) -> HTMLResponse:
-    found = promotions.exceptions(Filter())
-    waiting = [each for each in found if each.state == State.REQUESTED]
-    counting = [each for each in found if each.state == State.APPROVED]
-    over = [each for each in found if each not in waiting and each not in counting]
-    groups = {"waiting": waiting, "counting": counting, "over": over}
-    return page(request, "exceptions.html", code, bad=bad, **groups)
+    asked = {
+        "waiting": Filter(state=State.REQUESTED),
+        "counting": Filter(state=State.APPROVED),
+        "over": Filter(over=True),
+    }
+    lists = Lists(request, "/exceptions")
+    for name, wanted in asked.items():
+        rows = promotions.exceptions(wanted, lists.after(name), PAGE)
+        lists.add(name, rows, [each.place for each in rows])
+    return page(request, "exceptions.html", code, bad=bad, lists=lists)
 
 
 def _blocklist(
     request: Request, promotions: Promotions, bad: str = "", code: int = 200
 ) -> HTMLResponse:
-    found = promotions.blocklist()
-    over = [each for each in found if each.state in {"removed", "ended"}]
-    listed = [each for each in found if each not in over]
-    return page(request, "blocklist.html", code, bad=bad, listed=listed, over=over)
+    lists = Lists(request, "/blocklist")
+    for name, over in (("listed", False), ("over", True)):
+        rows = promotions.blocklist(lists.after(name), PAGE, over=over)
+        lists.add(name, rows, [each.place for each in rows])
+    return page(request, "blocklist.html", code, bad=bad, lists=lists)
 
 
 def _wanted(given: dict[str, str]) -> Wanted:

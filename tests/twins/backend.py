@@ -35,6 +35,7 @@ from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
 from tests.twins.exceptions import MemoryExceptions
 from tests.twins.overviews import OVERVIEW
+from tests.twins.paging import page
 from tests.twins.sights import NOW, decision, event, waits
 
 
@@ -214,8 +215,12 @@ class MemoryBackend:
     def remove_blocklist(self, name: str, reason: str, actor: str) -> Change:
         return self.listed.remove(name, reason, actor, sorted(self.views))
 
-    def blocklist(self) -> tuple[EntryView, ...]:
-        return tuple(self.listed.entries.values())
+    def blocklist(
+        self, after: str = "", limit: int | None = None, *, over: bool | None = None
+    ) -> tuple[EntryView, ...]:
+        found = (self.listed.entries[name] for name in sorted(self.listed.entries))
+        wanted = [each for each in found if over in {None, each.over}]
+        return page(wanted, [each.place for each in wanted], after, limit)
 
     def report_alarm(self, report: Report, actor: str) -> Heard:
         require_whole(report)
@@ -251,8 +256,11 @@ class MemoryBackend:
         self.excepted.decide(name, verb, reason, actor)
         self.written.append((verb, name, reason, actor))
 
-    def exceptions(self, wanted: Filter) -> tuple[ExceptionView, ...]:
-        return self.excepted.listing(wanted)
+    def exceptions(
+        self, wanted: Filter, after: str = "", limit: int | None = None
+    ) -> tuple[ExceptionView, ...]:
+        found = self.excepted.listing(wanted)
+        return page(found, [each.place for each in found], after, limit)
 
     def exception(self, name: str) -> ExceptionView:
         return self.excepted.one(name)
@@ -285,7 +293,9 @@ class MemoryBackend:
         )
         self.show(replace(view, stages=tuple(stages)))
 
-    def compliance(self, node: str | None) -> list[dict[str, Any]]:
+    def compliance(
+        self, node: str | None, after: str = "", limit: int | None = None
+    ) -> list[dict[str, Any]]:
         judged = (
             Registered(
                 view.name,
@@ -294,7 +304,8 @@ class MemoryBackend:
             )
             for view in self.views.values()
         )
-        return compliance(judged, node)
+        rows = compliance(judged, node)
+        return list(page(rows, [each["rule"] for each in rows], after, limit))
 
     def overview(self, node: str) -> Overview:
         if node not in {"", "retail"}:
@@ -321,8 +332,11 @@ class MemoryBackend:
             raise NotFound("rule", rule)
         return account(own, moment, rule)
 
-    def told(self, rule: str | None) -> tuple[NoticeView, ...]:
-        return tuple(each for each in self.notices if rule in (None, each.rule))
+    def told(
+        self, rule: str | None, after: str = "", limit: int | None = None
+    ) -> tuple[NoticeView, ...]:
+        found = [each for each in self.notices if rule in (None, each.rule)]
+        return page(found, [each.place for each in found], after, limit)
 
     def ready(self) -> str:
         return self.trouble

@@ -1,9 +1,13 @@
 """Endpoints that look: every read model in its public form."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 
+from policies.exceptions import Subject
+from policies.rule import BlocklistEntry
+from service.promotions.exceptions import Wanted
 from service.promotions.views import NoticeView
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
@@ -141,6 +145,37 @@ def test_announcements_say_who_was_told_when(client: Client, backend: MemoryBack
     told = client.get("/v1/reports/announcements?rule=bake-time").json()["announcements"]
     assert [(each["key"], each["sent_at"]) for each in told] == [("k", "2026-11-24T09:00:00Z")]
     assert len(client.get("/v1/reports/announcements").json()["announcements"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "count"),
+    [
+        ("/v1/exceptions", "exceptions", 3),
+        ("/v1/blocklist", "entries", 3),
+        ("/v1/reports/announcements", "announcements", 3),
+        ("/v1/reports/compliance", "rows", 5),
+    ],
+)
+def test_lists_are_whole_or_a_page_at_a_time(
+    client: Client, backend: MemoryBackend, path: str, name: str, count: int
+) -> None:
+    at = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    for number in range(3):
+        until = at + timedelta(days=9)
+        wanted = Wanted(Subject.EXEMPTION, "payments-api", f"rule-{number}", "soon", until)
+        backend.request_exception(wanted, "kim")
+        backend.add_blocklist(BlocklistEntry("", "slow", "sec", f"pkg:pypi/p{number}"), "kim")
+        told = (f"k{number}", "bake-time", "date", "2026-12-08", "orders", "mail", (), at, at, "")
+        backend.notices.append(NoticeView(*told))
+    whole = client.get(path).json()
+    assert (len(whole[name]), whole["next"]) == (count, None)
+    joined, query = [], "?limit=2"
+    while query:
+        page = client.get(f"{path}{query}").json()
+        joined += page[name]
+        query = f"?{urlencode({'limit': 2, 'after': page['next']})}" if page["next"] else ""
+    assert joined == whole[name]
+    assert client.get(f"{path}?limit=0").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Pages of exceptions and of the blocklist: what stands on them, and their forms."""
 
 from policies.rule import BlocklistEntry
+from service.promotions.exceptions import Filter
+from service.promotions.views import PAGE
 from tests.service.web.test_pages import words
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
@@ -50,3 +52,36 @@ def test_an_entry_is_shown_and_removed(client: Client, backend: MemoryBackend) -
     assert removed.headers["location"] == "/blocklist#bl-1"
     assert "Nothing is blocked." in words(client.get("/blocklist").text)
     assert client.post("/blocklist/bl-1/confirm").status_code == 409
+
+
+def test_long_lists_are_shown_a_page_at_a_time(client: Client, backend: MemoryBackend) -> None:
+    for number in range(PAGE + 2):
+        entry = BlocklistEntry(f"bl-{number:03}", "slow", "security", package=f"pkg:pypi/p{number}")
+        backend.add_blocklist(entry, "ada")
+    backend.remove_blocklist("bl-000", "mended", "ada")
+    first = client.get("/blocklist").text
+    assert "more than 100 entries" in words(first)
+    assert ('id="bl-100"' in first, 'id="bl-101"' in first, 'id="bl-000"' in first) == (
+        True,
+        False,
+        True,
+    )
+    address = "/blocklist?listed=service%3Abl-100#h-listed"
+    assert f'<a href="{address}">The next ones</a>' in first
+    second = client.get(address.partition("#")[0]).text
+    assert ('id="bl-100"' in second, 'id="bl-101"' in second, 'id="bl-000"' in second) == (
+        False,
+        True,
+        True,
+    )
+    assert '<a href="/blocklist#h-listed">The first ones</a>' in second
+    assert client.get("/blocklist?listed=nowhere").status_code == 409
+
+
+def test_what_waits_is_found_on_a_long_list(client: Client, backend: MemoryBackend) -> None:
+    for number in range(PAGE + 1):
+        client.post("/exceptions", data=ASKED | {"rule": f"rule-{number}"})
+    page = client.get("/exceptions").text
+    assert "More than 100 requests wait for somebody to decide." in words(page)
+    assert "Nobody waits" not in words(client.get("/exceptions?waiting=service%3Aex-100").text)
+    assert len(backend.exceptions(Filter(state="requested"))) == PAGE + 1
