@@ -4,17 +4,17 @@ On a calendar, days and weeks are nominal and hours and less are exact (``refere
 section 3.3.6); everywhere else a day is 24 hours, which is what ``Duration.exact`` says.
 """
 
-import re
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
-_PARTS: Final = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PARTS: Final = pattern(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 #: A share cannot be more than the whole, in percent.
 _WHOLE: Final = 100
-_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
+_SHARE: Final = pattern(r"(\d+(?:\.\d+)?)%")
 
 
 @dataclass(frozen=True, slots=True)

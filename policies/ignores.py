@@ -1,6 +1,5 @@
 """Ignores: comments beside one finding that set it aside, for a reason."""
 
-import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -8,13 +7,12 @@ from typing import Final
 
 from policies import frozen
 from policies.findings import Finding, Span
+from policies.patterns import pattern
 from policies.plain import nearest
 from policies.rules import CATALOGUE, rule
 from policies.source import Comment, Source
 
-_IGNORE: Final = re.compile(
-    r"#?\s*bakegate:\s*ignore\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)"
-)
+_IGNORE: Final = pattern(r"#?\s*bakegate:\s*ignore\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)")
 
 
 @frozen.dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ A message has no lines; its errors are located by where they stand in the data
 once; the placeholder that a wrong value leaves behind never escapes, because ``done`` raises.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from policies import frozen
 from policies.durations import format_duration, parse_duration, parse_share
+from policies.patterns import pattern
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -24,7 +24,7 @@ DataPath = tuple[str | int, ...]
 #: Stands for a time that could not be read, until ``done`` raises.
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY: Final = pattern(r"\d{4}-\d{2}-\d{2}")
 
 
 @frozen.dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What a file takes from elsewhere, and how firmly it names it."""
 
-import re
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 from policies.findings import Span
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
 
 class ReferenceKind(StrEnum):
@@ -49,10 +49,10 @@ class Reference:
     """True for what stands in the same repository."""
 
 
-_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_VERSION: Final = re.compile(r"v?\d+\.\d+(\.\d+)*([-+.][0-9A-Za-z.-]+)?")
-_EXPRESSION: Final = re.compile(r"\$\{|\$\(|\$[A-Za-z_]|\{\{|<[A-Z_]+>")
+_DIGEST: Final = pattern(r"@sha256:[0-9a-f]{64}$")
+_COMMIT: Final = pattern(r"[0-9a-f]{40}")
+_VERSION: Final = pattern(r"v?\d+\.\d+(\.\d+)*([-+.][0-9A-Za-z.-]+)?")
+_EXPRESSION: Final = pattern(r"\$\{|\$\(|\$[A-Za-z_]|\{\{|<[A-Z_]+>")
 
 
 @lru_cache(maxsize=2048)

@@ -4,15 +4,15 @@ What one answer says may be used in the next request: ``capture: {order: /id}`` 
 ``${order}`` in a path, a header or a text of the body puts it there.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
 #: A captured value in a text.
-CAPTURED: Final = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+CAPTURED: Final = pattern(r"\$\{([a-z][a-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)

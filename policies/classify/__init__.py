@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import StageKind, StepKind
 from policies.source import core_value, read
 
@@ -20,17 +21,17 @@ GUESSED: Final = 0.5
 #: A test runner whose name says which kind of test it runs.
 REFINED: Final = 0.8
 
-_SPLIT: Final = re.compile(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
+_SPLIT: Final = pattern(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
 #: A command that is only asked which version it is, or how it is used.
-_ASKED: Final = re.compile(r"--?(?:version|help)\b|-V\b")
+_ASKED: Final = pattern(r"--?(?:version|help)\b|-V\b")
 #: Tests that a command leaves out say nothing of those that it runs.
-_LEFT_OUT: Final = re.compile(
+_LEFT_OUT: Final = pattern(
     r"--?[\w-]*(?:ignore|exclude)[\w-]*[= ]\S+|[\"']not [^\"']*[\"']", re.IGNORECASE
 )
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
-_WORD: Final = re.compile(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
+_ASSIGNMENT: Final = pattern(r"[A-Za-z_][A-Za-z0-9_]*=\S*$")
+_WORD: Final = pattern(r"[a-z]+|[0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 #: An environment that a name says something happens in: its word says nothing of a test.
-_TARGET: Final = re.compile(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
+_TARGET: Final = pattern(r"(?:\s-|\b(?:to|on|in|for|from))\s+test\b", re.IGNORECASE)
 _NOTHING: Final[frozenset[str]] = frozenset()
 _SLICES: Final = frozenset({"canary", "onebox"})
 #: Words that stand beside what is done, and not beside an environment's word.
@@ -102,13 +103,13 @@ def tables() -> Tables:
             tool: {name: StepKind(kind) for name, kind in rows.items()}
             for tool, rows in data["constructs"].items()
         },
-        preparing=re.compile(data["preparing"]),
+        preparing=pattern(data["preparing"]),
         names={tuple(words.split()): StepKind(kind) for words, kind in data["names"].items()},
         environments={
             word: StageKind(kind) for kind, words in data["environments"].items() for word in words
         },
         done=frozenset(data["done"]),
-        places=re.compile(data["places"]),
+        places=pattern(data["places"]),
         joined={word: frozenset(more) for word, more in data["joined"].items()},
         asides={StepKind(kind): frozenset(more) for kind, more in data["asides"].items()},
     )

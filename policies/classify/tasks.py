@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from policies.classify import GUESSED, NAMED, Row, classify, named, refined
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import StepKind
 from policies.source import core_value, read
 
-_INPUT: Final = re.compile(r"\{(\w+)\}")
+_INPUT: Final = pattern(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from policies.formats import Read
 from policies.frozen import replace
 from policies.history import History
 from policies.neighbours import Writer
+from policies.patterns import pattern
 from policies.pipeline import Pipeline, Stage
 
-_BACK: Final = re.compile(r"roll-?_?back", re.IGNORECASE)
+_BACK: Final = pattern(r"roll-?_?back", re.IGNORECASE)
 
 
 class Place(NamedTuple):

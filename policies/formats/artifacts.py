@@ -7,13 +7,14 @@ from typing import Final
 from policies.facts import Fact, inferred, unknown
 from policies.findings import Span
 from policies.frozen import replace
+from policies.patterns import pattern
 from policies.pipeline import Step, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 
-_IMAGE: Final = re.compile(
+_IMAGE: Final = pattern(
     r"(?:--image(?:-uri)?[= ]|\bset image\s+[^\n]*?[\w.*-]=)[\"']?((?:\$\{\{[^}]*\}\}|[^\s\"'])+)"
 )
-_TAG: Final = re.compile(
+_TAG: Final = pattern(
     r"--(?:helm-)?set(?:-string)?[= ][\"']?(?:[\w.,=-]*\.)?(?:image\.?tag|image_tag|tag)="
     r"[\"']*((?:\$\{\{[^}]*\}\}|[^\s,\"'])+)",
     re.IGNORECASE,

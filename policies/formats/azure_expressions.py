@@ -10,13 +10,14 @@ from typing import Final
 
 from policies.facts import UNKNOWN, Unknown
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.source import Mapping as MappingNode
 from policies.source import Node, Scalar
 
 Value = str | bool | Node | Unknown
 
-_EXPRESSION: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_TOKEN: Final = re.compile(
+_EXPRESSION: Final = pattern(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_TOKEN: Final = pattern(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z_][\w]*)|(?P<number>-?\d+(?:\.\d+)?)"
     r"|(?P<mark>[(),.\[\]]))"
 )

@@ -22,6 +22,7 @@ from policies.formats.naming import of_file, without_stage
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept, undoes
 from policies.frozen import dataclass, replace
 from policies.guards import Mutex, Queue
+from policies.patterns import pattern
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
 from policies.references import Pin
 from policies.source import Mapping as MappingNode
@@ -31,24 +32,24 @@ from policies.source import Node, Scalar, Sequence
 _DEFAULT_BOUND: Final = timedelta(hours=1)
 #: Variables that Azure sets anew for each commit, run, or branch.
 _UNIQUE: Final = (
-    (re.compile(r"Build\.SourceVersion\b", re.IGNORECASE), Pin.COMMIT),
-    (re.compile(r"Build\.Build(?:Id|Number)\b", re.IGNORECASE), Pin.VERSION),
-    (re.compile(r"Build\.SourceBranch(?:Name)?\b", re.IGNORECASE), Pin.MUTABLE),
+    (pattern(r"Build\.SourceVersion\b", re.IGNORECASE), Pin.COMMIT),
+    (pattern(r"Build\.Build(?:Id|Number)\b", re.IGNORECASE), Pin.VERSION),
+    (pattern(r"Build\.SourceBranch(?:Name)?\b", re.IGNORECASE), Pin.MUTABLE),
 )
 OVERLAY: Final = "say it in bakegate.yaml"
 _BEYOND: Final = f"Azure Pipelines cannot say this; {OVERLAY}"
 _INSIDE: Final = f"what the deployment does inside is not seen; {OVERLAY}"
-_EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}|\$\([^)]*\)|\$\[[^\]]*\]")
-_MACRO: Final = re.compile(r"\$\((\w[\w.]*)\)")
-_BRANCH: Final = re.compile(r"SourceBranch(?:Name)?'?\]?,\s*'(?:refs/heads/)?([^']+)'")
+_EXPRESSION: Final = pattern(r"\$\{\{.*?\}\}|\$\([^)]*\)|\$\[[^\]]*\]")
+_MACRO: Final = pattern(r"\$\((\w[\w.]*)\)")
+_BRANCH: Final = pattern(r"SourceBranch(?:Name)?'?\]?,\s*'(?:refs/heads/)?([^']+)'")
 #: Inputs of tasks that name the connection or the place that a task works on.
-_TELLING: Final = re.compile(
+_TELLING: Final = pattern(
     r"(?:service)?connection|azuresubscription|environ|slotname|namespace|stage$|appname"
     r"|resourcegroup",
     re.IGNORECASE,
 )
 #: Names of variables whose value names an environment, or something that belongs to one.
-_NAMING: Final = re.compile(
+_NAMING: Final = pattern(
     r"(?:^|_|[a-z])(?:env|environment|stage|tier|app|group|cluster|slot|site|server|connection"
     r"|subscription)(?:_?name)?$",
     re.IGNORECASE,
@@ -74,7 +75,7 @@ _LOCKS: Final = {"sequential": Queue.FIFO, "runLatest": Queue.LATEST}
 #: Words of jobs that stand beside the deployment of their stage.
 _PREPARING: Final = frozenset({"plan", "init", "status", "notify", "message"})
 _SHORT: Final = 2
-_SHARE: Final = re.compile(r"\d{1,2}|100")
+_SHARE: Final = pattern(r"\d{1,2}|100")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Steps of an Azure job: tasks and scripts, and the hooks of a deployment in their order."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -12,6 +11,7 @@ from policies.findings import Span
 from policies.formats.azure_jobs import Job
 from policies.formats.softeners import softener
 from policies.frozen import dataclass, replace
+from policies.patterns import pattern
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping as MappingNode
 from policies.source import Scalar, Sequence
@@ -23,8 +23,8 @@ _PREPARING: Final = ("checkout", "download", "publish", "getPackage", "upload", 
 #: Hooks of a deployment that go forward, in their order.
 _HOOKS: Final = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 STRATEGIES: Final = ("runOnce", "rolling", "canary")
-_MACRO: Final = re.compile(r"\$\((\w[\w.]*)\)")
-_NUMBER: Final = re.compile(r"[0-9]{1,6}")
+_MACRO: Final = pattern(r"\$\((\w[\w.]*)\)")
+_NUMBER: Final = pattern(r"[0-9]{1,6}")
 _TESTS: Final = frozenset(
     {
         StepKind.UNIT,

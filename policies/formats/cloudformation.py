@@ -4,15 +4,15 @@ Both spellings of an intrinsic are read alike: ``!Sub x`` and ``{"Fn::Sub": "x"}
 deployment can fill in stays in the text as ``${Name}``, so that the name can still tell something.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.findings import Span
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.source import Mapping, Node, Scalar, Sequence
 
-_PLACEHOLDER: Final = re.compile(r"\$\{([^!}][^}]*)\}")
+_PLACEHOLDER: Final = pattern(r"\$\{([^!}][^}]*)\}")
 _NOTHING: Final = "${AWS::NoValue}"
 #: Deepest nesting of intrinsics that is read; CloudFormation itself stops far below.
 _DEEPEST: Final = 20

@@ -4,7 +4,6 @@ The name of a predefined configuration holds its numbers: ``ECSCanary10Percent5M
 tenth of the traffic, waits five minutes and moves the rest.
 """
 
-import re
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,13 +11,14 @@ from policies.facts import Fact
 from policies.findings import Span
 from policies.formats.cloudformation import Resource, Template, elements, mapping, text
 from policies.frozen import dataclass, replace
+from policies.patterns import pattern
 from policies.pipeline import Bake, Deploy, OnAlarm
 from policies.source import Mapping, Node
 
 GROUP: Final = "AWS::CodeDeploy::DeploymentGroup"
 CONFIG: Final = "AWS::CodeDeploy::DeploymentConfig"
 SERVICE: Final = "AWS::ECS::Service"
-_SHIFT: Final = re.compile(r"(Canary|Linear)(\d{1,2})Percent(?:Every)?(\d{1,4})Minutes?$")
+_SHIFT: Final = pattern(r"(Canary|Linear)(\d{1,2})Percent(?:Every)?(\d{1,4})Minutes?$")
 #: Events of CodeDeploy in our words; a stop that a person asks for is none.
 _EVENTS: Final = {"DEPLOYMENT_FAILURE": "failure", "DEPLOYMENT_STOP_ON_ALARM": "alarm"}
 #: Strategies of ECS's own deployments in our words.

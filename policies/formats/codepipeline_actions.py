@@ -25,6 +25,7 @@ from policies.formats.cloudformation import (
 from policies.formats.codebuild import kind_by_name, specification, steps_of
 from policies.formats.codedeploy import number
 from policies.frozen import dataclass, replace
+from policies.patterns import pattern
 from policies.pipeline import StageKind, Step, StepKind
 from policies.source import Mapping, Node, Scalar
 
@@ -43,7 +44,7 @@ _PLACES: Final = (
 )
 #: Settings whose JSON may hold a variable that names an environment.
 _VARIABLES: Final = ("EnvironmentVariables", "ParameterOverrides", "UserParameters")
-_ENVIRONMENT: Final = re.compile(r"env|stage|tier", re.IGNORECASE)
+_ENVIRONMENT: Final = pattern(r"env|stage|tier", re.IGNORECASE)
 #: The kinds that one "test" may turn out to be once something is deployed.
 _GENERIC: Final = frozenset({"unit"})
 Kind = Fact[StageKind | None]

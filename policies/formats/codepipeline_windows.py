@@ -4,12 +4,12 @@ Its fields are seconds, minutes, hours, day of the month, month, day of the week
 the year; ``0 0 9-17 ? * MON-FRI *`` is open from 9:00 until the hour of 17 has passed.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.findings import Span
 from policies.formats.cloudformation import said
+from policies.patterns import pattern
 from policies.source import Mapping
 from policies.windows import Effect, Window, zone
 from policies.windows.model import Weekly, WeeklyHours
@@ -17,7 +17,7 @@ from policies.windows.model import Weekly, WeeklyHours
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _ANY: Final = frozenset({"*", "?"})
 _HOUR: Final = 3600
-_NAME: Final = re.compile(r"[^a-z0-9]+")
+_NAME: Final = pattern(r"[^a-z0-9]+")
 #: With and without a year.
 _LENGTHS: Final = (6, 7)
 

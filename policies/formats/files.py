@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Files:
     below: Callable[[str], tuple[str, ...] | None] = lambda _: None
 
 
-_PARTS: Final = re.compile(r"\*\*|.", re.DOTALL)
+_PARTS: Final = pattern(r"\*\*|.", re.DOTALL)
 _ANY: Final = frozenset({"*", "**"})
 
 

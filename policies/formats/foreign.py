@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from policies.patterns import pattern
 from policies.source import Mapping, Scalar, Source
 
 #: API groups of Kubernetes resources.
@@ -21,7 +22,7 @@ _KEYS: Final = (
     (frozenset({"phases", "version"}), "CodeBuild (buildspec)"),
 )
 #: Starts of lines in files that are no YAML at all.
-_WORDS: Final = re.compile(
+_WORDS: Final = pattern(
     r"^\s*(?:pipeline\s*\{|node\s*(?:\([^)\n]*\)\s*)?\{|@Library\b)", re.MULTILINE
 )
 

@@ -4,7 +4,6 @@ The jobs of a called workflow stand in place of the call, with its inputs filled
 job keeps the caller's name. Actions that only a run fetches are not there to be read: they stay.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -13,6 +12,7 @@ from policies.fields import texts
 from policies.findings import Span
 from policies.formats.follower import Follower, NotFollowed, Part
 from policies.formats.github_matrix import choices
+from policies.patterns import pattern
 from policies.source import Entry, Node, Scalar, Sequence
 from policies.source import Mapping as MappingNode
 
@@ -21,7 +21,7 @@ _MOST: Final = 100_000
 #: GitHub nests at most ten levels of called workflows, and of composite actions.
 _LEVELS: Final = 10
 _LOCAL: Final = "./"
-_INPUT: Final = re.compile(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
+_INPUT: Final = pattern(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
 #: What a called workflow says for all of its jobs, and what its caller says for it.
 _SHARED: Final = ("permissions", "concurrency")
 

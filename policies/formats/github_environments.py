@@ -1,6 +1,5 @@
 """Where a GitHub Actions job deploys, told from what it says, surest first."""
 
-import re
 from collections.abc import Iterator
 
 from policies.classify import environment as kind_of
@@ -8,12 +7,13 @@ from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.naming import of_file, of_title
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import StageKind
 from policies.source import Mapping, Node, Scalar, Sequence
 
 #: What an expression may give, and what it only compares with.
-_LITERAL = re.compile(r"'([^']+)'")
-_COMPARED = re.compile(r"[!=]=\s*'[^']*'|\w+\([^()]*\)")
+_LITERAL = pattern(r"'([^']+)'")
+_COMPARED = pattern(r"[!=]=\s*'[^']*'|\w+\([^()]*\)")
 #: Keys of ``with`` and of workflow ``env`` that name an environment.
 _KEYS = (
     "environment",

@@ -1,6 +1,5 @@
 """What guards a job of GitHub Actions: the rights of its token, exclusion, branches and matrix."""
 
-import re
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
@@ -10,19 +9,20 @@ from policies.findings import Span
 from policies.formats.github_environments import of_job
 from policies.formats.github_workflow import Workflow, condition, needs_of
 from policies.guards import Mutex, Permissions, Queue
+from policies.patterns import pattern
 from policies.pipeline import Target
 from policies.source import Entry, Mapping, Node, Scalar, Sequence
 
 #: Words that differ in every run, so that a group named by them holds one run only.
-_OWN_RUN: Final = re.compile(r"github\.(run_id|run_number|sha)\b")
-_REF_IS: Final = re.compile(r"github\.(?:event\.)?ref(?:_name)?\s*==\s*'(?:refs/heads/)?([^']+)'")
-_TAGGED: Final = re.compile(r"startsWith\(\s*github\.ref\s*,\s*'(refs/tags/[^']*)'\s*\)")
-_REF: Final = re.compile(r"github\.(?:event\.)?(?:ref|ref_name|ref_type|head_ref)\b")
-_EVENT_IS: Final = re.compile(r"github\.event_name\s*==\s*'(\w+)'")
-_EVENT_IS_NOT: Final = re.compile(r"github\.event_name\s*!=\s*'(\w+)'")
+_OWN_RUN: Final = pattern(r"github\.(run_id|run_number|sha)\b")
+_REF_IS: Final = pattern(r"github\.(?:event\.)?ref(?:_name)?\s*==\s*'(?:refs/heads/)?([^']+)'")
+_TAGGED: Final = pattern(r"startsWith\(\s*github\.ref\s*,\s*'(refs/tags/[^']*)'\s*\)")
+_REF: Final = pattern(r"github\.(?:event\.)?(?:ref|ref_name|ref_type|head_ref)\b")
+_EVENT_IS: Final = pattern(r"github\.event_name\s*==\s*'(\w+)'")
+_EVENT_IS_NOT: Final = pattern(r"github\.event_name\s*!=\s*'(\w+)'")
 #: Events whose runs may be of any branch; those that are not named here run the default branch.
 _ANY: Final = frozenset({"push", "pull_request", "pull_request_target", "merge_group"})
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
+_NUMBER: Final = pattern(r"[1-9][0-9]{0,5}")
 #: Keys of a matrix that name places, as targets have them.
 _PLACES: Final = ("region", "zone", "cell")
 

@@ -1,14 +1,14 @@
 """Jobs of a matrix that chooses environments, as one job for each, named as GitHub names them."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.classify import environment
 from policies.fields import texts
+from policies.patterns import pattern
 from policies.source import Entry, Mapping, Node, Scalar, Sequence
 
-_MATRIX: Final = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
+_MATRIX: Final = pattern(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 #: Inputs of a called workflow that name an environment.
 _INPUTS: Final = frozenset({"environment", "environment_name", "environment-name", "env", "stage"})
 #: Most jobs that GitHub makes of one matrix.

@@ -8,6 +8,7 @@ from policies.findings import Span
 from policies.formats.artifacts import named_in
 from policies.formats.github_workflow import Workflow, step_nodes
 from policies.frozen import replace
+from policies.patterns import pattern
 from policies.pipeline import Step, StepKind
 from policies.references import Pin, Reference, ReferenceKind, image, pin_of
 from policies.source import Mapping, Scalar
@@ -21,10 +22,10 @@ _TAGS: Final = frozenset(
 #: An action that only writes an image into a file that the next step deploys.
 _RENDERS: Final = "render-task-definition"
 #: Words for what is unique to a commit, and for what is unique to a run.
-_OF_COMMIT: Final = re.compile(r"github\.sha\b|GITHUB_SHA\b")
-_OF_RUN: Final = re.compile(r"github\.run_(?:id|number)\b|GITHUB_RUN_(?:ID|NUMBER)\b")
-_OF_BRANCH: Final = re.compile(r"github\.(?:ref_name|head_ref)\b|GITHUB_(?:REF_NAME|HEAD_REF)\b")
-_VARIABLE: Final = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}|\$\{?([A-Za-z_]\w*)\}?")
+_OF_COMMIT: Final = pattern(r"github\.sha\b|GITHUB_SHA\b")
+_OF_RUN: Final = pattern(r"github\.run_(?:id|number)\b|GITHUB_RUN_(?:ID|NUMBER)\b")
+_OF_BRANCH: Final = pattern(r"github\.(?:ref_name|head_ref)\b|GITHUB_(?:REF_NAME|HEAD_REF)\b")
+_VARIABLE: Final = pattern(r"\$\{\{\s*env\.(\w+)\s*\}\}|\$\{?([A-Za-z_]\w*)\}?")
 #: Events whose runs are of a tag, so that the name of the ref is a version.
 _TAGGED: Final = frozenset({"release"})
 

@@ -1,52 +1,50 @@
 """What a GitHub Actions step can reach, and whether others than its authors decide what it runs."""
 
-import re
 from typing import Final
 
 from policies.facts import Fact
 from policies.formats.github_workflow import Workflow, expressions, leaves
+from policies.patterns import pattern
 from policies.source import Mapping, Scalar
 
-_SECRET: Final = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*'([^']+)'\s*\])")
+_SECRET: Final = pattern(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*'([^']+)'\s*\])")
 #: Its rights are what ``permissions`` tells, so it is no secret of its own.
 _OF_THE_RUN: Final = "GITHUB_TOKEN"
-_CHANGE: Final = re.compile(
+_CHANGE: Final = pattern(
     r"github\.event\.pull_request\.(?:head\b|number|merge_commit_sha)|github\.head_ref"
     r"|github\.event\.workflow_run\.head_|refs/pull/|github\.event\.issue\.number"
 )
-_FETCH: Final = re.compile(r"\bgh pr checkout\b|\bgit fetch \S+ \+?(?:refs/)?pull/")
+_FETCH: Final = pattern(r"\bgh pr checkout\b|\bgit fetch \S+ \+?(?:refs/)?pull/")
 #: Words that anybody may write, and the events in which they come with rights or secrets.
 _WRITTEN: Final = (
     (
-        re.compile(
+        pattern(
             r"github\.head_ref\b|github\.event\.pull_request\."
             r"(?:title|body|head\.(?:ref|label|repo\.default_branch))\b"
         ),
         frozenset({"pull_request_target"}),
     ),
     (
-        re.compile(r"github\.event\.issue\.(?:title|body)\b"),
+        pattern(r"github\.event\.issue\.(?:title|body)\b"),
         frozenset({"issues", "issue_comment"}),
     ),
     (
-        re.compile(r"github\.event\.comment\.body\b"),
+        pattern(r"github\.event\.comment\.body\b"),
         frozenset({"issue_comment", "discussion_comment", "commit_comment"}),
     ),
     (
-        re.compile(r"github\.event\.discussion\.(?:title|body)\b"),
+        pattern(r"github\.event\.discussion\.(?:title|body)\b"),
         frozenset({"discussion", "discussion_comment"}),
     ),
     (
-        re.compile(
+        pattern(
             r"github\.event\.workflow_run\.(?:head_branch|display_title"
             r"|head_commit\.(?:message|author\.(?:name|email)))\b"
         ),
         frozenset({"workflow_run"}),
     ),
     (
-        re.compile(
-            r"github\.event\.(?:head_commit|commits\S*)\.(?:message|author\.(?:name|email))\b"
-        ),
+        pattern(r"github\.event\.(?:head_commit|commits\S*)\.(?:message|author\.(?:name|email))\b"),
         frozenset({"push"}),
     ),
 )

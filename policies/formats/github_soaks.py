@@ -13,15 +13,16 @@ from policies.findings import Span
 from policies.formats.across import with_bakes
 from policies.formats.github_workflow import Workflow, step_nodes
 from policies.paths import last_stops
+from policies.patterns import pattern
 from policies.pipeline import Bake, Pipeline, Step
 from policies.source import Entry, Mapping, Scalar
 
-_NAME: Final = re.compile(
+_NAME: Final = pattern(
     r"\b(\w*(?:bake|soak|observ|watch)\w*?_?(minutes|mins|min|seconds|secs|sec|hours))\b",
     re.IGNORECASE,
 )
 _SECONDS: Final = {"m": 60, "s": 1, "h": 3600}
-_NUMBER: Final = re.compile(r"[0-9]{1,6}")
+_NUMBER: Final = pattern(r"[0-9]{1,6}")
 _EVENTS: Final = ("workflow_dispatch", "workflow_call")
 
 

@@ -8,17 +8,18 @@ from typing import Final
 from policies.fields import texts
 from policies.findings import Span
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.source import Mapping, Node, Scalar, Sequence
 
 #: Where to say what a workflow cannot.
 OVERLAY: Final = "say it in bakegate.yaml"
 
-_FAILED: Final = re.compile(
+_FAILED: Final = pattern(
     r"(?<!!)\bfailure\(\)|needs\.[\w.-]+\s*(?:==\s*'(?:failure|false)'|!=\s*'(?:success|true)')"
 )
 #: Events that run with the rights and secrets of the repository on content of anybody.
 _PRIVILEGED: Final = ("pull_request_target", "workflow_run", "issue_comment")
-_BRACES: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_BRACES: Final = pattern(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

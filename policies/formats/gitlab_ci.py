@@ -5,7 +5,6 @@ cannot be written; those facts are unknown, with a note that names where they ar
 after a deployment is a bake that nobody watches.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from policies.formats.naming import slug, unflattened
 from policies.formats.scripts import said, timer, undoes
 from policies.frozen import replace
 from policies.paths import last_stops
+from policies.patterns import pattern
 from policies.pipeline import Bake, Origin, Owner, Pipeline, Stage, StepKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence, Source
@@ -47,7 +47,7 @@ _TELLING: Final = frozenset(
     }
 )
 _INCLUDES: Final = frozenset({"local", "project", "template", "remote", "component"})
-_SOURCE: Final = re.compile(r"CI_PIPELINE_SOURCE\s*==\s*[\"']?(\w+)")
+_SOURCE: Final = pattern(r"CI_PIPELINE_SOURCE\s*==\s*[\"']?(\w+)")
 _STARTS: Final = {"push": "push", "schedule": "schedule", "web": "manual", "api": "manual"}
 _FREEZE: Final = "CI_DEPLOY_FREEZE"
 

@@ -1,6 +1,5 @@
 """Where a GitLab job deploys: its tier, its environment, else what names and variables say."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,6 +10,7 @@ from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
 from policies.formats.naming import of_file, of_thing
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import StageKind
 from policies.source import Mapping, Scalar, Sequence
 
@@ -22,18 +22,18 @@ _TIERS: Final = {
 }
 #: Actions of ``environment:action`` that deploy nothing.
 _QUIET: Final = frozenset({"prepare", "stop", "verify", "access"})
-_VARIABLE: Final = re.compile(r"\$\{?\w+\}?")
+_VARIABLE: Final = pattern(r"\$\{?\w+\}?")
 #: Names of variables whose value names an environment.
-_TELLING: Final = re.compile(
+_TELLING: Final = pattern(
     r"(?:^|_)(?:ENV|ENVIRONMENT|STAGE|TIER|SPACE|NAMESPACE|WORKSPACE|CLUSTER)(?:_NAME)?$"
 )
 #: Those whose value is the name of a thing of its own.
-_PLACE: Final = re.compile(r"SPACE|CLUSTER")
+_PLACE: Final = pattern(r"SPACE|CLUSTER")
 #: What is different for each branch or merge request.
-_PER_BRANCH: Final = re.compile(r"CI_COMMIT_REF_SLUG|CI_MERGE_REQUEST_IID")
+_PER_BRANCH: Final = pattern(r"CI_COMMIT_REF_SLUG|CI_MERGE_REQUEST_IID")
 #: Numbers and regions beside an environment's word are at most so long.
 _SHORT: Final = 2
-_ASSIGNED: Final = re.compile(r"(?:^|\s)(\w+)=[\"']?([\w-]+)")
+_ASSIGNED: Final = pattern(r"(?:^|\s)(\w+)=[\"']?([\w-]+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from policies.findings import Span
 from policies.formats.gitlab_includes import Configuration, merged, texts_of
 from policies.formats.model import Unreadable
 from policies.frozen import replace
+from policies.patterns import pattern
 from policies.source import Entry, Mapping, Node, Scalar, Sequence
 
 #: Top-level keys that are no jobs. ``pages`` is one.
@@ -52,7 +53,7 @@ _DEFAULTS: Final = frozenset(
 )
 #: GitLab resolves at most so many levels of ``extends`` and of ``!reference``.
 _LEVELS: Final = 11
-_VARIABLE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+_VARIABLE: Final = pattern(r"\$\{(\w+)\}|\$(\w+)")
 #: One of these has every job.
 _RUNS: Final = frozenset({"script", "trigger", "run"})
 #: Most jobs that GitLab makes of one matrix.

@@ -4,7 +4,6 @@
 ``allow_failure`` is false: that is the default of a rule, and not the default of a job.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -14,23 +13,24 @@ from policies.findings import Span
 from policies.formats.gitlab_includes import texts_of
 from policies.formats.gitlab_jobs import Job
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.source import Mapping, Node, Scalar, Sequence
 
-_EQUALS: Final = re.compile(
+_EQUALS: Final = pattern(
     r"\$\{?CI_COMMIT_(?:BRANCH|REF_NAME|REF_SLUG|(TAG))\}?\s*(?:==|=~)\s*"
     r"(\"[^\"]*\"|'[^']*'|/[^/]*/|\$\w+)"
 )
 #: How tags are written among branches, and the branch whose name is a setting.
 TAGS: Final = "refs/tags/"
 DEFAULT: Final = "default"
-_TAG: Final = re.compile(r"\$\{?CI_COMMIT_TAG\}?(?!\s*(?:==|=~|!=|!~))")
-_VERSION: Final = re.compile(r"/\^?v?\??\(?(?:\[0-9\]|\\d)")
+_TAG: Final = pattern(r"\$\{?CI_COMMIT_TAG\}?(?!\s*(?:==|=~|!=|!~))")
+_VERSION: Final = pattern(r"/\^?v?\??\(?(?:\[0-9\]|\\d)")
 #: Conditions of pipelines that release nothing.
-_ASIDE: Final = re.compile(r"merge_request|CI_MERGE_REQUEST|\"schedule\"|'schedule'|== *schedule")
-_CLOCK: Final = re.compile(r"(?:==|^)\s*[\"']?schedule")
+_ASIDE: Final = pattern(r"merge_request|CI_MERGE_REQUEST|\"schedule\"|'schedule'|== *schedule")
+_CLOCK: Final = pattern(r"(?:==|^)\s*[\"']?schedule")
 #: A comparison that excludes one kind of pipeline; it says nothing of those that are left.
-_EXCLUDES: Final = re.compile(r"\$\w+\s*!=\s*(?:\"[^\"]*\"|'[^']*'|\w+)")
-_DURATION: Final = re.compile(
+_EXCLUDES: Final = pattern(r"\$\w+\s*!=\s*(?:\"[^\"]*\"|'[^']*'|\w+)")
+_DURATION: Final = pattern(
     r"(\d{1,7})\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w|months?|mos?)?"
 )
 #: A month is 30 days, a number alone counts seconds, as in GitLab's own parser.

@@ -4,7 +4,6 @@ Approvals of protected environments, freeze periods and the rights of variables 
 project; those facts are unknown, with the setting's name.
 """
 
-import re
 from collections.abc import Mapping as Table
 from datetime import timedelta
 from typing import Any, Final
@@ -21,14 +20,15 @@ from policies.formats.gitlab_rules import Start
 from policies.formats.gitlab_steps import steps_of
 from policies.formats.scripts import bound, deployment, engine, goes_back, share, slept
 from policies.guards import Mutex, Queue
+from policies.patterns import pattern
 from policies.pipeline import Deploy, Stage, StageKind, Step, StepKind
 from policies.references import Pin
 
 #: Variables that GitLab sets anew for each commit, pipeline, or branch.
 _UNIQUE: Final = (
-    (re.compile(r"CI_COMMIT_(?:SHORT_)?SHA\b"), Pin.COMMIT),
-    (re.compile(r"CI_(?:COMMIT_TAG|PIPELINE_I?ID|JOB_ID)\b"), Pin.VERSION),
-    (re.compile(r"CI_COMMIT_(?:REF_NAME|REF_SLUG|BRANCH)\b"), Pin.MUTABLE),
+    (pattern(r"CI_COMMIT_(?:SHORT_)?SHA\b"), Pin.COMMIT),
+    (pattern(r"CI_(?:COMMIT_TAG|PIPELINE_I?ID|JOB_ID)\b"), Pin.VERSION),
+    (pattern(r"CI_COMMIT_(?:REF_NAME|REF_SLUG|BRANCH)\b"), Pin.MUTABLE),
 )
 OVERLAY: Final = "say it in bakegate.yaml"
 _BEYOND: Final = f"GitLab CI cannot say this; {OVERLAY}"

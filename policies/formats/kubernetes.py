@@ -1,7 +1,6 @@
 """Parts of Kubernetes manifests that several tools read alike: names, numbers, durations, pods."""
 
 import math
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -12,15 +11,16 @@ from policies.facts import Fact, Provenance, elsewhere, unknown
 from policies.findings import Span
 from policies.formats.naming import of_thing, unflattened
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import StageKind
 from policies.references import Reference, ReferenceKind, image
 from policies.source import Mapping, Node, Scalar, Sequence
 
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_DURATION: Final = pattern(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
+_PART: Final = pattern(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-_DIGITS: Final = re.compile(r"\d{1,9}")
-_SHARE: Final = re.compile(r"(\d{1,3})%")
+_DIGITS: Final = pattern(r"\d{1,9}")
+_SHARE: Final = pattern(r"(\d{1,3})%")
 #: Folders whose children are named after environments.
 _OVERLAYS: Final = frozenset({"env", "envs", "environment", "environments", "overlays", "clusters"})
 #: Labels that name an environment.

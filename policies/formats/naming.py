@@ -4,13 +4,14 @@ import re
 from typing import Final
 
 from policies.classify import words
+from policies.patterns import pattern
 
 #: Words of a thing that say what it shows, or how it is released, and not where it stands.
 _SHOWS: Final = frozenset({"demo", "canary", "onebox"})
 #: A stage with a number, or the word as the end of others, unless something goes to it.
-_OWN_WORD: Final = re.compile(r"(?i:stage[-_ ]?\d+)|(?<![Tt]o)(?<=[a-z0-9])Stage\b")
-_ENDS: Final = re.compile(r"(?<![Tt]o)[-_ ]stage$", re.IGNORECASE)
-_SLUG: Final = re.compile(r"[a-z0-9]+")
+_OWN_WORD: Final = pattern(r"(?i:stage[-_ ]?\d+)|(?<![Tt]o)(?<=[a-z0-9])Stage\b")
+_ENDS: Final = pattern(r"(?<![Tt]o)[-_ ]stage$", re.IGNORECASE)
+_SLUG: Final = pattern(r"[a-z0-9]+")
 
 
 def slug(path: str) -> str:

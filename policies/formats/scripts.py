@@ -10,21 +10,22 @@ from policies.facts import Fact, Provenance, inferred, unknown
 from policies.findings import Span
 from policies.formats.unsaid import unsaid_deploy
 from policies.frozen import replace
+from policies.patterns import pattern
 from policies.pipeline import Bake, Deploy, Step, StepKind
 from policies.references import Reference
 
 #: A wait at least this long is meant to let time pass; shorter ones poll.
 LONG: Final = timedelta(minutes=2)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_NUMBER: Final = re.compile(r"[0-9]{1,6}")
+_NUMBER: Final = pattern(r"[0-9]{1,6}")
 #: The bound that helm, kubectl and oc put on a deployment that they wait for.
-_BOUND: Final = re.compile(r"--timeout[= ]\"?([0-9]{1,6})([smh])\b")
+_BOUND: Final = pattern(r"--timeout[= ]\"?([0-9]{1,6})([smh])\b")
 #: Switches by which Helm goes back by itself.
 _ATOMIC: Final = ("--atomic", "--rollback-on-failure")
-_SHARE: Final = re.compile(
+_SHARE: Final = pattern(
     r"\b(\d{1,2})\s?%|(?:rollout|canary|traffic|weight)[ _-]?(\d{1,2})\b(?!\d)", re.IGNORECASE
 )
-_UNDO: Final = re.compile(r"rollout undo|helm rollback|roll-?_?back", re.IGNORECASE)
+_UNDO: Final = pattern(r"rollout undo|helm rollback|roll-?_?back", re.IGNORECASE)
 
 
 def engine(step: Step | None) -> str:

@@ -6,16 +6,17 @@ from typing import Final
 from policies.classify import commands, tables
 from policies.facts import Fact
 from policies.findings import Span
+from policies.patterns import pattern
 from policies.source import Scalar
 
-_PASSES: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)(?![\w/-])|^\s*set \+e", re.MULTILINE)
+_PASSES: Final = pattern(r"\|\|\s*(?:true|:|exit 0)(?![\w/-])|^\s*set \+e", re.MULTILINE)
 #: The output of a command that a script keeps in a variable.
-_CAPTURED: Final = re.compile(r"\w+=\"?\$\([^()]*(?:\([^()]*\)[^()]*)*\)")
+_CAPTURED: Final = pattern(r"\w+=\"?\$\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 #: What only ends a command that began above.
 _ENDS: Final = frozenset({")", "}", "done", "fi", "esac"})
 #: Commands that tidy up or ask, besides those that neither test nor deploy anything.
-_TIDYING: Final = re.compile(
+_TIDYING: Final = pattern(
     r"(?:docker|docker-compose|podman) (?:compose )?(?:-\S+ \S+ )*"
     r"(?:down|rm|rmi|stop|kill|logs|ps|(?:system|image|volume|network|builder) \w+)\b"
     r"|kubectl (?:delete|get|logs|describe)\b|(?:npm|yarn|pnpm) cache\b"

@@ -1,6 +1,5 @@
 """Canary analyses of Spinnaker: how long they watch, and when their verdict binds."""
 
-import re
 from datetime import timedelta
 from typing import Final
 
@@ -8,9 +7,10 @@ from policies.facts import Fact, elsewhere
 from policies.findings import Span
 from policies.formats.kubernetes import at, group, whole, word
 from policies.guards import Analysis
+from policies.patterns import pattern
 from policies.source import Mapping, Scalar
 
-_ISO: Final = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?")
+_ISO: Final = pattern(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?")
 
 
 def lifetime(node: Mapping, span: Span) -> Fact[timedelta | None]:

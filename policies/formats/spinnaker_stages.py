@@ -4,7 +4,6 @@ A wait or a canary analysis is a stage of its own there; it is the bake of the d
 of it here. A stage that goes on after a failure still gates where a later one asks for its result.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -20,6 +19,7 @@ from policies.formats.spinnaker_windows import windows_of
 from policies.frozen import replace
 from policies.graphs import Order, decoded, reachable, turned
 from policies.guards import Analysis, Mutex
+from policies.patterns import pattern
 from policies.pipeline import (
     Approvals,
     Bake,
@@ -38,7 +38,7 @@ _CANARIES: Final = frozenset({"kayentacanary", "canary"})
 #: Types that put the version before back.
 _BACK: Final = frozenset({"undorolloutmanifest", "rollbackcluster", "rollbackservergroup"})
 #: A condition that holds after a failure.
-_FAILED: Final = re.compile(r"""!=\s*['"]SUCCEEDED|==\s*['"](?:TERMINAL|FAILED_CONTINUE|STOPPED)""")
+_FAILED: Final = pattern(r"""!=\s*['"]SUCCEEDED|==\s*['"](?:TERMINAL|FAILED_CONTINUE|STOPPED)""")
 _BUILDS: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH})
 
 

@@ -14,6 +14,7 @@ from policies.facts import SURE
 from policies.formats import Read
 from policies.inspect.answers import Answer, above, elsewhere, no, unknown, yes
 from policies.inspect.slices import canary, slices
+from policies.patterns import pattern
 from policies.pipeline import Deploy, Pipeline, Stage, StageKind, Step, StepKind
 
 TYPE: Final = "bakegate.inspect/v1"
@@ -36,12 +37,12 @@ _TELLING: Final = 0.65
 #: What asks a deployed version; unit tests and linters run before.
 _LATE: Final = frozenset({"integration"})
 #: Commands and switches that ask a monitoring system something, so that a job stops on its answer.
-_METRICS: Final = re.compile(
+_METRICS: Final = pattern(
     r"get-metric-statistics|get-metric-data|describe-alarms|/api/v1/query|datadog-ci gate"
     r"|(?<!no-)(?:check|verify|watch)-(?:telemetry|monitors?|alarms?|alerts?|metrics|slos?)"
 )
 #: Words of a way back.
-_ROLLED_BACK: Final = re.compile(r"\broll(?:ed|ing|s)?[-_ ]?back|rollout undo", re.IGNORECASE)
+_ROLLED_BACK: Final = pattern(r"\broll(?:ed|ing|s)?[-_ ]?back|rollout undo", re.IGNORECASE)
 
 
 def inspect(read: Read) -> dict[str, Any]:

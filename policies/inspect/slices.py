@@ -7,6 +7,7 @@ from typing import Final
 from policies.classify import places, words
 from policies.facts import SURE
 from policies.inspect.answers import Answer, above, elsewhere, no, unknown, yes
+from policies.patterns import pattern
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 
 _SLICES: Final = frozenset({"canary", "onebox"})
@@ -16,12 +17,12 @@ _SLICING: Final = frozenset({"canary", "linear", "one-box"})
 #: Tools whose second colour cannot be tried before the switch: they replace everything at once.
 _AT_ONCE: Final = frozenset({"spinnaker"})
 #: Commands, settings and actions that give a new version a share of the traffic.
-_SHIFTS: Final = re.compile(
+_SHIFTS: Final = pattern(
     r"--routing-config|AdditionalVersionWeights|canary-weight|traffic-(?:shift|percent)"
     r"|update-traffic\b.*=\d{1,2}\b"
 )
 #: Words of two versions side by side.
-_HINTS: Final = re.compile(
+_HINTS: Final = pattern(
     r"(?<![a-z])(?:blue[-_ ]?green|canary[-_ ]?(?:deploy|release|rollout)|slots?|slot[-_ ]swap)"
     r"(?![a-z])",
     re.IGNORECASE,

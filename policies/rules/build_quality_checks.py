@@ -56,7 +56,6 @@ pipeline reference architecture. That builds are broken sparingly: the AWS DevOp
 percent, one point and no bound of complexity: ours.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -71,6 +70,7 @@ from policies.observations import (
     together,
 )
 from policies.paths import Path, path_to
+from policies.patterns import pattern
 from policies.phrases import listed, percent, short
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.release import Evidence
@@ -119,7 +119,7 @@ class BuildQualityChecks(Params):
 
 
 #: Words by which a test runner is told to measure coverage as well.
-_COVERS: Final = re.compile(r"--?cov(?:er(?:age|profile)?)?\b|\bcoverage\b|\b(?:nyc|c8|jacoco)\b")
+_COVERS: Final = pattern(r"--?cov(?:er(?:age|profile)?)?\b|\bcoverage\b|\b(?:nyc|c8|jacoco)\b")
 #: Kinds of reports that only a coverage run writes.
 _REPORTS: Final = frozenset({"coverage", "cobertura"})
 #: Changes that a build's checks say nothing about.

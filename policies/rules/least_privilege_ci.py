@@ -44,7 +44,6 @@ of the AWS deployment pipeline reference architecture, and the AWS DevOps guidan
 pipelines as resources of production.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -52,6 +51,7 @@ from policies.facts import placed
 from policies.findings import Enforcement, Problem, Severity
 from policies.frozen import dataclass
 from policies.guards import Permissions
+from policies.patterns import pattern
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, Step
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
@@ -84,7 +84,7 @@ class LeastPrivilegeCi(Params):
 
 
 #: Names under which long-lived keys of clouds are stored by common use.
-_KEYS: Final = re.compile(
+_KEYS: Final = pattern(
     r"(?:^|_)(?:AWS_(?:SECRET_)?ACCESS_KEY(?:_ID)?|AZURE_CREDENTIALS|AZURE_CLIENT_SECRET"
     r"|GCP_(?:SA|SERVICE_ACCOUNT)_KEY|GCLOUD_SERVICE_KEY|GOOGLE_(?:APPLICATION_)?CREDENTIALS"
     r"|DIGITALOCEAN_ACCESS_TOKEN|KUBE_?CONFIG(?:_\w+)?)$"

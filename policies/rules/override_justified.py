@@ -20,7 +20,6 @@ approval of exceptions with an owner and a reason: the AWS DevOps guidance. Twen
 four hours: ours.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -29,6 +28,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Result, Severity
 from policies.frozen import dataclass, replace
 from policies.observations import observed, together
+from policies.patterns import pattern
 from policies.phrases import listed
 from policies.release import Override
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, Used, param
@@ -66,7 +66,7 @@ class OverrideJustified(Params):
     )
 
 
-_ONE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+_ONE_NAME: Final = pattern(r"[a-z0-9][a-z0-9-]*")
 
 
 def gate(case: Case, params: OverrideJustified) -> Outcome:

@@ -1,6 +1,5 @@
 """A custom rule as the rest of Bakegate knows rules: made from the METADATA of its module."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any, Final
 from policies.documents import DocumentError, Issue, locate
 from policies.findings import Enforcement, Severity
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.rego.contract import Contract, read_contract
 from policies.rule import (
     AnyRule,
@@ -33,7 +33,7 @@ _UNITS: Final = {
 }
 #: What the document is made of; a declared fact starts with one of these.
 _ROOTS: Final = ("pipeline", "release", "stage", "window")
-_PART: Final = re.compile(r"\*|\w+|\[\w+=[^\]]+\]")
+_PART: Final = pattern(r"\*|\w+|\[\w+=[^\]]+\]")
 
 
 @cache

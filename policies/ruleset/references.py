@@ -10,17 +10,16 @@ from hashlib import sha256
 from typing import Final
 
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
-_REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_GIT: Final = re.compile(
+_REMOTE: Final = pattern(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_GIT: Final = pattern(
     r"git\+(?P<url>(?:https|ssh|file)://[^@#\s]+(?:@[^@#/\s]+/[^@#\s]+)?)"
     r"@(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})#(?P<path>[^#\s]+)"
 )
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_DIGEST: Final = pattern(r"[0-9a-f]{64}")
 #: Plain HTTP is for a server on this machine: others could read along which rules you follow.
-_WEB: Final = re.compile(
-    r"(?:https://[^/\s]+|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)/\S*"
-)
+_WEB: Final = pattern(r"(?:https://[^/\s]+|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)/\S*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,21 @@
 """Formats that the schemas name: durations, names, times; each error says what is allowed."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Final
 
 from policies.durations import parse_duration, parse_share
+from policies.patterns import pattern
 from policies.schemas.zone_names import zone_names
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_CLOCK: Final = re.compile(r"(\d\d):(\d\d)")
-_INSTANT: Final = re.compile(
+_NAME: Final = pattern(r"[a-z0-9][a-z0-9-]{0,62}")
+_CLOCK: Final = pattern(r"(\d\d):(\d\d)")
+_INSTANT: Final = pattern(
     r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?"
 )
-_PERIODS: Final = re.compile(r"(\d+) of (\d+)")
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_PERIODS: Final = pattern(r"(\d+) of (\d+)")
+_DIGEST: Final = pattern(r"sha256:[0-9a-f]{64}")
+_COMMIT: Final = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def duration(value: object) -> bool:

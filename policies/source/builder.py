@@ -22,6 +22,7 @@ from yaml import (
 )
 
 from policies.findings import Span, span_of
+from policies.patterns import pattern
 from policies.source.nodes import (
     Comment,
     Entry,
@@ -46,7 +47,7 @@ MAX_DEPTH: Final = 100
 
 #: YAML 1.1 ends lines at these, editors do not; they pass the parser as private characters.
 _BREAKS: Final = {0x85: 0xE085, 0x2028: 0xE428, 0x2029: 0xE429}
-_BREAK: Final = re.compile("[\x85\u2028\u2029]")
+_BREAK: Final = pattern("[\x85\u2028\u2029]")
 _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
 #: How values are written that span lines as they stand.
 _BLOCK: Final = frozenset("|>")

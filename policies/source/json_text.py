@@ -5,19 +5,19 @@ told by the YAML parser, so nothing here needs a message of its own.
 """
 
 import json
-import re
 from bisect import bisect_right
 from typing import Final
 
 from policies.findings import Span
+from policies.patterns import pattern
 from policies.source.builder import MAX_DEPTH, MAX_NODES
 from policies.source.nodes import Entry, Mapping, Node, Scalar, Sequence, Source
 
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
-_WORD: Final = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
-_HALF: Final = re.compile("[\ud800-\udfff]")
-_LINE: Final = re.compile("\n")
+_SPACE: Final = pattern(r"[ \t\n\r]*")
+_WORD: Final = pattern(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_STRING: Final = pattern(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_HALF: Final = pattern("[\ud800-\udfff]")
+_LINE: Final = pattern("\n")
 
 
 class NotJson(Exception):

@@ -4,7 +4,6 @@ Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool t
 ``core_value`` is the reading of our own files, the YAML 1.2 core schema.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import field
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from policies.findings import Span
 from policies.frozen import dataclass
+from policies.patterns import pattern
 
 
 class Scalar(NamedTuple):
@@ -92,9 +92,9 @@ class Source:
     """Whether some mapping of the file may have duplicates; most files have none."""
 
 
-_INT: Final = re.compile(r"[-+]?[0-9]+")
-_BASED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT: Final = pattern(r"[-+]?[0-9]+")
+_BASED: Final = pattern(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),

@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 
 from policies.findings import Span
+from policies.patterns import pattern
 from policies.source.builder import Builder
 from policies.source.json_text import NotJson, read_json
 from policies.source.nodes import Source, SourceError
@@ -14,11 +15,11 @@ from policies.source.nodes import Source, SourceError
 #: Largest file that is read, in bytes. A workflow of 10,000 jobs is about 1 MB.
 MAX_BYTES: Final = 4_000_000
 #: Template marks where they stop a text from being YAML; inside a plain value they would not.
-_TEMPLATE: Final = re.compile(
+_TEMPLATE: Final = pattern(
     r"\{%|<%|[ =:]%[A-Z][A-Z_]+%|(?:^|[:\-,\[{] )[ \t]*\{\{|\"\{\{[^\n]*\"[^\n]*\}\}", re.MULTILINE
 )
 #: A tab before the end of a line means nothing, yet the parser stumbles over it.
-_TRAILING_TAB: Final = re.compile(r"(?<=[:\-?])[ \t]*\t[ \t]*$", re.MULTILINE)
+_TRAILING_TAB: Final = pattern(r"(?<=[:\-?])[ \t]*\t[ \t]*$", re.MULTILINE)
 #: Words of the parser's complaints, and what to do about each.
 _ADVICE: Final = (
     ("cannot start any token", "indent with spaces and quote values that start with @, ` or %"),

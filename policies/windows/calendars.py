@@ -6,12 +6,12 @@ because the libraries do them differently: zones come from the locked ``tzdata``
 the same elapsed time, ``DURATION`` the same nominal days and the same elapsed hours).
 """
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 from policies.durations import Duration
+from policies.patterns import pattern
 from policies.source import MAX_BYTES
 from policies.windows import rrule
 from policies.windows.zones import midnight, zone
@@ -25,11 +25,11 @@ Spans = list[tuple[datetime, datetime]]
 _RAW: Final = "X-BAKEGATE-DURATION"
 #: Carries the length of an event to each of its occurrences.
 _LASTS: Final = "X-BAKEGATE-LASTS"
-_DURATION: Final = re.compile(
+_DURATION: Final = pattern(
     r"\+?P(?=.)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?"
 )
 #: Where a long line was broken (RFC 5545, section 3.1).
-_FOLD: Final = re.compile(r"\r?\n[ \t]")
+_FOLD: Final = pattern(r"\r?\n[ \t]")
 #: Room for all-day events and floating times, whose instants the library does not know.
 _SLACK: Final = timedelta(days=2)
 

@@ -3,7 +3,6 @@
 Bad input is never an open or a closed window: whatever cannot be understood is an error.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from policies.documents import DocumentError, Issue
 from policies.durations import Duration, parse_duration
 from policies.findings import Span
+from policies.patterns import pattern
 from policies.source import Mapping, Node, Scalar, Sequence
 from policies.windows import calendars, public_holidays, rrule
 from policies.windows.items import Item
@@ -58,7 +58,7 @@ _KEYS: Final = (
     "strength",
     "tiers",
 )
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME: Final = pattern(r"[a-z0-9][a-z0-9-]{0,62}")
 _LONGEST_DAYS: Final = 3660
 _EXAMPLE: Final = "{name: staffed, effect: allow, zone: Europe/Berlin, weekly: [...]}"
 _WEEKLY: Final = '[{days: [mon-fri], from: "09:00", until: "16:00"}]'

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from policies.patterns import pattern
 from policies.windows.spelling import YEARS
 from policies.windows.zones import instant, zone
 
@@ -36,8 +37,8 @@ _NUMBERS: Final = {
     "BYSETPOS": (1, 366, True),
 }
 _SINGLE: Final = frozenset({"INTERVAL", "COUNT"})
-_WEEKDAY: Final = re.compile(r"([+-]?\d{1,2})?(?:MO|TU|WE|TH|FR|SA|SU)")
-_UNTIL: Final = re.compile(r"\d{8}(?:T\d{6}Z?)?", re.ASCII)
+_WEEKDAY: Final = pattern(r"([+-]?\d{1,2})?(?:MO|TU|WE|TH|FR|SA|SU)")
+_UNTIL: Final = pattern(r"\d{8}(?:T\d{6}Z?)?", re.ASCII)
 
 #: The Gregorian calendar repeats itself after 400 years.
 _CYCLE: Final = 400

@@ -7,14 +7,16 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
+from policies.patterns import pattern
+
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 #: Zone rules and calendars mean nothing far outside of these years, and arithmetic overflows.
 YEARS: Final = range(1900, 3000)
 
 _DAY: Final = 86_400
-_TIME: Final = re.compile(r"(\d\d):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
-_MOMENT: Final = re.compile(
+_TIME: Final = pattern(r"(\d\d):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_MOMENT: Final = pattern(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII
 )
 
