@@ -2,9 +2,9 @@
 
 The model is some 250 small frozen classes, and ``bakegate lint`` of one file makes them all before
 it reads a byte. The standard decorator writes and compiles six functions for each, which was half
-of the whole start; this one compiles ``__init__`` alone and shares the rest between all classes.
-Fields, defaults, slots, ``fields``, ``replace`` and ``asdict`` are the standard library's, and to a
-type checker it is the standard decorator.
+of the whole start, and reads every annotation as text; this one compiles ``__init__`` alone, for
+the classes of which many values are made. Fields, ``fields``, ``replace`` and ``asdict`` are the
+standard library's, and to a type checker it is the standard decorator.
 """
 
 import dataclasses
@@ -21,6 +21,9 @@ _SLOWLY: Final = 8
 #: Gives an object another class of the same slots.
 _BECOME: Final = vars(object)["__class__"].__set__
 
+_PARAMS: Final = vars(
+    dataclasses.dataclass(init=False, repr=False, eq=False)(type("Standard", (), {}))
+)["__dataclass_params__"]
 #: By class, the names of what ``__init__`` takes.
 _NAMES: Final[dict[type, list[str]]] = {}
 
@@ -42,28 +45,54 @@ else:
             told = "only frozen dataclasses with slots are made here"
             raise TypeError(told)
 
-        def made(cls: type[T]) -> type[T]:
-            # Without a docstring the standard decorator writes one, from a signature it inspects.
-            cls.__doc__ = cls.__doc__ or cls.__name__
-            plain = dataclasses.dataclass(
-                init=False, repr=False, eq=False, slots=True, kw_only=kw_only
-            )(cls)
-            return _with_functions(plain)
-
-        return made
+        return lambda cls: _with_slots(cls, kw_only=kw_only)
 
 
-def _with_functions(cls: type[T]) -> type[T]:
-    own = vars(cls)
-    of_class = _functions(cls)
-    for name, function in of_class.items():
-        if name not in own:
-            setattr(cls, name, function)
-    return cls
+def _with_slots(cls: type[T], *, kw_only: bool) -> type[T]:
+    """The class made anew, with its fields as slots; what it defines itself stays."""
+    body = dict(vars(cls))
+    all_fields: dict[str, dataclasses.Field[Any]] = {}
+    for base in reversed(cls.__mro__[1:]):
+        all_fields |= vars(base).get("__dataclass_fields__", {})
+    inherited = set(all_fields)
+    for name, kind in body.get("__annotations__", {}).items():
+        all_fields[name] = _field(name, kind, body.pop(name, dataclasses.MISSING), kw_only=kw_only)
+    known = tuple(all_fields.values())
+    for name in ("__dict__", "__weakref__"):
+        body.pop(name, None)
+    made: type[T] = type(
+        cls.__name__,
+        cls.__bases__,
+        {
+            **_functions(known),
+            **body,
+            "__doc__": cls.__doc__ or cls.__name__,
+            "__qualname__": cls.__qualname__,
+            "__slots__": tuple(name for name in all_fields if name not in inherited),
+            "__match_args__": tuple(each.name for each in known if each.init and not each.kw_only),
+            "__dataclass_fields__": all_fields,
+            "__dataclass_params__": _PARAMS,
+        },
+    )
+    return made
 
 
-def _functions(cls: type[Any]) -> dict[str, Any]:
-    all_fields = dataclasses.fields(cls)
+def _field(name: str, kind: Any, default: Any, *, kw_only: bool) -> "dataclasses.Field[Any]":
+    """What the standard decorator would make of an annotation and its default."""
+    made: dataclasses.Field[Any] = (
+        default
+        if isinstance(default, dataclasses.Field)
+        else dataclasses.field(default=default, kw_only=kw_only)
+    )
+    made.name, made.type = name, kind
+    # The one private name of the standard library here, the same since there are dataclasses.
+    made._field_type = dataclasses._FIELD  # type: ignore[attr-defined] # noqa: SLF001
+    if made.kw_only is dataclasses.MISSING:
+        made.kw_only = kw_only
+    return made
+
+
+def _functions(all_fields: tuple["dataclasses.Field[Any]", ...]) -> dict[str, Any]:
     compared = [each.name for each in all_fields if each.compare]
     key: Callable[[Any], object] = attrgetter(*compared) if compared else type
 
@@ -76,7 +105,7 @@ def _functions(cls: type[Any]) -> dict[str, Any]:
         return hash(key(self))
 
     return {
-        "__init__": _first_init(cls, all_fields),
+        "__init__": _first_init(all_fields),
         "__eq__": equal,
         "__hash__": hashed,
         "__repr__": _repr,
@@ -99,9 +128,7 @@ def _copied(names: tuple[str, ...]) -> dict[str, Any]:
     return {"__getstate__": state, "__setstate__": restore}
 
 
-def _first_init(
-    cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]
-) -> Callable[..., None]:
+def _first_init(all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
     """Makes the first values slowly, and writes ``__init__`` for a class of which there are more.
 
     A run has some hundred classes with one or two values, as the parameters of rules are; to write
@@ -117,6 +144,7 @@ def _first_init(
         usual = len(given) == len(arguments) + len(named)
         if count > _SLOWLY or not usual or not _made_slowly(self, all_fields, given):
             # What is wrong with the arguments, if anything is, is told by the real one.
+            cls = type(self)
             cls.__init__ = written = _init(cls, all_fields)
             written(self, *arguments, **named)
 
