@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from policies.facts import Fact, elsewhere, unknown
 from policies.findings import Span
+from policies.formats.beanstalk import ENVIRONMENT, by_environment
 from policies.formats.cloudformation import Template, elements, field, text
 from policies.formats.codedeploy import GROUP, SERVICE, by_group, by_service, held_by, number
 from policies.formats.codepipeline_actions import Action
@@ -40,6 +41,11 @@ def deployment(template: Template, action: Action) -> tuple[Deploy, Bake | None,
             return (*by_service(service, deploy), None)
         note = f"how {action.setting('ServiceName') or 'the service'} is rolled back is set on it"
         return replace(deploy, rollback_on=elsewhere(span, note)), None, None
+    if action.provider == "ElasticBeanstalk":
+        node = action.configuration.get("EnvironmentName")
+        environment = template.named(node, "EnvironmentName", ENVIRONMENT)
+        if environment:
+            return by_environment(environment, deploy), None, None
     if action.provider in _NO_WAY_BACK:
         nothing: Fact[Any] = Fact(None, span)
         return replace(deploy, rollback_on=nothing, rollback_alarms=nothing), None, None

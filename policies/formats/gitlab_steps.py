@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from policies.classify import GUESSED, NAMED, classify, named, refined
+from policies.classify import GUESSED, NAMED, classify, named
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.gitlab_jobs import Job
@@ -146,15 +146,17 @@ class _Reader:
         """What reports and ``coverage`` prove beyond the commands that were known by name."""
         seen = {step.kind.value for step in steps if step.kind.confidence >= SURE}
         for name, path in _reports(self.job):
-            kind = REPORTS[name]
+            kind, sure = REPORTS[name], _CONFIGURED.get(name, 0.9)
             if name == "junit":
-                kind = refined(self.job.name) or kind
                 # Any kind of test hands in this report; what the commands said is more exact.
                 if seen & _TESTS:
                     continue
+                # So do linters and scanners: without a name that says "test" it is a guess.
+                said = named(self.job.name)
+                kind, sure = (said, sure) if said in _HANDING_IN else (kind, NAMED)
             if kind not in seen:
                 seen.add(kind)
-                fact = Fact(kind, path.span, confidence=_CONFIGURED.get(name, 0.9))
+                fact = Fact(kind, path.span, confidence=sure)
                 yield self._step(f"{name} report", path.span, fact)
         if "coverage" in self.job.body.entries and StepKind.COVERAGE not in seen:
             place = self.job.place("coverage")
@@ -183,6 +185,14 @@ class _Reader:
         )
 
 
+#: Kinds of jobs that may well hand in a report in JUnit's form.
+_HANDING_IN: Final = frozenset(StepKind) - {
+    StepKind.BUILD,
+    StepKind.PUBLISH,
+    StepKind.DEPLOY,
+    StepKind.OTHER,
+    StepKind.NOTIFY,
+}
 _TESTS: Final = frozenset(
     {
         StepKind.UNIT,

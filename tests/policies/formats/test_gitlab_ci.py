@@ -86,6 +86,25 @@ def test_scripts_reports_and_coverage_are_steps(pipeline: Pipeline) -> None:
     assert (report.soft.value, report.soft.span) == ("allow_failure", Span(PATH, 51, 18, 51, 22))
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "confidence"),
+    [
+        ("suite", StepKind.UNIT, 0.7),
+        ("tests", StepKind.UNIT, 0.9),
+        ("e2e", StepKind.INTEGRATION, 0.9),
+        ("lint", StepKind.LINT, 0.9),
+        ("build", StepKind.UNIT, 0.7),
+    ],
+)
+def test_a_junit_report_is_of_what_its_job_is_named_for(
+    name: str, kind: StepKind, confidence: float
+) -> None:
+    text = f"{name}: {{script: [./x], artifacts: {{reports: {{junit: x.xml}}}}}}\n"
+    (job,) = read_pipelines(text.encode(), ".gitlab-ci.yml").pipelines[0].stages
+    found = job.steps[-1].kind if len(job.steps) > 1 else job.steps[0].kind
+    assert (found.value, found.confidence) == (kind, confidence)
+
+
 def test_references_to_other_jobs_are_flattened(pipeline: Pipeline) -> None:
     kinds = [each.kind.value for each in stage(pipeline, "ship it").steps]
     assert kinds == [StepKind.OTHER, StepKind.DEPLOY, StepKind.SMOKE]
