@@ -26,9 +26,12 @@ def in_force(known: Snapshot, now: datetime) -> tuple[BlocklistEntry, ...]:
 def rows(session: Session, after: str = "") -> Iterator[BlocklistRow]:
     """Every entry that there ever was, in the order of the ids; a few rows are read at a time."""
     asked = select(BlocklistRow).order_by(BlocklistRow.id).limit(_AT_ONCE)
-    while batch := session.exec(asked.where(col(BlocklistRow.id) > after)).all():
+    more = True
+    while more:
+        batch = session.exec(asked.where(col(BlocklistRow.id) > after)).all()
         yield from batch
-        after = batch[-1].id
+        more = len(batch) == _AT_ONCE
+        after = batch[-1].id if batch else after
 
 
 def entry(row: BlocklistRow) -> BlocklistEntry:

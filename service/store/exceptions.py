@@ -27,10 +27,12 @@ def stored(
         asked = asked.where(ExceptionRow.pipeline == pipeline)
     if rule is not None:
         asked = asked.where(ExceptionRow.rule == rule)
-    last = _number(after)
-    while batch := session.exec(asked.where(col(ExceptionRow.id) > last).limit(_AT_ONCE)).all():
+    last, more = _number(after), True
+    while more:
+        batch = session.exec(asked.where(col(ExceptionRow.id) > last).limit(_AT_ONCE)).all()
         yield from batch
-        last = batch[-1].id or 0
+        more = len(batch) == _AT_ONCE
+        last = batch[-1].id or 0 if batch else 0
 
 
 def _number(name: str) -> int:

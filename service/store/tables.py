@@ -393,7 +393,7 @@ class NoticeRow(SQLModel, table=True):
     subject: str
     text: str = Field(sa_column=sa.Column(sa.Text(), nullable=False))
     message: dict[str, Any] = _json()
-    ordered_at: datetime = instant()
+    ordered_at: datetime = instant(index=True)
     attempts: int = 0
     sent_at: datetime | None = instant(null=True)
     error: str = ""

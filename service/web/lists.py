@@ -12,8 +12,10 @@ from service.promotions.views import PAGE
 class Lists:
     """The lists of a page by name, and where each begins: ``?over=...`` as the address says."""
 
-    def __init__(self, request: Request, path: str) -> None:
+    def __init__(self, request: Request, path: str, **kept: str) -> None:
+        """``kept`` is what the address says of the page as a whole."""
         self._path = path
+        self._kept = kept
         # A form that was refused shows its page from the beginning.
         self._asked = dict(request.query_params) if request.method == "GET" else {}
         self._rows: dict[str, Sequence[Any]] = {}
@@ -46,5 +48,6 @@ class Lists:
     def _address(self, name: str, place: str) -> str:
         wanted = {key: value for key, value in (self._asked | {name: place}).items() if value}
         known = {key: value for key, value in wanted.items() if key in self._rows}
+        known |= {key: value for key, value in self._kept.items() if value}
         query = f"?{urlencode(known)}" if known else ""
         return f"{self._path}{query}#h-{name}"

@@ -16,7 +16,9 @@ from policies.rule import AnyRule, ParamSpec, Unit, specs
 from policies.rules import CATALOGUE, rule
 from service.errors import NotFound
 from service.promotions.exceptions import Filter, State
+from service.promotions.views import PAGE
 from service.reports.overview import Member
+from service.web.lists import Lists
 from service.web.pages import page
 from service.web.promotions import GivenPromotions
 
@@ -60,6 +62,14 @@ def one_rule(
         raise NotFound("rule", name)
     members = promotions.followers(name, node)
     said = tuple(blocks(found.docs))
+    lists = Lists(request, f"/rules/{name}", node=node)
+    ordered = [(_urgency(each), each) for each in members]
+    shown = sorted(each for each in ordered if each[0] > _place(lists.after("who")))[:PAGE]
+    lists.add("who", [each for _, each in shown], [f"{at[0]} {at[1]}" for at, _ in shown])
+    excepted = promotions.exceptions(
+        Filter(rule=name, state=State.APPROVED), lists.after("exceptions"), PAGE
+    )
+    lists.add("exceptions", excepted, [each.place for each in excepted])
     return page(
         request,
         "rule.html",
@@ -68,9 +78,9 @@ def one_rule(
         lead=f"{found.title}." if found.module else said[0].lines[0],
         blocks=said if found.module else said[1:],
         parameters=[_parameter(each) for each in specs(found.params)],
-        excepted=promotions.exceptions(Filter(rule=name, state=State.APPROVED)),
         node=node,
-        followers=sorted(members, key=_urgency),
+        lists=lists,
+        applied=bool(members),
         passing=sum(each.judgements[0].result == Result.PASS for each in members),
         applies=sum(each.judgements[0].result in _COUNTED for each in members),
     )
@@ -79,6 +89,12 @@ def one_rule(
 def _urgency(member: Member) -> tuple[int, str]:
     """Who fails stands first, who has nothing to do with the rule last."""
     return _ORDER.index(member.judgements[0].result), member.name
+
+
+def _place(text: str) -> tuple[int, str]:
+    """Behind whom the list begins; the beginning where the address says nothing of use."""
+    order, _, name = text.partition(" ")
+    return (int(order), name) if order.isdecimal() else (-1, "")
 
 
 def moments(asked: AnyRule) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from service.promotions.exceptions import Filter
 from service.store.engines import Engines
 from tests.service.executor.conftest import PIPELINE, Field
 
 #: Tables that grow with every release.
 GROWING = (
     "runs|releases|events|decisions|counts|evidence|blobs|stages|alarms|pipelines|lint_results"
+    "|notices|exceptions"
 )
 
 #: The newest event of all, once at the start; what ``settle`` asks; PostgreSQL about itself.
@@ -55,6 +57,22 @@ def test_decisions_and_pages_find_what_they_need_by_an_index(field: Field) -> No
     for engine in engines:
         event.remove(engine, "before_cursor_execute", seen)
     assert len(asked) > 50
+    assert scans(field.engines, asked) == {}
+
+
+def test_pages_of_long_lists_begin_where_they_begin(field: Field) -> None:
+    asked: dict[str, Any] = {}
+
+    def seen(_c: object, _u: object, statement: str, parameters: Any, *_: object) -> None:
+        if re.search(r"FROM (notices|exceptions|blocklist)\b", statement):
+            asked[statement] = parameters
+
+    event.listen(field.engines.read, "before_cursor_execute", seen)
+    field.executor.exceptions(Filter(), "service:ex-7", 2)
+    field.executor.blocklist("service:bl-7", 2)
+    field.executor.told(None, "2026-11-24T09:00:00+00:00 key", 2)
+    event.remove(field.engines.read, "before_cursor_execute", seen)
+    assert len(asked) == 3
     assert scans(field.engines, asked) == {}
 
 

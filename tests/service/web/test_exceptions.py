@@ -1,11 +1,15 @@
 """Pages of exceptions and of the blocklist: what stands on them, and their forms."""
 
+from dataclasses import replace
+
 from policies.rule import BlocklistEntry
+from service.app import create_app
 from service.promotions.exceptions import Filter
 from service.promotions.views import PAGE
 from tests.service.web.test_pages import words
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
+from tests.twins.overviews import member
 
 ASKED = {
     "kind": "exemption",
@@ -76,6 +80,29 @@ def test_long_lists_are_shown_a_page_at_a_time(client: Client, backend: MemoryBa
     )
     assert '<a href="/blocklist#h-listed">The first ones</a>' in second
     assert client.get("/blocklist?listed=nowhere").status_code == 409
+
+
+def test_who_follows_a_rule_is_shown_a_page_at_a_time(backend: MemoryBackend) -> None:
+    names = [f"app-{number:03}" for number in range(PAGE + 1)]
+    members = tuple(
+        member(name, "orders", 1, {"unit-tests": "fail" if name == "app-100" else "pass"})
+        for name in names
+    )
+    backend.seen = replace(backend.seen, members=members)
+    client = Client(create_app(backend, lambda: "ada"))
+    first = client.get("/rules/unit-tests?node=retail").text
+    # Who fails stands first, and the last of those who pass behind the page.
+    assert first.index("app-100") < first.index("app-000")
+    assert ("app-098" in first, "app-099" in first) == (True, False)
+    assert "100 of 101" in words(first)
+    address = "/rules/unit-tests?who=4+app-098&amp;node=retail#h-who"
+    assert f'<a href="{address}">The next ones</a>' in first
+    second = client.get(address.partition("#")[0].replace("&amp;", "&")).text
+    assert ("app-098" in second, "app-099" in second, "100 of 101" in words(second)) == (
+        False,
+        True,
+        True,
+    )
 
 
 def test_what_waits_is_found_on_a_long_list(client: Client, backend: MemoryBackend) -> None:
