@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from policies.pipeline import Pipeline
@@ -53,6 +54,9 @@ from service.reports.overview import Member, Overview
 from service.store.engines import Engines
 from service.store.tables import RunRow
 
+#: How many effects of this process decide at the same time, the others of 32 wait. Of threads that
+#: compute one runs at a time: more of them only wake each other up and hold locks for longer.
+_DECIDING: Final = 4
 #: A sweep that did not run for so long is not alive.
 _LATE: Final = timedelta(seconds=30)
 
@@ -70,6 +74,7 @@ class Executor:
         self.retention = retention
         self.lease = open_lease(engines, pace)
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name, pace.poll))
+        self._deciding = BoundedSemaphore(_DECIDING)
         self.sweep = Sweep(self.ground)
         self.rounds = (
             Rounds("calendars", calendars.EVERY_S, partial(calendars.refresh, self.ground)),
@@ -224,14 +229,14 @@ class Executor:
             return run is not None and run.op == op
 
     def _claim(self, op: str, run_id: int, kind: Effect) -> Claim | None:
-        with self.ground.turn(_pipeline_of(op)) as turn:
+        with self._deciding, self.ground.turn(_pipeline_of(op)) as turn:
             return claim(turn, run_id, op, kind)
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
         """Decide on the result of an effect; ``stale`` when the run no longer waits for it."""
 
         def reported() -> str:
-            with self.ground.turn(_pipeline_of(op)) as turn:
+            with self._deciding, self.ground.turn(_pipeline_of(op)) as turn:
                 return report(turn, run_id, op, kind, result)
 
         # What was done must be told, however long that takes.

@@ -1,9 +1,12 @@
-"""Database engines: one for PostgreSQL, three on one file for SQLite.
+"""Database engines: two for PostgreSQL, three on one file for SQLite.
+
+The durable engine has its own, small one: its many threads queue for a connection instead of waking
+each other up, and never take the last one from us.
 
 SQLite needs three because of how it locks. Ours for writing begins every transaction with BEGIN
 IMMEDIATE: with a deferred begin a read-modify-write loses updates. Ours for reading never begins,
-so it is never blocked under WAL. The durable engine has its own, small one: it reads on a second
-connection while we write, and many writers on one file starve each other.
+so it is never blocked under WAL. The durable engine reads on a second connection while we write,
+and many writers on one file starve each other.
 """
 
 import logging
@@ -43,6 +46,9 @@ _AWAY: Final = {
     "SQLITE_CANTOPEN": "its file cannot be opened; look at the folder and its rights",
     "SQLITE_READONLY": "its file cannot be written; look at the rights of file and folder",
 }
+#: Connections of the durable engine on PostgreSQL. Two it keeps, to listen and to lead; the others
+#: are enough for its queues and for what threads of effects write down.
+DURABLE: Final = 8
 #: The pauses of who waits for the database, in seconds: the first, and the longest.
 _PAUSES: Final = (0.5, 5.0)
 
@@ -157,15 +163,19 @@ def open_engines(url: str) -> Engines:
             write, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
         )
         return Engines(write, _sqlite(url, None, 20), _sqlite(url, "IMMEDIATE", 3), sqlite=True)
-    engine = sa.create_engine(
+    engine = _postgresql(url, 20, 20)
+    return Engines(engine, engine, _postgresql(url, DURABLE, 0), sqlite=False)
+
+
+def _postgresql(url: str, pool: int, overflow: int) -> sa.Engine:
+    return sa.create_engine(
         url,
-        pool_size=20,
-        max_overflow=20,
+        pool_size=pool,
+        max_overflow=overflow,
         pool_pre_ping=True,
         # A stopped process must not hold row locks for ever.
         connect_args={"options": "-c idle_in_transaction_session_timeout=10000"},
     )
-    return Engines(engine, engine, engine, sqlite=False)
 
 
 def _sqlite(url: str, isolation: str | None, pool: int) -> sa.Engine:

@@ -1,13 +1,16 @@
-"""``python executor_process.py URL``: a worker with quick twins behind its ports, which tells.
+"""``python executor_process.py URL SECONDS``: a worker with twins behind its ports, which tells.
 
-It answers ``ready``, then a line of JSON for each decision that ends a run or turns it back and for
-each call of the deployer, with the instant after its commit or call. A line ``alarm PIPELINE
-DIGEST`` on its input is a request: negative data points for that pipeline. It ends with its input.
+Each effect takes so many seconds, in which it waits. It answers ``ready``, then a line of JSON for
+each decision that ends a run or turns it back and for each call of the deployer, with the instant
+after its commit or call. A line ``alarm PIPELINE DIGEST`` on its input is a request: negative data
+points for that pipeline. It ends with its input.
 """
 
 import json
 import sys
 import threading
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +23,13 @@ from service.promotions.ports import DeployOrder, DeployProgress
 from service.store.engines import open_engines
 from service.store.tables import RunRow
 from tests.bench.crowd import STAGE
-from tests.twins.ports import MemoryBuilder, MemoryDeployer, MemoryTester, memory_ports
+from tests.twins.ports import (
+    MemoryBuilder,
+    MemoryDeployer,
+    MemoryTester,
+    Valve,
+    memory_ports,
+)
 
 _writing = threading.Lock()
 
@@ -29,6 +38,16 @@ def tell(**said: object) -> None:
     line = json.dumps(said | {"at": datetime.now(UTC).timestamp()})
     with _writing:
         print(line, flush=True)
+
+
+@dataclass
+class Lasting(Valve):
+    """Keeps every effect waiting for some time."""
+
+    seconds: float = 0.0
+
+    def pass_through(self, stage: str) -> None:  # noqa: ARG002 - every stage is alike
+        time.sleep(self.seconds)
 
 
 class TellingDeployer(MemoryDeployer):
@@ -59,7 +78,13 @@ def watch_commits() -> None:
 def main() -> None:
     """Work until the input ends."""
     engines = open_engines(sys.argv[1])
-    ports = memory_ports(SystemClock(), MemoryBuilder(), TellingDeployer(), MemoryTester())
+    valve = Lasting(seconds=float(sys.argv[2]))
+    ports = memory_ports(
+        SystemClock(),
+        MemoryBuilder(valve=valve),
+        TellingDeployer(valve=valve),
+        MemoryTester(valve=valve),
+    )
     executor = Executor(engines, ports)
     watch_commits()
     executor.start()

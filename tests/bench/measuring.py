@@ -46,9 +46,13 @@ def databases() -> Iterator[tuple[Database, Database]]:
 
 
 def processor_s(process: int, *, family: bool = False) -> float:
-    """Seconds of processor time of a process, with ``family`` also of those it started."""
+    """Seconds of processor time of a process, with ``family`` also of those it started.
+
+    A server starts a process for each session: the time of those that have ended counts as well.
+    """
     own = [process, *(_children(process) if family else ())]
-    return sum(map(_processor_s, own))
+    ended = sum(map(int, _stat(process)[13:15])) / _TICKS_S if family else 0.0
+    return sum(map(_processor_s, own)) + ended
 
 
 def memory_mb(process: int) -> float:

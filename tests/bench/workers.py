@@ -47,9 +47,9 @@ class Worker:
 
 
 @contextmanager
-def working(database: Database) -> Iterator[Worker]:
+def working(database: Database, effect_s: float = 0.0) -> Iterator[Worker]:
     """A worker process, from the moment when it is ready until it is killed."""
-    command = [sys.executable, str(PROCESS), database.url]
+    command = [sys.executable, str(PROCESS), database.url, str(effect_s)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         worker = Worker(process)
@@ -62,7 +62,9 @@ def working(database: Database) -> Iterator[Worker]:
 
 
 @contextmanager
-def working_together(database: Database, count: int) -> Iterator[list[Worker]]:
+def working_together(
+    database: Database, count: int, effect_s: float = 0.0
+) -> Iterator[list[Worker]]:
     """So many of them; all are ready when the block begins."""
     with ExitStack() as stack:
-        yield [stack.enter_context(working(database)) for _ in range(count)]
+        yield [stack.enter_context(working(database, effect_s)) for _ in range(count)]

@@ -59,6 +59,26 @@ class MovableClock:
 
 
 @dataclass
+class Valve:
+    """Lets effects of one stage wait until a test lets them go on."""
+
+    stage: str = ""
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def close(self, stage: str) -> None:
+        self.stage = stage
+        self.free.clear()
+
+    def open(self) -> None:
+        self.free.set()
+
+    def pass_through(self, stage: str) -> None:
+        """Return at once, or when the valve is opened; a test that forgets fails after 30 s."""
+        if stage == self.stage and not self.free.wait(30):
+            raise TimeoutError(stage)
+
+
+@dataclass
 class MemoryBuilder:
     """Builds by naming: the digest of a commit is made of its letters; some commits fail."""
 
@@ -74,8 +94,10 @@ class MemoryBuilder:
     """Where artifacts are put; without it a digest is only a name, made of the commit's letters."""
     done: dict[str, BuildResult] = field(default_factory=dict)
     built: list[str] = field(default_factory=list)
+    valve: Valve = field(default_factory=Valve)
 
     def build(self, order: BuildOrder) -> BuildResult:
+        self.valve.pass_through(order.stage.name)
         if order.key not in self.done:
             self.built.append(order.key)
             self.done[order.key] = self._build(order)
@@ -123,26 +145,6 @@ class MemoryBuilder:
 
 def digest_of(commit: str) -> str:
     return f"sha256:{commit * 2}"[:71]
-
-
-@dataclass
-class Valve:
-    """Lets effects of one stage wait until a test lets them go on."""
-
-    stage: str = ""
-    free: threading.Event = field(default_factory=threading.Event)
-
-    def close(self, stage: str) -> None:
-        self.stage = stage
-        self.free.clear()
-
-    def open(self) -> None:
-        self.free.set()
-
-    def pass_through(self, stage: str) -> None:
-        """Return at once, or when the valve is opened; a test that forgets fails after 30 s."""
-        if stage == self.stage and not self.free.wait(30):
-            raise TimeoutError(stage)
 
 
 @dataclass
