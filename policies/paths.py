@@ -14,6 +14,7 @@ from policies.graphs import kept
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.steps import (
     Search,
+    built_elsewhere,
     deploys,
     has_kind,
     joined,
@@ -220,11 +221,15 @@ def ahead_of_all(pipeline: Pipeline, stages: Iterable[Stage]) -> tuple[Stage, ..
     return pipeline.of_bits(bits)
 
 
-def of_another_branch(pipeline: Pipeline, first: Stage) -> str:
-    """Why what comes before ``first`` may be another run of this file; empty where it is not.
+#: Formats of which a repository often holds one file for each environment.
+_SEVERAL: Final = frozenset({"github-actions", "azure-pipelines"})
+
+
+def of_another_run(pipeline: Pipeline, first: Stage) -> str:
+    """Why what comes before ``first`` may be another run; empty where it is in this one.
 
     Where each branch has its environment, what was deployed and tested for one of them has run
-    before its commits came to the next.
+    before its commits came to the next. A file that builds nothing goes on where another one ended.
     """
     if first.kind.known and any(mark in first.environment for mark in ("${{", "$(")):
         return f"which environment {first.name} goes to, each run chooses"
@@ -233,7 +238,7 @@ def of_another_branch(pipeline: Pipeline, first: Stage) -> str:
         other = stage.branches.or_else(None)
         if own and other and not set(own) & set(other):
             return f"{stage.name} is deployed from another branch"
-    return ""
+    return built_elsewhere(pipeline) if pipeline.format in _SEVERAL else ""
 
 
 def _early(stage: Stage) -> bool:

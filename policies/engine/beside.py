@@ -30,10 +30,13 @@ def written(read: Read) -> Iterator[tuple[Place, Writer]]:
     """
     for pipeline in read.pipelines:
         # The way back is no second road for releases.
-        back = _BACK.search(f"{pipeline.name} {read.path}")
-        for stage in () if back else pipeline.prod:
+        for stage in () if _leads_back(pipeline, read.path) else pipeline.prod:
             if place := _place(stage):
                 yield place, Writer(pipeline.name, read.path, place.environment, stage.span)
+
+
+def _leads_back(pipeline: Pipeline, path: str) -> bool:
+    return bool(_BACK.search(f"{pipeline.name} {path}"))
 
 
 def _place(stage: Stage) -> Place | None:
@@ -64,7 +67,7 @@ def _surrounded(path: str, pipeline: Pipeline, writers: Mapping[Place, list[Writ
     others = {
         (each.path, each.pipeline, each.environment): each
         for stage in pipeline.prod
-        if (place := _place(stage))
+        if (place := _place(stage)) and not _leads_back(pipeline, path)
         for each in writers.get(place, ())
         if (each.path, each.pipeline) != (path, pipeline.name)
     }

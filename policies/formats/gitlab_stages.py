@@ -180,7 +180,8 @@ def _mutex(job: Job) -> Fact[Mutex | None]:
     group = job.text("resource_group")
     if group:
         place = job.place("resource_group")
-        return Fact(Mutex(job.expanded(group), Queue.FIFO, place), place)
+        mutex = Mutex(job.expanded(group), Queue.FIFO, place)
+        return Fact(mutex, place, note="the process mode of a resource group is a setting")
     if job.missing:
         return unknown(job.span, f"{', '.join(job.missing)} may name a resource_group")
     return Fact(None, job.span)

@@ -57,6 +57,7 @@ from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
 from policies.paths import ahead
+from policies.patterns import pattern
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, Step, StepKind
 from policies.references import Pin
@@ -86,6 +87,8 @@ class BuildOnce(Params):
 _EXEMPT: Final = frozenset({PipelineKind.LIBRARY, PipelineKind.MOBILE, PipelineKind.INFRA})
 _BUILDING: Final = frozenset({StepKind.BUILD, StepKind.PUBLISH})
 _DEPLOYING: Final = frozenset({StepKind.DEPLOY})
+_MOVED: Final = pattern(r"\b(?:docker|podman) (?:image )?(?:pull|tag)\b|\b(?:skopeo|crane) copy\b")
+_MADE: Final = pattern(r"\b(?:build|buildx|compile|package|bake)\b")
 _LATE: Final = frozenset({StageKind.PREPROD, StageKind.PROD})
 
 
@@ -110,7 +113,9 @@ def _is_late(pipeline: Pipeline, stage: Stage) -> bool:
 
 
 def _rebuilt(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
-    building = [step for step in _until_deployed(stage) if has_kind(step, _BUILDING)]
+    building = [
+        step for step in _until_deployed(stage) if has_kind(step, _BUILDING) and not _retags(step)
+    ]
     steps = [step for step in building if not unsure(step)]
     artifact = stage.deploy.artifact.or_else(None) if stage.deploy else None
     rebuilt = artifact is not None and artifact.pin is Pin.REBUILT
@@ -131,6 +136,12 @@ def _rebuilt(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
         f"Move the build upstream and pass the digest; {stage.name} must only deploy.",
         inferred=_guessed(pipeline, stage, steps != []),
     )
+
+
+def _retags(step: Step) -> bool:
+    """Whether a step gives an image that is there another name, and builds none."""
+    run = step.run.or_else(None) or ""
+    return bool(_MOVED.search(run)) and not _MADE.search(run)
 
 
 def _until_deployed(stage: Stage) -> tuple[Step, ...]:

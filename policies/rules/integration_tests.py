@@ -65,7 +65,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Related, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, latest_suites, suites_named, together
-from policies.paths import ahead, ahead_of_all, fitting, having, of_another_branch
+from policies.paths import ahead, ahead_of_all, fitting, having, of_another_run
 from policies.phrases import short
 from policies.pipeline import Pipeline, PipelineKind, Stage, Step, StepKind
 from policies.release import Evidence, ReleaseKind
@@ -134,7 +134,7 @@ def _untested(pipeline: Pipeline, first: Stage, kind: StepKind) -> Iterator[Prob
     deployed = before.those(deploys)
     place = pipeline.stages[deployed.bit_length() - 1] if deployed else first
     result, maybe = tests.missing(pipeline)
-    away = "" if deployed or tests.soft else of_another_branch(pipeline, first)
+    away = "" if deployed or tests.soft else of_another_run(pipeline, first)
     if result is Result.UNKNOWN or away:
         result = Result.UNKNOWN
         message = f"whether {kind} tests run before {first.name} cannot be told"

@@ -64,7 +64,7 @@ from policies.durations import format_duration
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import PASSED, evidence_used, observed, of_service, suites_named
-from policies.paths import ahead, of_another_branch
+from policies.paths import ahead, of_another_run
 from policies.phrases import percent
 from policies.pipeline import Pipeline, PipelineKind, Stage, StepKind
 from policies.release import Evidence, Reported
@@ -134,7 +134,7 @@ def _untested(pipeline: Pipeline, first: Stage) -> Iterator[Problem]:
     if tests.blocking:
         return
     result, _ = tests.missing(pipeline)
-    away = of_another_branch(pipeline, first)
+    away = of_another_run(pipeline, first)
     if away or tests_elsewhere(pipeline, here=before.has(TESTS)):
         result = Result.UNKNOWN
     message = f"no load test runs before {first.name}"

@@ -64,7 +64,7 @@ from policies.automation import automation, goes_back_on_alarm
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.history import History
-from policies.paths import all_last_stops, of_another_branch, path_to
+from policies.paths import all_last_stops, of_another_run, path_to
 from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage, StageKind, StepKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
@@ -171,7 +171,7 @@ def _unguarded(pipeline: Pipeline, firsts: tuple[Stage, ...]) -> Iterator[_Lack]
     dark = pipeline.preprod.value == "dark-cell"
     if not dark and not any(stop.kind.value is StageKind.PREPROD for stop in stops):
         hidden = any(not stop.kind.known for stop in stops) or (
-            not stops and all(of_another_branch(pipeline, first) for first in firsts)
+            not stops and all(of_another_run(pipeline, first) for first in firsts)
         )
         result = Result.UNKNOWN if hidden else Result.FAIL
         inferred = any(stop.kind.inferred for stop in stops)

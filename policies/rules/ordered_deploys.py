@@ -106,7 +106,11 @@ def _unordered(stage: Stage, params: OrderedDeploys) -> Iterator[Problem]:
         yield unclear(mutex.span, where, message)
         return
     told, fix = _told(stage, mutex, params)
-    if told:
+    queued = isinstance(mutex.value, Mutex) and mutex.value.queue is Queue.FIFO
+    if told and queued and mutex.note:
+        message = f"in which order releases enter {stage.name} cannot be told: {mutex.note}"
+        yield unclear(mutex.span, where, message)
+    elif told:
         yield Problem(mutex.span, where, told, fix, inferred=guessed)
 
 

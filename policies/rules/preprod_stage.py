@@ -64,7 +64,7 @@ from typing import Final
 
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
-from policies.paths import last_stops_bits, of_another_branch
+from policies.paths import last_stops_bits, of_another_run
 from policies.phrases import listed
 from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
@@ -138,7 +138,7 @@ def _last_stop(pipeline: Pipeline, first: Stage, params: PreprodStage) -> Iterat
     if hidden:
         message = f"whether {hidden[0].name} is a pre-production stage cannot be told"
         yield unclear(hidden[0].span, where, f"{message}: {note(hidden[0])}")
-    elif not whole(pipeline) or (away := "" if stops else of_another_branch(pipeline, first)):
+    elif not whole(pipeline) or (away := "" if stops else of_another_run(pipeline, first)):
         message = f"whether a pre-production stage comes before {first.name} cannot be told"
         message += f": {away}" if whole(pipeline) else ""
         yield unclear(first.span, where, message)

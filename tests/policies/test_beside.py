@@ -55,6 +55,10 @@ def test_another_environment_or_another_service_is_none() -> None:
     assert writers(file("deploy"), elsewhere, cart) == [[], [], []]
 
 
+def test_the_way_back_is_no_second_road_and_has_none() -> None:
+    assert writers(file("deploy"), file("rollback-production")) == [[], []]
+
+
 def test_a_file_alone_has_been_looked_at() -> None:
     (read,) = placed(file("deploy"))
     assert read.pipelines[0].writers.value == ()
