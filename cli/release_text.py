@@ -33,6 +33,10 @@ def line(found: dict[str, Any]) -> str:
 def lines(found: dict[str, Any]) -> list[str]:
     digest = found["digest"] or "not built"
     told = [f"{found['id']}  {found['outcome'] or 'in flight'}  {found['kind']}  {digest}"]
+    if found["incident"]:
+        sure = f"confirmed by {found['confirmed_by']}" if found["confirmed_by"] else ""
+        sure = sure or f"claimed by {found['created_by']}"
+        told.append(f"it mends {found['incident']}, {sure}: {found['reason']}")
     told += [f"{run['stage']:<16} {_word(run):<12} {reason(run)}".rstrip() for run in found["runs"]]
     if found["removed_at"]:
         told.append(f"its artifact was removed at {found['removed_at']}; nothing needed it")

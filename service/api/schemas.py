@@ -380,6 +380,7 @@ class Release(Outgoing):
     problems: list["Problem"]
     reason: str
     incident: str
+    confirmed_by: str
     removed_at: Instant | None
     forecast: Forecast | None
     differs: Differs | None

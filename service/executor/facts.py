@@ -45,6 +45,7 @@ from service.store.tables import (
     AlarmRow,
     PipelineRow,
     ReleaseRow,
+    ReportedRow,
     RunRow,
     StageRow,
 )
@@ -176,20 +177,27 @@ def _context(turn: Turn, release: ReleaseRow) -> Context:
         ),
         captured_at=turn.now,
         source=OURSELVES,
-        incidents=_incidents(release),
+        incidents=_incidents(turn, release),
         earlier=earlier(turn, release),
     )
 
 
-def _incidents(release: ReleaseRow) -> tuple[Incident, ...]:
+def _incidents(turn: Turn, release: ReleaseRow) -> tuple[Incident, ...]:
     """This installation is told of no incidents but the one that an emergency names.
 
-    Whoever names it says that it is open; how bad it is nobody asked, so it counts as the worst.
+    Whoever names it says that it is open, or another system does that reports it by its name; how
+    bad it is nobody asked, so it counts as the worst.
     """
     if not release.incident:
         return ()
-    told = release.created_at
-    return (Incident(release.incident, 1, since=told, source=release.created_by),)
+    seen = _confirming(turn, release)
+    since, source = (seen.since, seen.by) if seen else (release.created_at, release.created_by)
+    return (Incident(release.incident, 1, since=since, source=source),)
+
+
+def _confirming(turn: Turn, release: ReleaseRow) -> ReportedRow | None:
+    pipeline = turn.definition(release)
+    return reported.confirming(turn.known, turn.pipeline, pipeline, release.incident)
 
 
 def _later(release: ReleaseRow, running: Running, number: int) -> bool:
@@ -232,6 +240,9 @@ def _alarms(turn: Turn, release: ReleaseRow) -> tuple[AlarmState, ...]:
     )
     judged = _once(declared, judged)
     names = {each.name for each in declared if each.reported}
+    mended = _confirming(turn, release)
+    # The incident that the release mends stands among the incidents.
+    names |= {mended.name} if mended else set()
     return (*judged, *_others(turn, pipeline, names))
 
 
@@ -260,11 +271,11 @@ def _once(declared: Iterable[Alarm], judged: tuple[AlarmState, ...]) -> tuple[Al
     return (*apart, *(replace(each, target="") for each in first.values()))
 
 
-def _others(turn: Turn, pipeline: Pipeline, declared: set[str]) -> Iterator[AlarmState]:
+def _others(turn: Turn, pipeline: Pipeline, known: set[str]) -> Iterator[AlarmState]:
     """Alarms that nobody here asked for. That all was well once needs nobody to say so again."""
     for each in reported.concerning(turn.known, turn.pipeline, pipeline):
         quiet = each.level == AlarmLevel.OK and reported.stale(each, turn.now)
-        if each.name not in declared and not quiet:
+        if each.name not in known and not quiet:
             yield AlarmState(
                 name=each.name,
                 scope=each.reach,

@@ -29,6 +29,7 @@ from service.promotions.commands import (
 )
 from service.promotions.exceptions import require_reason
 from service.promotions.model import State
+from service.promotions.reported import require_incident
 from service.store.people_tables import ApprovalRow, OverrideRow, TickRow
 from service.store.tables import ReleaseRow
 
@@ -97,7 +98,7 @@ def override(turn: Turn, given: Override) -> str:
         by=turn.actor,
         at=turn.now,
         until=turn.now + timedelta(hours=given.hours),
-        incident=given.incident.strip(),
+        incident=require_incident(given.incident) if given.incident.strip() else "",
     )
     refused = override_over_limit(turn.exception_policy(), as_fact(row))
     if refused:

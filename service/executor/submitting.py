@@ -17,6 +17,7 @@ from service.executor.transition import create_runs
 from service.executor.turn import Turn, found
 from service.promotions.exceptions import require_reason
 from service.promotions.ports import Artifacts, Commit, NoArtifact, UnknownCommit, Unreadable
+from service.promotions.reported import require_incident
 from service.store.retained import mark_kept
 from service.store.tables import DeliveryRow, PipelineRow, ReleaseRow
 
@@ -54,6 +55,7 @@ def submit(ground: Ground, pipeline: str, start: Start, actor: str) -> str:
         require_reason(start.reason, "submit")
         if not start.incident.strip():
             raise Conflict("name the incident that the emergency mends")
+        require_incident(start.incident)
     with ground.engines.reading() as session:
         row = found(session.get(PipelineRow, pipeline), "pipeline", pipeline)
         repository, base = row.repository, _last_good(session, pipeline)

@@ -1,5 +1,6 @@
 """Alarms that other systems judge and report: what they may say, and how long it counts. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +11,9 @@ from service.errors import Conflict
 #: A report says something for so long; then nobody knows. As old as ``alarm-block`` allows at most
 #: where nobody has set it.
 SAYS_FOR: Final = timedelta(minutes=5)
+
+#: Every system numbers its incidents; a word of a sentence has no digit, and names nothing.
+_INCIDENT: Final = re.compile(r"(?=\S*\d)\S{2,200}")
 
 
 class Reach(StrEnum):
@@ -78,6 +82,17 @@ class ReportedView:
     since: datetime
     reported_at: datetime
     stale: bool
+
+
+def require_incident(text: str) -> str:
+    """The name of an incident without spaces around; raises Conflict for what is no such name."""
+    name = text.strip()
+    if not _INCIDENT.fullmatch(name):
+        raise Conflict(
+            f"name the incident as the system does that keeps it, such as INC-31 or its address: "
+            f"one word with a digit, not {name!r}"
+        )
+    return name
 
 
 def require_whole(report: Report) -> None:

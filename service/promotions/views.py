@@ -303,6 +303,8 @@ class ReleaseView:
     """Why it is an emergency."""
     incident: str = ""
     """What the emergency mends."""
+    confirmed_by: str = ""
+    """Which system reports that incident; empty where only who submitted the release says so."""
     least_reason: int = 1
     """Characters that ``override-justified`` asks of the reason of an override."""
     removed_at: datetime | None = None

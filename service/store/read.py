@@ -24,8 +24,9 @@ from service.promotions.views import (
     StageView,
     TargetView,
 )
-from service.store import said
+from service.store import reported, said
 from service.store.left import left
+from service.store.snapshot import Snapshot
 from service.store.tables import (
     Blob,
     DecisionRow,
@@ -121,8 +122,15 @@ def release_view(session: Session, name: str, pipeline: Pipeline, bake: BakeOf) 
         problems=said.problems(session, name),
         reason=row.reason,
         incident=row.incident,
+        confirmed_by=_confirmed(session, row, pipeline),
         removed_at=row.removed_at,
     )
+
+
+def _confirmed(session: Session, row: ReleaseRow, pipeline: Pipeline) -> str:
+    owner = pipeline_row(session, row.pipeline)
+    seen = reported.confirming(Snapshot(session, [owner]), owner, pipeline, row.incident)
+    return seen.by if seen else ""
 
 
 def release_row(session: Session, name: str) -> ReleaseRow:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from policies.pipeline import Pipeline, Stage
-from service.promotions.reported import SAYS_FOR, Reach, ReportedView
+from service.promotions.reported import SAYS_FOR, Reach, ReportedView, Said
 from service.store.snapshot import Snapshot, above
 from service.store.tables import PipelineRow, ReportedRow
 
@@ -27,6 +27,21 @@ def concerning(known: Snapshot, row: PipelineRow, pipeline: Pipeline) -> list[Re
         and each.organization in nodes
         and (each.reach in _ANYWHERE or each.place in spots)
     ]
+
+
+def confirming(
+    known: Snapshot, row: PipelineRow, pipeline: Pipeline, incident: str
+) -> ReportedRow | None:
+    """What another system reports under the name of an incident, while it has not ended.
+
+    An alarm of the pipeline file is no incident.
+    """
+    declared = {each.name for each in pipeline.alarms.or_else(()) or ()}
+    for each in concerning(known, row, pipeline) if incident else ():
+        named = each.name.casefold() == incident.casefold() and each.name not in declared
+        if named and each.level == Said.ALARM:
+            return each
+    return None
 
 
 def at_stage(rows: Iterable[ReportedRow], stage: Stage) -> list[ReportedRow]:

@@ -279,6 +279,8 @@ def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field
     shown = json.loads(bakegate("release", "show", "shop:2", "--format", "json").stdout)
     said = (shown["kind"], shown["reason"], shown["incident"])
     assert said == ("emergency", "orders are lost", "INC-31")
+    shown_as_text = bakegate("release", "show", "shop:2").stdout
+    assert "it mends INC-31, claimed by lee: orders are lost\n" in shown_as_text
 
 
 def test_what_cannot_be_done_is_one_sentence(bakegate: Bakegate, field: Field) -> None:

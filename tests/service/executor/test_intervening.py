@@ -1,9 +1,13 @@
 """Rollback, abort and retry by a person, problem reports, kinds: on SQLite and PostgreSQL alike."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from service.errors import Conflict
 from service.promotions.commands import Abort, ClearProblem, ReportProblem, Retry, RollBack
+from service.promotions.reported import Reach, Report, Said
 from tests.service.executor.conftest import Field
 from tests.twins.ports import digest_of
 
@@ -182,6 +186,19 @@ def test_a_release_with_a_problem_enters_nothing(field: Field) -> None:
     assert "lee reported a problem: charged twice; a person clears it or rolls back" in told
 
 
+def results_of(field: Field, release: str) -> dict[str, dict[str, Any]]:
+    """What each rule says in the newest decision."""
+    message = field.release(release).decisions[-1].message
+    return {each["rule"]: each for each in message["results"]}
+
+
+def incident(field: Field, release: str) -> dict[str, Any]:
+    """The incident as the newest gate saw it."""
+    facts = results_of(field, release)["emergency-backfill"]["facts"]
+    (found,) = (each for each in facts if each["path"].startswith("context.incidents."))
+    return dict(found)
+
+
 def test_an_emergency_says_why_and_config_keeps_its_kind(field: Field) -> None:
     executor = field.executor
     with pytest.raises(Conflict, match="say why you submit it"):
@@ -191,15 +208,29 @@ def test_an_emergency_says_why_and_config_keeps_its_kind(field: Field) -> None:
     why = "orders are lost"
     with pytest.raises(Conflict, match="name the incident that the emergency mends"):
         executor.submit("shop", "a" * 40, "lee", kind="emergency", reason=why)
+    vague = {"reason": why, "incident": " a bad one "}
+    with pytest.raises(Conflict, match="one word with a digit, not 'a bad one'"):
+        executor.submit("shop", "a" * 40, "lee", kind="emergency", **vague)
     said = {"reason": why, "incident": "INC-31"}
     urgent = executor.submit("shop", "a" * 40, "lee", kind="emergency", **said)
     field.settle()
     view = field.release(urgent)
     assert (view.kind, view.reason, view.incident) == ("emergency", why, "INC-31")
-    results = {each["rule"]: each for each in view.decisions[-1].message["results"]}
+    results = results_of(field, urgent)
     assert results["emergency-backfill"]["message"].startswith("it mends INC-31")
     # The incident that it mends is no reason to keep it out.
     assert results["alarm-block"]["result"] == "pass"
+    assert (incident(field, urgent)["source"], field.release(urgent).confirmed_by) == ("lee", "")
+    told = Report("inc-31", Said.ALARM, Reach.SERVICE, "shop", message="orders are lost")
+    executor.report_alarm(told, "pager")
+    assert field.release(urgent).confirmed_by == "pager"
+    later = executor.submit("shop", "c" * 40, "lee", kind="emergency", **said)
+    field.settle()
+    assert incident(field, later)["source"] == "pager"
+    # Nor is it one where another system reports it.
+    assert "inc-31" not in str(results_of(field, later)["alarm-block"])
+    executor.report_alarm(replace(told, said=Said.ENDED), "pager")
+    assert field.release(urgent).confirmed_by == ""
     config = executor.submit("shop", "b" * 40, "lee", kind="config")
     field.settle()
     assert field.release(config).kind == "config"
