@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from policies.findings import Result
+from policies.findings import Enforcement, Result
 from service.reports.overview import Change, Judgement, Member, Overview, Practice
 
 #: How far back weeks are shown: half of a year, in which most campaigns begin and end.
@@ -68,10 +68,18 @@ def campaigns(overview: Overview) -> tuple[Campaign, ...]:
         changes[each.rule].append(each)
     found = []
     for practice in overview.practices:
-        judged = _judged(practice.rule, overview.members) if practice.next_day else {}
+        judged = _judged(practice.rule, overview.members) if _stricter(practice) else {}
         if judged:
             found.append(_campaign(practice, judged, changes[practice.rule], overview.now))
     return tuple(sorted(found, key=lambda each: (each.day, each.practice.rule)))
+
+
+def _stricter(practice: Practice) -> bool:
+    """Whether the level that is announced asks for more than the one that holds."""
+    order = [each.word for each in Enforcement]
+    if not practice.next_day:
+        return False
+    return order.index(practice.next_level) > order.index(practice.level)
 
 
 def _judged(rule: str, members: Iterable[Member]) -> dict[str, Left]:

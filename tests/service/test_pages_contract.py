@@ -142,7 +142,7 @@ def test_pages_joined_are_the_whole_and_nothing_stands_twice(given: Backend, nam
     ask = LISTS[name]
     whole = list(ask(given, "", None))
     assert len(whole) >= 3
-    for limit in range(1, len(whole) + 2):
+    for limit in {1, 2, 3, len(whole) - 1, len(whole), len(whole) + 1}:
         joined: list[Any] = []
         after = ""
         while page := ask(given, after, limit):

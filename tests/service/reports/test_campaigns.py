@@ -52,6 +52,14 @@ def test_weeks_follow_those_to_whom_the_rule_applies_today() -> None:
     assert 0.9 < campaign.expected < 1
 
 
+def test_what_is_announced_to_ask_less_is_no_campaign() -> None:
+    looser = tuple(
+        replace(each, next_level="observe") if each.rule == RULE else each
+        for each in OVERVIEW.practices
+    )
+    assert campaigns(replace(OVERVIEW, practices=looser)) == ()
+
+
 def test_without_a_past_there_is_today_and_no_trend() -> None:
     (campaign,) = campaigns(OVERVIEW)
     assert (campaign.weeks, campaign.expected) == ((Week(NOW, 1, 2),), None)
