@@ -231,7 +231,7 @@ def of_another_run(pipeline: Pipeline, first: Stage) -> str:
     Where each branch has its environment, what was deployed and tested for one of them has run
     before its commits came to the next. A file that builds nothing goes on where another one ended.
     """
-    if first.kind.known and any(mark in first.environment for mark in ("${{", "$(")):
+    if chosen_by_run(first):
         return f"which environment {first.name} goes to, each run chooses"
     own = first.branches.or_else(None)
     for stage in pipeline.each_of_bits(fitting(pipeline, _early) & ~pipeline.above(first)):
@@ -239,6 +239,11 @@ def of_another_run(pipeline: Pipeline, first: Stage) -> str:
         if own and other and not set(own) & set(other):
             return f"{stage.name} is deployed from another branch"
     return built_elsewhere(pipeline) if pipeline.format in _SEVERAL else ""
+
+
+def chosen_by_run(stage: Stage) -> bool:
+    """Whether a stage goes to production in some runs only: an expression names its environment."""
+    return stage.kind.known and any(mark in stage.environment for mark in ("${{", "$("))
 
 
 def _early(stage: Stage) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from policies.facts import Fact, elsewhere
+from policies.facts import Fact, elsewhere, unknown
 from policies.findings import Span
 from policies.formats.cloudformation import Template, elements, exact, field, mapping, said, text
 from policies.formats.codepipeline_actions import Action
@@ -49,7 +49,10 @@ def _branches(
     if named:
         return Fact(named, span)
     branch = _setting(template, sources, _BRANCH, span)
-    return branch if not branch.value else Fact((branch.value,), branch.span)
+    if branch.value:
+        return Fact((branch.value,), branch.span)
+    # An object of S3 or an image has no branch: whoever puts it there chose one.
+    return branch if not branch.known else unknown(span, "no source action names a branch")
 
 
 def _pushed(node: Mapping) -> Iterator[str]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from policies.facts import Fact
+from policies.fields import texts
 from policies.findings import Span
 from policies.formats.gitlab_includes import texts_of
 from policies.formats.gitlab_jobs import Job
@@ -187,12 +188,13 @@ def _text(node: Node | None) -> str:
 
 
 def _lets_fail(node: Node | None) -> bool | None:
-    """Whether a failure passes; some exit codes that may pass are enough."""
+    """Whether a failure passes; some exit codes are enough, if tests that fail end with them."""
     match node:
         case Scalar(text=text) if text.lower() in ("true", "false"):
             return text.lower() == "true"
         case Mapping():
-            return True
+            codes = texts(node.get("exit_codes"))
+            return not codes or any(len(code) == 1 for code in codes)
     return None
 
 

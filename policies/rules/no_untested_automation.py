@@ -66,9 +66,10 @@ from policies.frozen import dataclass
 from policies.history import History
 from policies.paths import all_last_stops, of_another_run, path_to
 from policies.phrases import listed
-from policies.pipeline import Pipeline, Stage, StageKind, StepKind
+from policies.pipeline import Pipeline, PipelineKind, Stage, StageKind, StepKind
 from policies.rule import Family, GateFamily, Params, Rule, Stricter, Unit, param
 from policies.steps import (
+    TESTS,
     deploys,
     entries,
     guessed,
@@ -105,6 +106,10 @@ _TESTS: Final = (
         frozenset({StepKind.INTEGRATION, StepKind.BROWSER, StepKind.CONTRACT}),
         3,
     ),
+)
+#: What protects a description of infrastructure.
+_CHECKS: Final = (
+    ("blocking checks of the description", TESTS | {StepKind.LINT, StepKind.SAST}, 2),
 )
 #: From here on production starts by itself.
 _TO_PRODUCTION: Final = 4
@@ -152,7 +157,8 @@ def _told(pipeline: Pipeline, due: list[_Lack], level: int, firsts: tuple[Stage,
 
 
 def _untested(pipeline: Pipeline, firsts: tuple[Stage, ...]) -> Iterator[_Lack]:
-    for words, kinds, cap in _TESTS:
+    described = pipeline.kind.value is PipelineKind.INFRA
+    for words, kinds, cap in _CHECKS if described else _TESTS:
         for first in firsts:
             found = path_to(pipeline, first).search(kinds)
             if not found.blocking:

@@ -47,6 +47,7 @@ from policies.facts import placed
 from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
+from policies.paths import chosen_by_run
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
@@ -89,6 +90,10 @@ def _astray(stage: Stage, params: ReleaseFromTrunk) -> Iterator[Problem]:
         yield unclear(fact.span, where, message)
         return
     found = fact.or_else(None)
+    if found is not None and chosen_by_run(stage):
+        message = f"which branches release {stage.name} to production cannot be told"
+        yield unclear(fact.span, where, f"{message}: each run chooses its environment")
+        return
     hidden = [each for each in found or () if _OPEN.search(each)]
     if hidden:
         message = f"from which branches {stage.name} is released cannot be told: {hidden[0]}"
