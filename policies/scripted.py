@@ -43,7 +43,7 @@ class Request:
     def needs(self) -> frozenset[str]:
         """The captured values that it uses."""
         said = (self.path, self.body or "", *(value for _, value in self.headers))
-        return frozenset(name for text in said for name in CAPTURED.findall(text))
+        return frozenset(name for text in said if "${" in text for name in CAPTURED.findall(text))
 
 
 def unknown_captures(requests: Iterable[Request]) -> tuple[tuple[int, str], ...]:

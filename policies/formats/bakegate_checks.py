@@ -77,6 +77,13 @@ def _unknown_needs(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -
 
 def _cycle(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
     """The stages of a circle of needs; of several circles the first, in time that grows evenly."""
+    seen: set[str] = set()
+    for name, before in needs.items():
+        if not seen.issuperset(before):
+            break
+        seen.add(name)
+    else:
+        return  # Every stage follows others that stand above it.
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import field
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
 
@@ -98,4 +99,9 @@ class Format:
 
     @property
     def reader(self) -> Reader:
-        return cast("Reader", import_module(f"policies.formats.{self.module}"))
+        return _reader(self.module)
+
+
+@cache
+def _reader(module: str) -> Reader:
+    return cast("Reader", import_module(f"policies.formats.{module}"))

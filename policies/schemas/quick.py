@@ -69,6 +69,9 @@ class _Compiler:
         of_entries: list[Callable[[Any], bool]] = [each.entries for each in said if each.entries]
         of_items: list[Callable[[Any], bool]] = [each.items for each in said if each.items]
 
+        if not always and _never in of_entries and _never in of_items:
+            return lambda node: type(node) is Scalar and scalar(node[1:])
+
         def check(node: Node) -> bool:
             # Loops, because this is asked of every value and a generator costs twice as much.
             for part in always:
