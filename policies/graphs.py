@@ -24,13 +24,15 @@ def kept(known: dict[Hashable, Any], key: Hashable, work: Callable[[], T]) -> T:
 class Order:
     """Which node waits for which, computed when first asked; of equal names the first counts."""
 
-    __slots__ = ("_above", "_below", "_needs", "index", "known")
+    __slots__ = ("_above", "_below", "_edges", "_needs", "_turn", "index", "known")
 
     def __init__(self, names: Sequence[str], needs: Sequence[Sequence[str]]) -> None:
         self.index: dict[str, int] = {}
         for number, name in enumerate(names):
             self.index.setdefault(name, number)
         self._needs = needs
+        self._edges: list[list[int]] = []
+        self._turn: list[int] = []
         self._above: list[int] | None = None
         self._below: list[int] | None = None
         self.known: dict[Hashable, Any] = {}
@@ -45,6 +47,12 @@ class Order:
         Where every job of a stage waits for every job of the stage before, ten thousand jobs would
         have millions of edges.
         """
+        if not self._edges and self._needs:
+            self._edges = self._joined()
+            self._turn = _deepest_first(self._edges)
+        return self._edges
+
+    def _joined(self) -> list[list[int]]:
         index, edges = self.index, []
         shared = {key for key, count in Counter(map(id, self._needs)).items() if count > 1}
         groups: dict[int, int] = {}
@@ -62,32 +70,35 @@ class Order:
     def above(self) -> list[int]:
         """For each node all that it waits for, directly or not."""
         if self._above is None:
-            self._above = self._real(reachable(self.needs()))
+            self._above = self._real(reachable(self.needs(), self._turn))
         return self._above
 
     def below(self) -> list[int]:
         """For each node all that wait for it, directly or not."""
         if self._below is None:
-            self._below = self._real(reachable(turned(self.needs())))
+            self._below = self._real(reachable(turned(self.needs()), self._turn[::-1]))
         return self._below
 
     def reached(self, ends: int) -> list[int]:
         """For each node all that it waits for, without looking behind the ``ends``."""
         edges = self.needs()
-        stop = set(decoded(ends))
-        behind = reachable([[] if node in stop else each for node, each in enumerate(edges)])
+        stop = list(decoded(ends))
+        cut = edges.copy()
         for node in stop:
-            # An end too waits for what it needs itself.
-            behind.append(_together(edges[node], behind))
-        own = dict(zip(stop, behind[len(edges) :], strict=True))
-        return self._real([own.get(node, bits) for node, bits in enumerate(behind[: len(edges)])])
+            cut[node] = []
+        behind = reachable(cut, self._turn)
+        # An end too waits for what it needs itself.
+        own = [_together(edges[node], behind) for node in stop]
+        for node, bits in zip(stop, own, strict=True):
+            behind[node] = bits
+        return self._real(behind)
 
     def before(self, weights: Sequence[float]) -> list[float]:
         """For each node the largest sum of weights on a way to it, its own not counted."""
         edges = self.needs()
         # Nodes that only stand for many weigh nothing.
         padded = [*weights, *([0.0] * (len(edges) - len(weights)))]
-        return _heaviest(edges, padded)[: len(weights)]
+        return _heaviest(edges, self._turn, padded)[: len(weights)]
 
     def _real(self, found: list[int]) -> list[int]:
         """Without the nodes that only stand for many."""
@@ -95,10 +106,10 @@ class Order:
         return [bits & mask for bits in found[: len(self._needs)]]
 
 
-def _heaviest(edges: list[list[int]], weights: Sequence[float]) -> list[float]:
+def _heaviest(edges: list[list[int]], order: list[int], weights: Sequence[float]) -> list[float]:
     """For each node the largest sum of weights on a way that ends before it; circles are cut."""
     found = [0.0] * len(edges)
-    for node in _deepest_first(edges):
+    for node in order:
         found[node] = max((found[each] + weights[each] for each in edges[node]), default=0.0)
     return found
 
@@ -120,11 +131,15 @@ def turned(edges: list[list[int]]) -> list[list[int]]:
     return back
 
 
-def reachable(edges: list[list[int]]) -> list[int]:
-    """For each node the bits of all nodes that its edges lead to, circles included."""
+def reachable(edges: list[list[int]], order: list[int] | None = None) -> list[int]:
+    """For each node the bits of all nodes that its edges lead to, circles included.
+
+    ``order`` has each node behind those that it leads to, where no circle forbids it; who knows it
+    already saves a walk.
+    """
+    order = _deepest_first(edges) if order is None else order
     found = [0] * len(edges)
     closed = [1 << node for node in range(len(edges))]
-    order = _deepest_first(edges)
     changed = True
     while changed:  # One turn, where no circle leads back; circles take a few.
         changed = False
