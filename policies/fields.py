@@ -20,7 +20,7 @@ class Fields:
     What is below is made once: checks and readers of a file ask for the same lists many times.
     """
 
-    __slots__ = ("_groups", "_lists", "name", "node", "nothing", "span")
+    __slots__ = ("_groups", "_lists", "_made", "name", "node", "nothing", "span")
 
     def __init__(self, node: Mapping, span: Span, name: str = "") -> None:
         self.node = node
@@ -30,6 +30,14 @@ class Fields:
         """The one fact of everything that is absent here."""
         self._groups: dict[str, Fields | None] = {}
         self._lists: dict[str, tuple[Fields, ...]] = {}
+        self._made: dict[Callable[[Fields], Any], Any] = {}
+
+    def once(self, make: "Callable[[Fields], T]") -> T:
+        """What is made of this part, once for the checks and for the reader."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     def required(self, key: str) -> Scalar:
         found = self.node.entries[key].value

@@ -68,6 +68,10 @@ def _outside(fields: Fields) -> Fact[bool | None]:
 
 
 def read_requests(fields: Fields) -> tuple[Request, ...]:
+    return fields.once(_requests)
+
+
+def _requests(fields: Fields) -> tuple[Request, ...]:
     return tuple(_request(each) for each in fields.listed("requests"))
 
 
