@@ -234,7 +234,8 @@ def of_another_run(pipeline: Pipeline, first: Stage) -> str:
     if chosen_by_run(first):
         return f"which environment {first.name} goes to, each run chooses"
     own = first.branches.or_else(None)
-    for stage in pipeline.each_of_bits(fitting(pipeline, _early) & ~pipeline.above(first)):
+    beside = fitting(pipeline, _early) & ~pipeline.above(first) if own else 0
+    for stage in pipeline.each_of_bits(beside):
         other = stage.branches.or_else(None)
         if own and other and not set(own) & set(other):
             return f"{stage.name} is deployed from another branch"

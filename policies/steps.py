@@ -94,6 +94,10 @@ def built_elsewhere(pipeline: Pipeline) -> str:
     A file of another tool that only deploys and asks what runs has what a build made that is not
     seen here.
     """
+    return pipeline.order.once(built_elsewhere, lambda: _built_elsewhere(pipeline))
+
+
+def _built_elsewhere(pipeline: Pipeline) -> str:
     artifact = pipeline.artifact
     if not artifact.known and artifact.provenance is Provenance.DECLARED:
         return artifact.note
