@@ -85,7 +85,8 @@ def test_a_stopped_worker_neither_delays_nor_overwrites_its_successor(
     ground: Ground, point: str
 ) -> None:
     """The successor takes the release back while the worker is stopped in the middle of it."""
-    how = deploy(hosts=2, batch=2, stop="sleep 0.1", validate="sleep 0.1")
+    # One host after the other: whoever is stopped at the first has the second still to do.
+    how = deploy(hosts=2, batch=1, stop="sleep 0.1", validate="sleep 0.1")
     good = ground.built("one")
     ground.finish(ground.order("k1", good, how))
     with driving(ground, ground.order("k2", ground.built("two"), how, epoch=2)) as driver:
