@@ -1,11 +1,12 @@
 """How long ``bakegate lint`` takes beside other tools on the same GitHub workflows; it never fails.
 
-Run it as ``BAKEGATE_CORPUS=FOLDER python tests/bench/bench_beside.py``; without a folder of real
-files there is nothing to compare. All start cold, with all their rules and no network, on copies of
-the files in a ``.github/workflows``, because checkov looks nowhere else. zizmor and actionlint are
-handed file names: zizmor audits nothing in a folder that is no repository. None of them is a
-dependency: the bench installs them into ``.cache`` of the checkout, and goes on without those that
-cannot be installed. They take turns, so that a busy moment of the machine meets all of them.
+Run it as ``BAKEGATE_CORPUS=FOLDER python tests/bench/bench_beside.py``; without real files in
+``FOLDER/github-actions`` there is nothing to compare. All start cold, with all their rules and no
+network, on copies of the files in a ``.github/workflows``, because checkov looks nowhere else.
+zizmor and actionlint are handed file names: zizmor audits nothing in a folder that is no
+repository. None of them is a dependency: the bench installs them into ``.cache`` of the checkout,
+and goes on without those that cannot be installed. They take turns, so that a busy moment of the
+machine meets all of them.
 """
 
 import os
@@ -37,11 +38,13 @@ class Run(NamedTuple):
 def main() -> None:
     """Print the wall time, the processor time and the memory of each, for all files and for one."""
     folder = os.environ.get("BAKEGATE_CORPUS")
-    if folder is None:
-        print("BAKEGATE_CORPUS names no folder of real files; nothing is compared")
+    found = sorted(Path(folder, "github-actions").glob("*.y*ml")) if folder else []
+    if not found:
+        print(
+            "BAKEGATE_CORPUS names no folder with workflows in github-actions; compared is nothing"
+        )
         return
     tools = {"bakegate": _bakegate} | {name: tool for name, tool in OTHERS.items() if ready(name)}
-    found = sorted(Path(folder, "github-actions").glob("*.y*ml"))
     for files in (found, found[:1]):
         with TemporaryDirectory() as place:
             workflows = Path(place, ".github", "workflows")
