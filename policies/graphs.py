@@ -4,7 +4,7 @@ A chain of ten thousand jobs would take minutes with a walk for every question.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +19,16 @@ def kept(known: dict[Hashable, Any], key: Hashable, work: Callable[[], T]) -> T:
         known[key] = work()
     value: T = known[key]
     return value
+
+
+def written_in_order(needs: Mapping[str, Iterable[str]]) -> bool:
+    """Whether each name stands behind all that it needs, as in most files: no circle then."""
+    seen: set[str] = set()
+    for name, before in needs.items():
+        if not seen.issuperset(before):
+            return False
+        seen.add(name)
+    return True
 
 
 class Order:

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from policies.documents import Issue, locate, nearest
 from policies.fields import Fields, texts
 from policies.formats.bakegate_ssh import ssh_issues
+from policies.graphs import written_in_order
 from policies.scripted import unknown_captures
 from policies.source import Mapping, Node, Scalar, Sequence
 from policies.stage_parts import read_requests
@@ -77,13 +78,8 @@ def _unknown_needs(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -
 
 def _cycle(stages: Iterable[Fields], needs: MappingOf[str, list[str]]) -> Iterator[Issue]:
     """The stages of a circle of needs; of several circles the first, in time that grows evenly."""
-    seen: set[str] = set()
-    for name, before in needs.items():
-        if not seen.issuperset(before):
-            break
-        seen.add(name)
-    else:
-        return  # Every stage follows others that stand above it.
+    if written_in_order(needs):
+        return
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

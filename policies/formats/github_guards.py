@@ -8,6 +8,7 @@ from policies.fields import texts
 from policies.findings import Span
 from policies.formats.github_environments import of_job
 from policies.formats.github_workflow import Workflow, condition, needs_of
+from policies.graphs import written_in_order
 from policies.guards import Mutex, Permissions, Queue
 from policies.patterns import pattern
 from policies.pipeline import Target
@@ -123,12 +124,7 @@ def branches_of(
 
 def _in_order(needs: dict[str, tuple[str, ...]]) -> list[str]:
     """Every job after those that it needs; a circle, which GitHub refuses, leaves file order."""
-    seen: set[str] = set()
-    for name, before in needs.items():
-        if not seen.issuperset(before):
-            break
-        seen.add(name)
-    else:
+    if written_in_order(needs):
         return list(needs)
     try:
         return list(TopologicalSorter(needs).static_order())
