@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -84,3 +85,24 @@ def test_work_within_its_budget_is_left_alone() -> None:
 def test_work_beyond_its_budget_is_stopped() -> None:
     with budgets() as budget, pytest.raises(OverBudget), budget(0.02):
         all(number >= 0 for number in iter(int, 1))
+
+
+def test_work_is_stopped_though_a_finalizer_loses_the_first_end() -> None:
+    ended = []
+
+    def finalizer(_: object) -> None:
+        try:
+            all(number >= 0 for number in iter(int, 1))
+        finally:
+            ended.append("the finalizer")
+
+    def work() -> None:
+        dying = {1}
+        watch = ref(dying, finalizer)
+        del dying
+        ended.append(f"{watch() is None}")
+        all(number >= 0 for number in iter(int, 1))
+
+    with budgets() as budget, pytest.raises(OverBudget), budget(0.02):
+        work()
+    assert ended == ["the finalizer", "True"]
