@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ByteSize
@@ -12,8 +12,9 @@ from cli.asking import Shape, said, show
 from cli.formats import Format
 from cli.problems import Unusable
 from policies.phrases import counted, listed
-from policies.plain import instant_text
+from service.api.store_schemas import pruned
 from service.errors import DomainError
+from service.identity import actor
 from service.parts import open_parts
 from service.promotions.retention import Stored
 from service.settings import Settings
@@ -46,7 +47,8 @@ def prune(
 
     BAKEGATE_KEEP_DAYS (90) says how long all is kept, BAKEGATE_KEEP_GOOD (5) how many good
     artifacts of each pipeline stay besides. What runs somewhere, can be gone back to, or is on its
-    way always stays, and so do all records. Services may run meanwhile.
+    way always stays, and so do all records. Services may run meanwhile; the log of the pipelines
+    says who let artifacts go. POST /v1/store/prune asks a running service for the same.
     """
     with said("store"):
         try:
@@ -56,26 +58,13 @@ def prune(
                 raise Unusable(f"there is no folder {settings.data_folder}; name it with --data")
             parts = open_parts(settings)
             try:
-                gone = parts.executor.prune(dry=dry_run)
+                gone = parts.executor.prune(actor(), dry=dry_run)
             finally:
                 parts.close()
         except (DomainError, OSError, ValueError) as error:
             raise Unusable(str(error)) from error
-        show(_message(gone, dry_run=dry_run), format, "\n".join(_lines(gone, dry_run=dry_run)))
-
-
-def _message(gone: Iterable[Stored], *, dry_run: bool) -> dict[str, Any]:
-    listed_ = [
-        {
-            "kind": each.kind.value,
-            "place": each.place,
-            "digest": each.digest or None,
-            "bytes": each.size,
-            "written_at": instant_text(each.at),
-        }
-        for each in gone
-    ]
-    return {"type": "bakegate.prune/v1", "dry_run": dry_run, "removed": listed_}
+        told = pruned(gone, dry_run=dry_run).model_dump(mode="json")
+        show(told, format, "\n".join(_lines(gone, dry_run=dry_run)))
 
 
 def _lines(gone: tuple[Stored, ...], *, dry_run: bool) -> Iterable[str]:

@@ -8,7 +8,17 @@ from typing import Final, Protocol
 from fastapi import FastAPI, Request, Response
 
 from policies.version import ENGINE
-from service.api import alarms, blocklist, commands, data_points, exceptions, reads, sources, writes
+from service.api import (
+    alarms,
+    blocklist,
+    commands,
+    data_points,
+    exceptions,
+    reads,
+    sources,
+    store,
+    writes,
+)
 from service.api import errors as api_errors
 from service.api import given as api_given
 from service.api.backend import Backend
@@ -56,6 +66,7 @@ def create_app(backend: Service, actor: Callable[[], str], hook_secret: str = ""
         data_points.router,
         exceptions.router,
         sources.router,
+        store.router,
         pages.router,
         organization.router,
         rules.router,

@@ -12,6 +12,7 @@ from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView
+from service.promotions.retention import Stored
 from service.promotions.views import (
     PAGE,
     DecisionView,
@@ -171,6 +172,10 @@ class Backend(Protocol):
         self, rule: str | None, after: str = "", limit: int | None = None
     ) -> tuple[NoticeView, ...]:
         """Which team was told of which scheduled rule, the newest first; behind ``after``."""
+        ...
+
+    def prune(self, actor: str, *, dry: bool) -> tuple[Stored, ...]:
+        """Remove what nobody needs any more; gives what went, or with ``dry`` would have gone."""
         ...
 
     def ready(self) -> str:

@@ -160,9 +160,8 @@ class Executor:
     def keep_artifact(self, path: Path) -> str:
         return keep_artifact(self.ground, path)
 
-    def prune(self, *, dry: bool) -> tuple[Stored, ...]:
-        """Remove what nobody needs any more; gives what went, or with ``dry`` would have gone."""
-        return tidying.prune(self.ground, self.retention, dry=dry)
+    def prune(self, actor: str, *, dry: bool) -> tuple[Stored, ...]:
+        return tidying.prune(self.ground, self.retention, actor, dry=dry)
 
     def carry_out(self, command: Command, actor: str) -> str:
         return carry_out(self.ground, command, actor)

@@ -23,16 +23,15 @@ EVERY_S: Final = 3600.0
 
 
 def tidy(ground: Ground, retention: Retention) -> None:
-    """Remove what may go, and say so where anything did."""
-    gone = prune(ground, retention, dry=False)
-    if gone:
-        _log.warning("%d files, %d bytes: removed", len(gone), sum(each.size for each in gone))
+    """Remove what may go, as time asks for it."""
+    prune(ground, retention, SYSTEM, dry=False)
 
 
-def prune(ground: Ground, retention: Retention, *, dry: bool) -> tuple[Stored, ...]:
+def prune(ground: Ground, retention: Retention, actor: str, *, dry: bool) -> tuple[Stored, ...]:
     """Remove what nobody needs any more; gives what went, or with ``dry`` would have gone.
 
-    Raises Unavailable where a shared store does not answer.
+    Who let artifacts of releases go stands in the log of their pipelines; all that went is said in
+    the log of the process. Raises Unavailable where a shared store does not answer.
     """
     storage = ground.ports.storage
     if storage is None or not retention.days:
@@ -44,20 +43,27 @@ def prune(ground: Ground, retention: Retention, *, dry: bool) -> tuple[Stored, .
     going = outdated(storage.listing(repositories), stay, now, retention)
     if dry:
         return tuple(going)
-    agreed = _marked(ground, {each.digest for each in going} - {""}, retention)
+    agreed = _marked(ground, {each.digest for each in going} - {""}, retention, actor)
     may_go = (each for each in going if not each.digest or each.digest in agreed)
-    return tuple(each for each in may_go if storage.remove(each))
+    gone = tuple(each for each in may_go if storage.remove(each))
+    if gone:
+        told = len(gone), sum(each.size for each in gone), actor
+        _log.warning("%d files, %d bytes: removed by %s", *told)
+    return gone
 
 
-def _marked(ground: Ground, digests: Collection[str], retention: Retention) -> set[str]:
+def _marked(ground: Ground, digests: Collection[str], retention: Retention, actor: str) -> set[str]:
     """Write down that artifacts go; gives those that are still not needed under the locks."""
     if not digests:
         return set()
     with ground.engines.transaction() as session:
-        list(ground.turns(session, pipelines_of(session, digests), SYSTEM))
+        turns = list(ground.turns(session, pipelines_of(session, digests), actor))
         now = ground.ports.clock.within(session)
         agreed = set(digests) - needed(session, now, retention)
-        mark_removed(session, agreed, now)
+        gone = mark_removed(session, agreed, now)
+        for turn in turns:
+            if removed := gone.get(turn.pipeline.name):
+                turn.log("artifact.removed", digests=removed)
     return agreed
 
 

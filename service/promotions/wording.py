@@ -112,6 +112,7 @@ _EVENTS: Final = {
     "ruleset.activated": "ruleset activated by {actor}",
     "exemption.changed": "exemption changed by {actor}{why}",
     "blocklist.changed": "blocklist changed by {actor}{why}",
+    "artifact.removed": "artifacts that nothing needs removed by {actor}",
 }
 
 

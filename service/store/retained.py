@@ -1,5 +1,6 @@
 """Which artifacts somebody still needs, and that of which releases one was removed."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
@@ -50,11 +51,16 @@ def pipelines_of(session: Session, digests: Iterable[str]) -> set[str]:
     return names
 
 
-def mark_removed(session: Session, digests: Iterable[str], now: datetime) -> None:
-    """Write down that the artifacts of releases go, before they do."""
+def mark_removed(session: Session, digests: Iterable[str], now: datetime) -> dict[str, list[str]]:
+    """Write down that the artifacts of releases go, before they do; gives them by pipeline."""
+    gone: defaultdict[str, list[str]] = defaultdict(list)
     for some in _batches(digests):
         there = col(ReleaseRow.digest).in_(some), col(ReleaseRow.removed_at).is_(None)
+        asked = select(ReleaseRow.pipeline, ReleaseRow.digest).where(*there).distinct()
+        for pipeline, digest in session.exec(asked.order_by(col(ReleaseRow.digest))):
+            gone[pipeline].append(digest)
         session.exec(update(ReleaseRow).where(*there).values(removed_at=now))
+    return gone
 
 
 def mark_kept(session: Session, digest: str) -> None:

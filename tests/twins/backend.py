@@ -19,6 +19,7 @@ from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
 from service.promotions.reported import Heard, Report, ReportedView, Said, require_whole
+from service.promotions.retention import Stored
 from service.promotions.views import (
     PAGE,
     DecisionView,
@@ -50,6 +51,7 @@ class MemoryBackend:
         self.taken: dict[str, str] = {}
         self.counted: list[CountView] = []
         self.artifacts: set[str] = set()
+        self.stored: list[Stored] = []
         self.excepted = MemoryExceptions()
         self.listed = MemoryBlocklist()
         self.refusal: Refused | None = None
@@ -136,6 +138,13 @@ class MemoryBackend:
         )
         self.show(replace(view, in_flight=(*view.in_flight, begun)))
         return name
+
+    def prune(self, actor: str, *, dry: bool) -> tuple[Stored, ...]:
+        gone = tuple(self.stored)
+        if not dry:
+            self.stored.clear()
+            self.written.append(("prune", actor))
+        return gone
 
     def carry_out(self, command: Command, actor: str) -> str:
         match command:

@@ -42,6 +42,7 @@ ENDPOINTS = {
     "/v1/releases/{name}/rollback": {"post"},
     "/v1/releases/{name}/skip": {"post"},
     "/v1/reports/compliance": {"get"},
+    "/v1/store/prune": {"post"},
 }
 
 

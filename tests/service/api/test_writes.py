@@ -1,11 +1,13 @@
 """Endpoints that change something: what arrives at the service, and in whose name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from policies.findings import Enforcement, Finding, Result, Severity, Span
 from service.errors import Refused
+from service.promotions.retention import Kind, Stored
 from tests.twins.backend import MemoryBackend
 from tests.twins.client import Client
 from tests.twins.sights import COMMIT, DIGEST
@@ -153,6 +155,25 @@ def test_automatic_without_a_reason_is_a_conflict(client: Client, backend: Memor
     answer = client.post(path, json={"mode": "automatic", "reason": " "})
     assert (answer.status_code, backend.written) == (409, [])
     assert answer.json()["detail"] == "say why the transition may be automatic again"
+
+
+def test_pruning_says_what_goes_and_is_done_in_the_name_of_who_asked(
+    client: Client, backend: MemoryBackend
+) -> None:
+    log = Stored(Kind.LOG, "/data/builds/one.log", 2048, datetime(2026, 7, 1, tzinfo=UTC))
+    backend.stored = [log]
+    removed = {
+        "kind": "log",
+        "place": "/data/builds/one.log",
+        "digest": None,
+        "bytes": 2048,
+        "written_at": "2026-07-01T00:00:00Z",
+    }
+    for dry in (True, False):
+        answer = client.post("/v1/store/prune", json={"dry_run": dry})
+        assert answer.json() == {"type": "bakegate.prune/v1", "dry_run": dry, "removed": [removed]}
+        assert backend.written == ([] if dry else [("prune", "ada")])
+    assert client.post("/v1/store/prune", json={}).json()["removed"] == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from service.errors import Conflict, Unavailable
 from service.executor.retention import prune
 from service.promotions.commands import Abort, ClearProblem, ReportProblem, Retry
 from service.promotions.retention import Kind, Retention, Stored
+from service.store.read import events
 from tests.service.executor.conftest import Field
 from tests.twins.ports import START, digest_of
 
@@ -41,7 +42,7 @@ class MemoryStorage:
 def pruned(field: Field, storage: MemoryStorage, *, dry: bool = False, days: int = 90) -> set[str]:
     ground = field.executor.ground
     ground = replace(ground, ports=replace(ground.ports, storage=storage))
-    return {each.digest for each in prune(ground, Retention(days, good=1), dry=dry)}
+    return {each.digest for each in prune(ground, Retention(days, good=1), "kim", dry=dry)}
 
 
 def artifacts(letters: str) -> set[str]:
@@ -68,6 +69,15 @@ def test_only_what_nothing_needs_goes(field: Field) -> None:
     assert storage.digests == artifacts("bc")
     removed = [field.release(f"shop:{number}").removed_at for number in (1, 2, 3)]
     assert removed == [field.clock.now(), None, None]
+    # Who let it go is written down, once.
+    assert pruned(field, storage) == set()
+    with field.engines.reading() as session:
+        told = [
+            (each.actor, each.data)
+            for each in events(session, "shop", 0, 1000)
+            if each.kind == "artifact.removed"
+        ]
+    assert told == [("kim", {"digests": sorted(artifacts("a"))})]
 
 
 def test_what_people_have_not_settled_stays(field: Field) -> None:

@@ -295,6 +295,7 @@ def test_a_release_without_a_run_has_not_started() -> None:
         ("stage.ended", {"outcome": "rolled_back"}, "7 rolled back in beta"),
         ("release.superseded", {"by": "shop:8"}, "7 superseded by 8"),
         ("blocklist.changed", {"reason": "leaks"}, "Blocklist changed by ada: leaks"),
+        ("artifact.removed", {}, "Artifacts that nothing needs removed by ada"),
         ("something.new", {}, "something.new"),
     ],
 )
