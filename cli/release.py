@@ -35,6 +35,9 @@ class Kind(StrEnum):
 Release = Annotated[str, typer.Argument(metavar="RELEASE", help="Such as payments-api:1846.")]
 Stage = Annotated[str, typer.Argument(metavar="STAGE", help="Such as wave-2.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+Justified = Annotated[
+    str, typer.Option("--reason", help="Why; the rule override-justified says how long it must be.")
+]
 
 
 _SUBMIT: Final = """\b
@@ -150,8 +153,10 @@ def override(
     release: Release,
     stage: Stage,
     rule: Annotated[str, typer.Argument(help="The rule that it may pass.")],
-    reason: Reason,
-    hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
+    reason: Justified,
+    hours: Annotated[
+        int, typer.Option(help="For so many hours; rules may allow fewer than 24.")
+    ] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
     incident: Annotated[str, typer.Option(help="What it mends, such as INC-31.")] = "",
     url: Url = None,
@@ -223,8 +228,10 @@ def pin(
 def skip(
     release: Release,
     stage: Stage,
-    reason: Reason,
-    hours: Annotated[int, typer.Option(help="For so many hours, at most 24.")] = 4,
+    reason: Justified,
+    hours: Annotated[
+        int, typer.Option(help="For so many hours; rules may allow fewer than 24.")
+    ] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
     url: Url = None,
     format: Shape = Format.TEXT,

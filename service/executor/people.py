@@ -15,7 +15,7 @@ from policies.release import ReleaseKind
 from policies.ruleset.settings import no_rule
 from service.errors import Conflict
 from service.executor.roles import people_in, roles_of
-from service.executor.said import as_fact
+from service.executor.said import as_fact, require_justified
 from service.executor.transition import enter
 from service.executor.turn import Turn
 from service.promotions.authors import wrote
@@ -89,6 +89,7 @@ def override(turn: Turn, given: Override) -> str:
     if given.rule not in resolved.rules:
         raise Conflict(no_rule(given.rule))
     require_hours(given.hours)
+    require_justified(turn, given.rule, reason, given.hours)
     row = seconded(turn, release, given.stage, given.rule) or OverrideRow(
         release=release.id,
         stage=stage.name,

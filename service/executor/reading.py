@@ -6,9 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from policies.findings import Enforcement
 from policies.pipeline import Pipeline
-from policies.rules import override_justified
 from policies.ruleset.account import account
 from service.errors import NotFound
 from service.executor.definitions import definition, organization
@@ -16,6 +14,7 @@ from service.executor.excepted import judged, judged_rules, waived, waivers
 from service.executor.forecasting import forecast_of, with_forecasts
 from service.executor.ground import SYSTEM, Ground
 from service.executor.leading import automation_of
+from service.executor.said import least_reason
 from service.executor.turn import Turn, found
 from service.executor.watch import bake
 from service.promotions.counted import CountView
@@ -84,19 +83,8 @@ def release(ground: Ground, name: str) -> ReleaseView:
             view,
             forecast=forecast_of(looking, name, runs),
             differs=differs,
-            least_reason=_least_reason(looking),
+            least_reason=least_reason(looking),
         )
-
-
-def _least_reason(turn: Turn) -> int:
-    """How long the reason of an override must be, as the pipeline's rules say."""
-    node, tree = turn.pipeline.organization, turn.tree()
-    rules = tree.resolved(node, turn.now).rules if tree.has(node) else {}
-    rule = rules.get(override_justified.RULE.id)
-    if rule is None or rule.enforcement is Enforcement.OFF:
-        return 1
-    assert isinstance(rule.params, override_justified.OverrideJustified)  # noqa: S101 - the catalogue pairs them
-    return max(rule.params.min_reason_chars, 1)
 
 
 def _differs(turn: Turn, row: ReleaseRow) -> DiffersView | None:

@@ -7,7 +7,7 @@ from policies.phrases import listed
 from policies.plain import instant_text
 from service.errors import Conflict
 from service.executor.people import require_artifact, require_hours, seconded
-from service.executor.said import as_fact
+from service.executor.said import as_fact, require_justified
 from service.executor.transition import create_runs
 from service.executor.turn import Turn
 from service.promotions.commands import ORDER, Skip
@@ -36,12 +36,14 @@ def skip(turn: Turn, wanted: Skip) -> str:
     missing = [
         need for need in stage.needs if need not in runs or runs[need].outcome != Outcome.SUCCEEDED
     ]
+    reason = require_reason(wanted.reason, "skip")
+    require_justified(turn, ORDER, reason, wanted.hours)
     row = seconded(turn, release, stage.name, ORDER) or OverrideRow(
         release=release.id,
         stage=stage.name,
         rule=ORDER,
         digest=release.digest,
-        reason=require_reason(wanted.reason, "skip"),
+        reason=reason,
         by=turn.actor,
         at=turn.now,
         until=turn.now + timedelta(hours=wanted.hours),

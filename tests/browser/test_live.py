@@ -131,8 +131,8 @@ def test_the_reason_of_an_override_is_counted(site: Site, visit: Callable[..., V
     button = page.get_by_role("button", name="Override").first
     button.click()
     expect(reason).to_be_focused()
-    told = "8 characters. Write at least 20: what breaks if it waits? At least 20 characters."
-    expect(reason).to_have_accessible_description(told)
+    told = "the reason has 8 characters; write at least 20: what breaks if it waits?"
+    expect(reason).to_have_accessible_description(f"{told} At least 20 characters.")
     assert seen.violations() == []
     reason.fill("The fix stops the loss of orders.")
     button.click()

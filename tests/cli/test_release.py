@@ -154,8 +154,12 @@ def test_a_stage_is_pinned_and_an_order_is_skipped(bakegate: Bakegate, field: Fi
     assert "one-box pinned to shop:1 (pa-1): the fair is on" in (
         bakegate("pipeline", "show", "shop").stdout
     )
-    words = ("skip", "shop:1", "cell-1", "--reason", "only there")
-    assert bakegate("release", *words).stdout == "ov-1: shop:1 goes on to cell-1\n"
+    words = ("skip", "shop:1", "cell-1", "--reason")
+    short = bakegate("release", *words, "only there")
+    told = "the reason has 10 characters; write at least 20: what breaks if it waits?"
+    assert (short.exit_code, short.stderr) == (2, f"bakegate release: {told}\n")
+    given = bakegate("release", *words, "It is meant for that cell alone.")
+    assert given.stdout == "ov-1: shop:1 goes on to cell-1\n"
     assert field.state("shop:1", "cell-1") == "waiting"
 
 

@@ -14,7 +14,7 @@ from policies.ruleset import builtin, resolve
 from policies.ruleset.account import account
 from service.errors import Conflict, Invalid, NotFound, Refused
 from service.promotions.blocklist import Change, EntryView
-from service.promotions.commands import ClearProblem, Command, Pause, Resume
+from service.promotions.commands import ClearProblem, Command, Override, Pause, Resume
 from service.promotions.counted import CountView
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.pushes import Push, Taken
@@ -152,6 +152,8 @@ class MemoryBackend:
                 self.pipeline(command.pipeline)
             case Resume() | ClearProblem():
                 pass
+            case Override():
+                _require_reason(command.reason, self.release(command.release).least_reason)
             case _:
                 self.release(command.release)
         self.written.append((command, actor))
@@ -355,3 +357,9 @@ class MemoryBackend:
         if stage not in {each.name for each in view.stages}:
             raise NotFound("stage", stage)
         return view
+
+
+def _require_reason(reason: str, least: int) -> None:
+    if (length := len(reason)) < least:
+        told = f"the reason has {length} characters; write at least {least}"
+        raise Conflict(f"{told}: what breaks if it waits?")

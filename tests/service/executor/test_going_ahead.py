@@ -96,6 +96,7 @@ def test_a_release_skips_forward_by_an_override_of_its_artifact(field: Field) ->
         Skip(release, "cell-1", "now", 4, digest_of("a" * 40)): "holds for one artifact",
         Skip(release, "cell-1", " ", 4): "say why you skip it",
         Skip(release, "cell-1", "now", 25): "lasts 1 to 24 hours, not 25",
+        Skip(release, "cell-1", "now", 4): "the reason has 3 characters; write at least 20",
         Skip(release, "one-box", "now", 4): "is baking at one-box; there is nothing to skip",
         Skip("shop:1", "cell-1", "now", 4): "is succeeded; it goes nowhere",
     }
@@ -119,7 +120,7 @@ def test_a_skip_ends_for_what_still_waits(field: Field) -> None:
     field.submit("a")
     field.passing(140)
     release = field.submit("b")
-    do(field, Skip(release, "cell-1", "only there", 1))
+    do(field, Skip(release, "cell-1", "It is meant for that cell.", 1))
     assert "manual-transition" not in [name for name, _ in held(field, release, "cell-1")]
     field.clock.move(timedelta(hours=1))
     field.executor.sweep.once()

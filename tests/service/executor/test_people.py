@@ -281,6 +281,13 @@ def test_an_override_that_fits_to_nothing(field: Field) -> None:
     told = {
         replace(good, hours=25): "an override lasts 1 to 24 hours, not 25",
         replace(good, reason=" "): "say why you override it",
+        replace(good, reason=" it is urgent "): (
+            "the reason has 12 characters; write at least 20: what breaks if it waits?"
+        ),
+        replace(good, hours=5): (
+            "an override lasts 4h at most here, not 5 h; it can be given again when it has ended"
+        ),
+        replace(good, rule="build-once"): "nothing overrides build-once here",
         replace(good, rule="unit-test"): "there is no rule 'unit-test'; did you mean 'unit-tests'?",
         replace(good, digest=other): (
             f"{release} is {digest_of('b' * 40)}, not {other}; an override holds for one artifact"

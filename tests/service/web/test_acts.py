@@ -99,7 +99,7 @@ def test_an_override_that_is_refused_keeps_what_was_typed(
     typed = {"act": "override", "stage": "wave-3", "rule": "bake-time", "reason": "<urgent>"}
     answer = client.post(f"/releases/{NAME}/acts", data=typed | {"hours": "3", "incident": "INC-3"})
     assert answer.status_code == 409
-    assert "8 characters. Write at least 20: what breaks if it waits?" in answer.text
+    assert "the reason has 8 characters; write at least 20: what breaks if it waits?" in answer.text
     assert "&lt;urgent&gt;</textarea>" in answer.text
     assert answer.text.count("autofocus") == 1
     assert 'value="INC-3"' in answer.text
