@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from policies.remote import Ssh
 from service.adapters.host_change import DeploymentError, Unreached
@@ -118,20 +118,17 @@ class Side:
         remote = ["sh", "-c", steps, "sh", self.access.folder.or_else(None) or "", _version(), verb]
         remote += [owner, short(order.key), str(order.epoch), *arguments]
         connect = self.access.connect_timeout.or_else(None) or _CONNECT
-        with (
-            tempfile.TemporaryDirectory(prefix="bakegate-ssh-") as folder,
-            tempfile.TemporaryFile() as unnamed,
-        ):
-            output, stdin = Path(folder) / "output", given
+        # Files without a name: whoever is killed leaves neither variables nor answers behind.
+        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as unnamed:
+            output, stdin = _path_of(answer), given
             if isinstance(stdin, str):
-                # A file without a name: whoever is killed leaves no variables behind.
                 unnamed.write(stdin.encode())
                 unnamed.flush()
-                stdin = Path(f"/proc/{os.getpid()}/fd/{unnamed.fileno()}")
+                stdin = _path_of(unnamed)
             client = shlex.join(self._client(connect, shlex.join(remote)))
             finished = run(
                 f"{client} <{shlex.quote(str(stdin))}",
-                folder=Path(folder),
+                folder=Path("/"),
                 environment={},
                 inherit=(),
                 timeout=connect + within,
@@ -163,7 +160,8 @@ class Side:
     def _readable(self, path: str, what: str) -> str:
         if path and not Path(path).is_file():
             raise DeploymentError(f"there is no {what} file {path} where Bakegate works")
-        return path
+        # The client runs in another folder.
+        return str(Path(path).absolute()) if path else ""
 
     def _judge(self, finished: Finished, said: dict[str, str]) -> None:
         order, words = self.order, _unpacked(said.get("problem", "")) or _words(finished)
@@ -196,6 +194,11 @@ class Side:
             who = user or "the user that Bakegate runs as"
             raise DeploymentError(f"{self.name} does not let {who} in: {last}")
         raise Unreached(f"{self.name} cannot be reached: {last}")
+
+
+def _path_of(unnamed: IO[bytes]) -> Path:
+    """By which other processes open a file of this one that has no name, while it is open here."""
+    return Path(f"/proc/{os.getpid()}/fd/{unnamed.fileno()}")
 
 
 def _told(said: dict[str, str]) -> Told:

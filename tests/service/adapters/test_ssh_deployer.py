@@ -1,6 +1,9 @@
 """Hosts over SSH, against a real server of the tests' own on loopback."""
 
+import multiprocessing
 import os
+import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -296,6 +299,25 @@ def test_what_arrives_is_digested_on_the_host(fleet: Fleet) -> None:
     with pytest.raises(Exception, match=r"arrived there as sha256:\w+, not as sha256:\w+$"):
         side.bring(wrong, timedelta(seconds=10))
     assert not list((fleet.folder() / "releases").iterdir())
+
+
+def test_who_is_killed_leaves_no_file_behind(
+    fleet: Fleet, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    # A host that takes the call and never says a word.
+    with socket.create_server((HOSTS[0], 0)) as silent:
+        access = replace(fleet.access(HOSTS[:1]), port=fact(silent.getsockname()[1]))
+        side = Side(HOSTS[0], access, fleet.order("k1", "one", fleet.how(1)))
+        caller = multiprocessing.get_context("spawn").Process(target=side.begin)
+        caller.start()
+        silent.settimeout(30)
+        with silent.accept()[0]:
+            caller.kill()
+            caller.join()
+    assert caller.exitcode == -signal.SIGKILL
+    assert list(scratch.iterdir()) == []
 
 
 def test_what_is_no_archive_costs_no_host(fleet: Fleet) -> None:
