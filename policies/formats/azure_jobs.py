@@ -109,7 +109,7 @@ def _job(item: Mapping, stage: _Stage, variables: dict[str, str]) -> Job:
     named = next((found for key in _NAMES if (found := item.get(key))), None)
     text = _text(named)
     if "template" in item.entries:
-        text = _stem(_text(item.get("template")))
+        text = stem(_text(item.get("template")))
     prefix = f"{stage.name}/" if stage.name and text and item is not stage.body else ""
     name = f"{prefix}{text}" if text else stage.name or "job"
     span = named.span if isinstance(named, Scalar) else _first(item)
@@ -119,9 +119,15 @@ def _job(item: Mapping, stage: _Stage, variables: dict[str, str]) -> Job:
 _NAMES: Final = ("deployment", "job", "template", "stage")
 
 
-def _stem(path: str) -> str:
-    """The name of a template: its file without folders, ending and repository."""
-    return path.partition("@")[0].rpartition("/")[2].partition(".y")[0]
+#: Files of templates whose folder says what they do.
+_PLAIN: Final = frozenset({"template", "main", "index", "pipeline", "azure-pipelines"})
+
+
+def stem(path: str) -> str:
+    """The name of a template: its file without folders, ending and repository, else its folder."""
+    folders, _, file = path.partition("@")[0].rpartition("/")
+    name = file.partition(".y")[0]
+    return (folders.rpartition("/")[2] if name in _PLAIN else "") or name
 
 
 def _unique(stages: list[_Stage]) -> None:

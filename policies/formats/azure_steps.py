@@ -8,7 +8,7 @@ from policies.classify import GUESSED, NAMED, classify, named, refined
 from policies.classify.tasks import script_of, task
 from policies.facts import SURE, Fact, Provenance, unknown
 from policies.findings import Span
-from policies.formats.azure_jobs import Job
+from policies.formats.azure_jobs import Job, stem
 from policies.formats.softeners import softener
 from policies.frozen import dataclass, replace
 from policies.patterns import pattern
@@ -111,13 +111,13 @@ class _Reader:
         """A template that is not read; its own name may say what it does."""
         text = _text(item, "template")
         span = _visible(item, ("template",))
-        stem = text.partition("@")[0].rpartition("/")[2].partition(".y")[0]
-        kind = named(stem)
+        name = stem(text)
+        kind = named(name)
         note = f"the template {text} is not read"
         fact: Fact[StepKind] = (
             Fact(kind, span, Provenance.INFERRED, NAMED, note) if kind else unknown(span, note)
         )
-        return self._made(item, stem, span, fact, uses=text)
+        return self._made(item, name, span, fact, uses=text)
 
     def _task(self, item: MappingNode) -> Step:
         name = _text(item, "task")

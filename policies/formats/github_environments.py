@@ -29,6 +29,8 @@ _KEYS = (
     "cluster",
     "namespace",
 )
+#: Keys whose value is often a name of its own for each branch.
+_WORKSPACES = ("workspace", "terraform_workspace", "tf_workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def _of_inputs(node: Node | None) -> Environment | None:
     for key in _KEYS:
         found = lowered.get(key)
         if isinstance(found, Scalar) and found.text:
+            return Environment(found.text, found.span, job=False)
+    for key in _WORKSPACES:
+        found = lowered.get(key)
+        if isinstance(found, Scalar) and kind_of(found.text) and "${{" not in found.text:
             return Environment(found.text, found.span, job=False)
     return None
 

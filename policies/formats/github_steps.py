@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.classify import GUESSED, classify
+from policies.classify import GUESSED, NAMED, classify, words
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
 from policies.formats.github_references import used
@@ -16,6 +16,8 @@ from policies.source import Mapping, Node, Scalar
 
 #: Inputs of actions that hold a script, in lower case.
 _RUNS: Final = frozenset({"inlinescript", "inline-script", "script", "command", "commands", "run"})
+#: Last words of inputs that switch on what changes an environment.
+_CHANGES: Final = frozenset({"apply", "deploy"})
 
 
 def steps_of(workflow: Workflow, name: str, job: Mapping) -> tuple[Step, ...]:
@@ -33,6 +35,8 @@ def _call(
 ) -> Step:
     """A called workflow: its own name, or the job's, may say what it does; its steps are unseen."""
     kind, sure = classify(name, None, called.text)
+    if kind in (StepKind.OTHER, StepKind.BUILD) and _told_to_change(job.get("with")):
+        kind, sure = StepKind.DEPLOY, NAMED
     note = f"the called workflow {called.text} is not read"
     return Step(
         name=Fact(name, called.span),
@@ -46,6 +50,17 @@ def _call(
         secrets=_handed_on(workflow, job),
         references=(used(called.text, called.span, ReferenceKind.INCLUDE),),
         untrusted=unknown(called.span, note),
+    )
+
+
+def _told_to_change(given: Node | None) -> bool:
+    """Whether an input such as ``terraform_apply`` is switched on."""
+    entries = given.entries if isinstance(given, Mapping) else {}
+    return any(
+        isinstance(entry.value, Scalar)
+        and entry.value.text.lower() == "true"
+        and _CHANGES & set(words(name)[-1:])
+        for name, entry in entries.items()
     )
 
 

@@ -1,0 +1,68 @@
+"""What the names and inputs of templates and workflows that are called elsewhere tell."""
+
+from typing import Any
+
+import pytest
+
+from policies.formats import read_pipelines
+from policies.inspect import inspect
+
+WORKFLOW = ".github/workflows/a.yml"
+AZURE = "azure-pipelines.yml"
+
+
+def told(text: str, path: str) -> dict[str, Any]:
+    pipeline: dict[str, Any]
+    (pipeline,) = inspect(read_pipelines(text.encode(), path))["pipelines"]
+    return pipeline
+
+
+def kinds(text: str, path: str) -> dict[str, str]:
+    return {each["stage"]: each["kind"] for each in told(text, path)["deploys"]}
+
+
+WRAPPED = """
+extends:
+  template: azure/common/api-deployment.yml@common
+  parameters:
+    api_deployments:
+      - environment: internal-dev
+        post_deploy: [{template: templates/api-tests-dev.yml}]
+      - environment: int
+        depends_on: [internal_dev]
+      - environment: prod
+        depends_on: [internal_dev]
+"""
+
+
+def test_a_wrapper_tests_what_it_deployed_before_what_waits_for_it() -> None:
+    found = told(WRAPPED, AZURE)
+    assert [each["kind"] for each in found["deploys"]] == ["test", "test", "prod"]
+    assert found["tests_before_production"]["integration"]["value"] == "yes"
+    apart = told(WRAPPED.replace("depends_on: [internal_dev]", "depends_on: []"), AZURE)
+    assert apart["tests_before_production"]["integration"]["value"] == "no"
+
+
+def test_the_folder_of_a_template_of_a_plain_name_says_what_it_does() -> None:
+    text = (
+        "stages:\n- template: templates/terraform-plan-apply/%s@shared\n"
+        "  parameters: {ENVIRONMENT: uat}\n"
+    )
+    assert kinds(text % "template.yaml", AZURE) == {"terraform-plan-apply": "preprod"}
+    assert kinds(text % "checks.yaml", AZURE) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("terraform_apply: true, terraform_workspace: production", {"infra": "prod"}),
+        ("terraform_apply: false, terraform_workspace: production", {}),
+        ("terraform_apply: true, workspace: '${{ github.ref }}'", {"infra": "unknown"}),
+    ],
+)
+def test_a_called_workflow_deploys_where_it_is_told_to_apply(
+    given: str, found: dict[str, str]
+) -> None:
+    uses = "uses: o/r/.github/workflows/build-infrastructure.yml@v1"
+    text = f"on: push\njobs:\n  infra:\n    {uses}\n    with: {{{given}}}\n"
+    assert kinds(text, WORKFLOW) == found
