@@ -28,6 +28,10 @@ class Asked:
     sentence: str
     message: dict[str, Any]
 
+    @property
+    def by_rules(self) -> bool:
+        return held_by_rules(self.message)
+
 
 def ask(turn: Turn, run: RunRow) -> Asked:
     """May this run enter its stage now? All gates are evaluated on one snapshot."""
@@ -93,6 +97,11 @@ def store(turn: Turn, decision: Decision) -> Asked:
         reasons=_reasons(row.message),
     )
     return _asked(row)
+
+
+def held_by_rules(message: dict[str, Any]) -> bool:
+    """Whether a rule holds or blocks, and not a condition alone."""
+    return any(each["verdict"] in {"hold", "block"} for each in message["results"])
 
 
 def _said(message: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ outside of the database is touched: an effect is only ordered, by enqueuing its 
 transaction.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
@@ -17,7 +18,7 @@ from service.executor import overdue
 from service.executor.alarms import judge_alarms, silent_at
 from service.executor.ends import end, settle, supersede
 from service.executor.excepted import waivers
-from service.executor.gates import ask
+from service.executor.gates import ask, held_by_rules
 from service.executor.said import may_skip, open_problems
 from service.executor.turn import Turn
 from service.executor.watch import QUIET, Bake, bake, targets
@@ -46,8 +47,13 @@ from service.promotions.ports import DEPLOY_WITHIN
 from service.store.tables import ReleaseRow, RunRow
 from service.store.writing import next_number
 
-#: The age limit of the facts of a gate: a hold without an end is asked again after it.
+#: The age limit of the facts of rules: what they hold without an end is asked again after it. Not
+#: all of these facts come with an event: an exemption begins and an entry of the blocklist ends on
+#: a date, a policy server answers again, a custom rule looks at the clock.
 FACTS_AGE: Final = timedelta(minutes=5)
+#: After this, what no rule holds is asked again. What ends a condition asks the gate at once, but
+#: for a rejection that grows too old.
+LONGEST_REST: Final = timedelta(hours=1)
 #: How soon a bake is looked at again where nothing said when it can end.
 SHORTEST_LOOK: Final = timedelta(seconds=1)
 #: Attempts of an effect's step with their pauses; together they are shorter than the watchdog.
@@ -133,7 +139,8 @@ def _ask(turn: Turn, stage: str, run: RunRow) -> None:
     run.decision = decision.name
     step = advance(turn, run, Entered(decision.verdict, decision.sentence))
     if step and step.state is State.WAITING:
-        asked_again = decision.until or turn.now + FACTS_AGE
+        rest = FACTS_AGE if decision.by_rules else LONGEST_REST
+        asked_again = decision.until or turn.now + rest
         # What others said of their alarms grows stale, and nobody comes to say so.
         silence = silent_at(turn, turn.definition(turn.release(run.release)))
         told = None
@@ -151,7 +158,7 @@ def _enter_build(turn: Turn, run: RunRow) -> None:
     step = advance(turn, run, Entered(Verdict.HOLD if told else Verdict.ALLOW, "; ".join(told)))
     if step and step.state is State.WAITING:
         overdue.waits(turn, run, "; ".join(told), None)
-        run.due = min([turn.now + FACTS_AGE, *(each.until for each in pauses if each.until)])
+        run.due = min([turn.now + LONGEST_REST, *(each.until for each in pauses if each.until)])
 
 
 def look(turn: Turn, run: RunRow) -> None:
@@ -303,7 +310,17 @@ def _finish(turn: Turn, run: RunRow, step: Next) -> None:
     if settle(turn, release):
         create_runs(turn, release)
         settle(turn, release)
-    enter(turn, run.stage)
+    for stage in sorted({run.stage, *_held_by_rules(turn)}):
+        enter(turn, stage)
+
+
+def _held_by_rules(turn: Turn) -> Iterator[str]:
+    """Stages before which rules hold a release; what is in flight elsewhere may be why."""
+    for run in turn.runs():
+        if run.state == State.WAITING and run.decision:
+            decision = turn.known.newest_decision(run.release, run.stage)
+            if decision and held_by_rules(decision.message):
+                yield run.stage
 
 
 def _spread(turn: Turn, origin: RunRow, message: str) -> None:

@@ -9,10 +9,22 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import col, select
 
+from service.executor.transition import FACTS_AGE, LONGEST_REST
 from service.executor.watch import QUIET
-from service.promotions.commands import RollBack
+from service.promotions.commands import Approve, RollBack
 from service.store.tables import RunRow
-from tests.service.executor.conftest import PIPELINE, Field
+from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+
+ZONE = """\
+  - name: zone-{zone}
+    kind: prod
+    wave: 1
+    needs: [one-box]
+    targets: [{{name: cell-{zone}, region: eu, zone: {zone}}}]
+    deploy: hosts
+    bake: {{time: 60s, alarms: [errors], on_alarm: rollback}}
+"""
+BESIDE = PIPELINE.partition("  - name: cell-1")[0] + ZONE.format(zone="a") + ZONE.format(zone="b")
 
 
 def run_of(field: Field, release: str, stage: str) -> RunRow:
@@ -80,6 +92,37 @@ def test_a_bake_that_waits_for_answers_is_looked_at_once_a_period(field: Field) 
     run = run_of(field, release, "one-box")
     assert (run.state, run.outcome) == ("baking", "")
     assert run.due == field.clock.now() + timedelta(seconds=10)
+
+
+def test_what_waits_for_another_stage_goes_on_when_that_ends(field: Field) -> None:
+    """Two zones of a region stand beside each other: one may change at a time."""
+    rules = ORGANIZATION["rules.yaml"] + "  fault-domain-isolation: block\n"
+    field.executor.register_pipeline(BESIDE, "pipeline.yaml", ".", "tester")
+    # Lint would refuse the file from now on; at the gate one zone lets the other go first.
+    field.executor.register_organization(ORGANIZATION | {"rules.yaml": rules}, "tester")
+    release = field.submit("a")
+    field.passing(60)
+    assert field.state(release, "zone-a") == "baking"
+    held = field.release(release).decisions[-1].message
+    assert [each["rule"] for each in held["results"] if each["verdict"] == "hold"] == [
+        "fault-domain-isolation"
+    ]
+    # Facts of rules may change and nobody says so.
+    assert run_of(field, release, "zone-b").due == field.clock.now() + FACTS_AGE
+    field.passing(60)
+    assert (field.state(release, "zone-a"), field.state(release, "zone-b")) == (
+        "succeeded",
+        "baking",
+    )
+
+
+def test_what_a_person_must_do_is_not_asked_for_all_the_time(field: Field) -> None:
+    field.executor.switch_transition("shop", "beta", "manual", "look first", "kim")
+    release = field.submit("a")
+    assert run_of(field, release, "beta").due == field.clock.now() + LONGEST_REST
+    field.executor.carry_out(Approve(release, "beta"), "lee")
+    field.settle()
+    assert field.state(release, "beta") == "succeeded"
 
 
 def test_a_decision_asks_for_each_row_once(field: Field) -> None:
