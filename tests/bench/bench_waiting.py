@@ -108,8 +108,11 @@ def all_end(database: Database, worker: Worker, numbers: range, alarmed: range) 
         f"{max(outside):.0f} s, {used / max(outside):.0%} of a core, "
         f"{1000 * used / len(outside):.0f} ms each"
     )
+    # The others may be through before the last alarm has gone all its way.
+    gone_back = {"deployed": STAGE, "rollback": True}
+    worker.until(lambda: len(of(asked, worker.instants(**gone_back))) >= len(asked), 120)
     turned = after(asked, worker.instants(stage=STAGE, state="rolling_back"))
-    back = after(asked, worker.instants(deployed=STAGE, rollback=True))
+    back = after(asked, worker.instants(**gone_back))
     print(f"    {len(turned)} of {len(asked)} alarms meanwhile decided: {spread(turned)};")
     print(f"    {len(back)} rolled back: {spread(back)}", flush=True)
 
