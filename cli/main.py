@@ -4,7 +4,9 @@ Loading on demand is what lets ``bakegate lint`` start without the service: impo
 would cost more than linting a file.
 """
 
+import atexit
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -39,6 +41,11 @@ COMMANDS: Final = {
     "adapters": ("cli.adapters", "List what deploys and what tells teams."),
     "report": ("cli.report", "Say which pipelines follow which rule."),
 }
+
+
+#: Commands that leave nothing to close: their process ends without freeing what it holds, object by
+#: object, which took a tenth of the whole time of linting one file.
+_ENDS_AT_ONCE: Final = frozenset({"lint"})
 
 
 class OnDemandGroup(TyperGroup):
@@ -103,7 +110,7 @@ def main(
 def run() -> None:
     """The console script. A crash of Bakegate itself ends with exit 3 and one sentence."""
     try:
-        app()
+        _call()
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (`| head`); there is nobody left to tell
         sys.exit(Exit.CLEAN)
@@ -111,3 +118,16 @@ def run() -> None:
         typer.echo(f"bakegate: internal error: {type(error).__name__}: {error}", err=True)
         typer.echo("This is a defect of Bakegate; please report it with the command.", err=True)
         sys.exit(Exit.INTERNAL)
+
+
+def _call() -> None:
+    try:
+        app()
+    except SystemExit as ended:
+        if sys.argv[1:2] and sys.argv[1] in _ENDS_AT_ONCE and isinstance(ended.code, int):
+            # An engine of custom rules that was started is ended as at any other end.
+            atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself calls at its end
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code)
+        raise

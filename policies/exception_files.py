@@ -1,21 +1,24 @@
 """Exceptions files under review: ``bakegate/exceptions/v1`` as values, every error located."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Final
 
 from policies.blocklist import problem
 from policies.documents import DocumentError, Issue, locate, read_document
 from policies.exception_limits import UNWAIVABLE
 from policies.exceptions import Exceptions, Exemption, OptOut
 from policies.findings import Span
+from policies.frozen import dataclass
 from policies.plain import nearest, parse_day
 from policies.rule import BlocklistEntry
 from policies.rules import CATALOGUE, rule
 from policies.source import Source
 from policies.windows import zone as zone_of
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 def read_exceptions(
@@ -48,7 +51,7 @@ class _Reader:
 
     data: dict[str, Any]
     source: Source
-    zone: ZoneInfo
+    zone: "ZoneInfo"
     custom: Collection[str]
     issues: list[Issue] = field(default_factory=list)
     places: dict[str, Span] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that cost a start little.
+"""Dataclasses, frozen ones above all, that cost a start little.
 
 The model is some 250 small frozen classes, and ``bakegate lint`` of one file makes them all before
 it reads a byte. The standard decorator writes and compiles six functions for each, which was half
@@ -22,7 +22,8 @@ _SLOWLY: Final = 8
 _BECOME: Final = vars(object)["__class__"].__set__
 
 _PARAMS: Final = vars(
-    dataclasses.dataclass(init=False, repr=False, eq=False)(type("Standard", (), {}))
+    # With words of its own: to write some from a signature is what takes the standard one longest.
+    dataclasses.dataclass(init=False, repr=False, eq=False)(type("_", (), {"__doc__": "Plain."}))
 )["__dataclass_params__"]
 #: By class, the names of what ``__init__`` takes.
 _NAMES: Final[dict[type, list[str]]] = {}
@@ -39,16 +40,18 @@ else:
             _NAMES[cls] = [each.name for each in dataclasses.fields(cls) if each.init]
         return cls(**{name: getattr(value, name) for name in _NAMES[cls]} | changes)
 
-    def dataclass(*, kw_only: bool = False, **always: bool) -> Callable[[type[T]], type[T]]:
-        """As ``dataclasses.dataclass``, for ``frozen=True, slots=True`` and nothing else."""
-        if always != {"frozen": True, "slots": True}:
-            told = "only frozen dataclasses with slots are made here"
+    def dataclass(
+        *, kw_only: bool = False, frozen: bool = False, slots: bool = False
+    ) -> Callable[[type[T]], type[T]]:
+        """As ``dataclasses.dataclass``, for ``slots=True`` and nothing else."""
+        if not slots:
+            told = "only dataclasses with slots are made here"
             raise TypeError(told)
 
-        return lambda cls: _with_slots(cls, kw_only=kw_only)
+        return lambda cls: _with_slots(cls, kw_only=kw_only, frozen=frozen)
 
 
-def _with_slots(cls: type[T], *, kw_only: bool) -> type[T]:
+def _with_slots(cls: type[T], *, kw_only: bool, frozen: bool) -> type[T]:
     """The class made anew, with its fields as slots; what it defines itself stays."""
     body = dict(vars(cls))
     all_fields: dict[str, dataclasses.Field[Any]] = {}
@@ -64,7 +67,7 @@ def _with_slots(cls: type[T], *, kw_only: bool) -> type[T]:
         cls.__name__,
         cls.__bases__,
         {
-            **_functions(known),
+            **_functions(known, frozen=frozen),
             **body,
             "__doc__": cls.__doc__ or cls.__name__,
             "__qualname__": cls.__qualname__,
@@ -92,7 +95,7 @@ def _field(name: str, kind: Any, default: Any, *, kw_only: bool) -> "dataclasses
     return made
 
 
-def _functions(all_fields: tuple["dataclasses.Field[Any]", ...]) -> dict[str, Any]:
+def _functions(all_fields: tuple["dataclasses.Field[Any]", ...], *, frozen: bool) -> dict[str, Any]:
     compared = [each.name for each in all_fields if each.compare]
     key: Callable[[Any], object] = attrgetter(*compared) if compared else type
 
@@ -104,13 +107,12 @@ def _functions(all_fields: tuple["dataclasses.Field[Any]", ...]) -> dict[str, An
     def hashed(self: object) -> int:
         return hash(key(self))
 
+    refused = {"__setattr__": _refuse, "__delattr__": _refuse, "__hash__": hashed}
     return {
         "__init__": _first_init(all_fields),
         "__eq__": equal,
-        "__hash__": hashed,
         "__repr__": _repr,
-        "__setattr__": _refuse,
-        "__delattr__": _refuse,
+        **(refused if frozen else {"__hash__": None}),
         **_copied(tuple(each.name for each in all_fields)),
     }
 

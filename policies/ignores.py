@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
-from policies import frozen
 from policies.findings import Finding, Span
+from policies.frozen import dataclass
 from policies.patterns import pattern
 from policies.plain import nearest
 from policies.rules import CATALOGUE, rule
@@ -15,7 +15,7 @@ from policies.source import Comment, Source
 _IGNORE: Final = pattern(r"#?\s*bakegate:\s*ignore\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)")
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Ignore:
     """One ``# bakegate: ignore[rule] reason``; ``line`` is the line that it speaks of."""
 

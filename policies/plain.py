@@ -6,14 +6,14 @@ once; the placeholder that a wrong value leaves behind never escapes, because ``
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from policies import frozen
 from policies.durations import format_duration, parse_duration, parse_share
+from policies.frozen import dataclass
 from policies.patterns import pattern
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = pattern(r"\d{4}-\d{2}-\d{2}")
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DataIssue:
     at: DataPath
     message: str

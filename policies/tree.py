@@ -5,18 +5,17 @@ texts that were registered.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from posixpath import dirname, join, normpath
 from types import MappingProxyType
 from typing import TypeVar
 
-from policies import frozen
 from policies.documents import DocumentError, Issue
 from policies.exception_files import read_exceptions
 from policies.exceptions import Exceptions, joined
 from policies.findings import Span
-from policies.frozen import replace
+from policies.frozen import dataclass, replace
 from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE, Organization, read_organization
 from policies.plain import nearest
@@ -42,7 +41,7 @@ T = TypeVar("T")
 _LISTED = 20
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """One node as it is asked about: its zone, and the rulesets from the root to it."""
 
@@ -51,7 +50,7 @@ class Place:
     chain: Chain
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Tree:
     """``rulesets`` and ``files`` hold, by the path of its node, what the tree names.
 

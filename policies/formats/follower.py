@@ -1,12 +1,12 @@
 """Following the references of a pipeline file: within its repository, counted, no circles."""
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
-from policies import frozen
 from policies.findings import Span
 from policies.formats.files import Files, Refused, matches
+from policies.frozen import dataclass
 from policies.source import Source, SourceError, read
 
 #: Most files that one pipeline may bring in; GitLab allows 150 includes, Azure Pipelines 100.
@@ -15,7 +15,7 @@ MAX_FILES: Final = 150
 MAX_CHAIN: Final = 100
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """A file that another one brings in. ``chain`` are the paths that lead to it, its own last."""
 

@@ -5,13 +5,13 @@ job keeps the caller's name. Actions that only a run fetches are not there to be
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from policies.fields import texts
 from policies.findings import Span
 from policies.formats.follower import Follower, NotFollowed, Part
 from policies.formats.github_matrix import choices
+from policies.frozen import dataclass
 from policies.patterns import pattern
 from policies.source import Entry, Node, Scalar, Sequence
 from policies.source import Mapping as MappingNode

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
 from policies.documents import Issue
 from policies.durations import parse_share
 from policies.findings import Enforcement, Span
+from policies.frozen import dataclass
 from policies.plain import nearest, parse_day
 from policies.rule import AnyRule, ParamSpec, specs
 from policies.rules import CATALOGUE, rule

@@ -6,12 +6,10 @@ Time is open where every set is open; a set is open where no ``deny`` contains t
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from policies import frozen
-from policies.frozen import replace
+from policies.frozen import dataclass, replace
 from policies.windows.intervals import expand
 from policies.windows.model import (
     Effect,
@@ -29,7 +27,7 @@ _LOOK_AHEAD: Final = (1, 8, 40, 400)
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A window that begins or ends to contain time; ``place`` counts the sets."""
 
@@ -63,7 +61,7 @@ class _Place:
             self.denies += change
 
 
-@frozen.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """What time is now, when that changes next, and by which windows (None: not in sight)."""
 

@@ -77,7 +77,23 @@ def test_values_of_hashable_fields_are_keys() -> None:
     assert {Pair("a", 1): "found"}[Pair("a", 1)] == "found"
 
 
+def test_what_is_not_frozen_can_change_and_is_no_key() -> None:
+    @dataclass(slots=True)
+    class Count:
+        name: str
+        found: list[str] = field(default_factory=list)
+
+    counts = [Count(str(number)) for number in range(20)]  # The first are made another way.
+    for each in counts:
+        each.name = "changed"
+        assert (each, each.found) == (Count("changed"), [])
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(each)
+        with pytest.raises(AttributeError):
+            each.other = "b"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("wrong", [{"frozen": True}, {"frozen": True, "slots": False}])
 def test_other_dataclasses_are_refused(wrong: dict[str, bool]) -> None:
-    with pytest.raises(TypeError, match="only frozen"):
+    with pytest.raises(TypeError, match="only dataclasses with slots"):
         dataclass(**wrong)
