@@ -1,6 +1,6 @@
 # make demo and make test do everything by themselves; the other targets are parts of them.
 
-.PHONY: setup demo test lint bench fuzz recovery docs assets lock clean
+.PHONY: setup demo test lint bench fuzz recovery docs tables assets lock clean
 
 setup:
 	@tools/system
@@ -36,6 +36,10 @@ recovery: setup
 # The pages of the rules, from the rules; make test fails where they differ.
 docs: setup
 	@PYTHONPATH=. .venv/bin/python tools/docs.py
+
+# The tables of the classifier as JSON, from the YAML beside it; make test fails where they differ.
+tables: setup
+	@PYTHONPATH=. .venv/bin/python tools/tables.py
 
 # Fetches and bundles the scripts of the pages again; the only target that needs Node.
 assets:

@@ -7,13 +7,12 @@ comments, messages and paths say nothing. A name says less than a command, and n
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, Final
 
+from policies.classify.data import table
 from policies.frozen import dataclass
 from policies.patterns import pattern
 from policies.pipeline import StageKind, StepKind
-from policies.source import core_value, read
 
 #: What a name alone is worth, and what a script is worth of which nothing is known.
 NAMED: Final = 0.7
@@ -86,10 +85,7 @@ class Tables:
 
 @cache
 def tables() -> Tables:
-    data: dict[str, Any] = {}
-    for name in ("tables.yaml", "names.yaml"):
-        text = Path(__file__).with_name(name).read_text("utf-8")
-        data |= core_value(read(text, name)[0].root)
+    data = table("tables") | table("names")
     return Tables(
         priority={StepKind(kind): rank for rank, kind in enumerate(data["priority"])},
         prefixes=frozenset(data["prefixes"]),

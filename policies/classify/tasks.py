@@ -3,14 +3,13 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from policies.classify import GUESSED, NAMED, Row, classify, named, refined
+from policies.classify.data import table
 from policies.frozen import dataclass
 from policies.patterns import pattern
 from policies.pipeline import StepKind
-from policies.source import core_value, read
 
 _INPUT: Final = pattern(r"\{(\w+)\}")
 
@@ -33,8 +32,7 @@ class _Tables:
 
 @cache
 def _tables() -> _Tables:
-    text = Path(__file__).with_name("tasks.yaml").read_text("utf-8")
-    data: dict[str, Any] = core_value(read(text, "tasks.yaml")[0].root)
+    data = table("tasks")
     tasks: dict[str, Any] = data["tasks"]
     written = {name: row for name, row in tasks.items() if "command" in row}
     return _Tables(
