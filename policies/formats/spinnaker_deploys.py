@@ -40,6 +40,9 @@ _STRATEGIES: Final = {
 }
 #: Names under which a slice of production runs beside the rest.
 _SLICES: Final = frozenset({"canary", "baseline"})
+#: Labels by which a workload says where it stands.
+_LABELS: Final = ("environment", "env")
+_CLOSE: Final = (StageKind.PROD, StageKind.PREPROD)
 _WHOLE: Final = 100
 Kind = Fact[StageKind | None]
 
@@ -47,24 +50,45 @@ Kind = Fact[StageKind | None]
 def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
     """What a stage deploys to. An account is shared by many environments, so it counts last."""
     where = _location(node.node)
+    names = _names(node.node)
     for hint, confidence in (
         (node.name, 0.85),
         *((stack, 0.75) for stack in _stacks(node.node)),
-        (of_thing(where), 0.75),
-        (pipeline, 0.7),
+        *((each, 0.75) for each in (of_thing(where), *_labels(node.node))),
+        *((name, 0.7) for name in names if environment(of_thing(name)) in _CLOSE),
+        (of_thing(pipeline), 0.7),
     ):
         found = environment(" ".join(each for each in words(hint) if each not in _SLICES))
         if found:
             return Fact(found, node.span, Provenance.INFERRED, confidence), where or hint
-    if _SLICES & set(words(node.name)):
+    sliced = next((each for each in (node.name, *names) if _SLICES & set(words(each))), None)
+    if sliced:
         # A canary is compared with what customers use.
-        return Fact(StageKind.PROD, node.span, Provenance.INFERRED, 0.7), where
+        return Fact(StageKind.PROD, node.span, Provenance.INFERRED, 0.7), where or sliced
     for account in _accounts(node.node):
         found = environment(account)
         if found:
             return Fact(found, node.span, Provenance.INFERRED, 0.6), where or account
     note = "neither its name nor its cluster says which environment it deploys to"
     return unknown(node.span, note), where
+
+
+def _workloads(node: Mapping) -> list[Mapping]:
+    return [each for each in listed(node, "manifests") if word(each, "kind") in _WORKLOADS]
+
+
+def _labels(node: Mapping) -> list[str]:
+    """What labels of the workloads that a stage itself holds say of their place."""
+    return [word(each, "metadata", "labels", key) for each in _workloads(node) for key in _LABELS]
+
+
+def _names(node: Mapping) -> list[str]:
+    """Names of such workloads, also as labels have them.
+
+    A name with "test" or "demo" in it is mostly that of an application, not of an environment.
+    """
+    found = [word(each, "metadata", "name") for each in _workloads(node)]
+    return [*filter(None, found), *filter(None, _labels(node))]
 
 
 def _clusters(node: Mapping) -> list[Mapping]:

@@ -14,7 +14,7 @@ from policies.findings import Span
 from policies.formats.kubernetes import at, word
 from policies.formats.spinnaker_canary import analysis
 from policies.formats.spinnaker_deploys import deployment, place_of, targets_of
-from policies.formats.spinnaker_steps import Node, step_of
+from policies.formats.spinnaker_steps import Node, goes_back, kept, step_of
 from policies.formats.spinnaker_windows import windows_of
 from policies.frozen import replace
 from policies.graphs import Order, decoded, reachable, turned
@@ -90,10 +90,19 @@ class Graph:
         # Expressions quote a name in either way.
         expressions = expressions.replace('"', "'")
         asked = [f"'{node.name}'" in expressions for node in nodes]
-        deploying = [_deploys(step_of(node, deployed=False, asked=False)) for node in nodes]
+        old = kept(nodes)
+        deploying = [
+            node.name not in old and _deploys(step_of(node, deployed=False, asked=False))
+            for node in nodes
+        ]
         bits = sum(1 << index for index, does in enumerate(deploying) if does)
         self.steps = [
-            step_of(node, deployed=bool(order.above()[index] & bits), asked=asked[index])
+            step_of(
+                node,
+                deployed=bool(order.above()[index] & bits),
+                asked=asked[index],
+                old=node.name in old,
+            )
             for index, node in enumerate(nodes)
         ]
         # Only ways that lead over no other deployment.
@@ -164,9 +173,10 @@ class Graph:
         node = self.nodes[number]
         if node.type.lower() in _BACK:
             return True
+        back = node.type == "pipeline" or goes_back(node)
         asks = [node.expression]
         asks += [self.nodes[self.index[name]].expression for name in self.needs[number]]
-        return node.type == "pipeline" and any(_FAILED.search(each) for each in asks)
+        return back and any(_FAILED.search(each) for each in asks)
 
     def _bake(self, node: Node, after: Sequence[int]) -> Bake | None:
         waits = [self.steps[number].timeout for number in after if self._waits(number)]

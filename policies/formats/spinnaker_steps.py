@@ -4,6 +4,8 @@
 only named here; a stage that deploys a Job runs a test or a task and changes no service.
 """
 
+import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +15,7 @@ from policies.findings import Span
 from policies.formats.kubernetes import at, listed, whole, word
 from policies.formats.spinnaker_canary import lifetime
 from policies.frozen import dataclass
+from policies.patterns import pattern
 from policies.pipeline import Step, StepKind
 from policies.source import Mapping, Scalar
 
@@ -29,6 +32,10 @@ _QUIET: Final = frozenset(
     | {"ClusterRoleBinding", "PersistentVolume", "PersistentVolumeClaim", "NetworkPolicy"}
     | {"CustomResourceDefinition", "LimitRange", "ResourceQuota", "Service", "ServiceMonitor"}
     | {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+)
+#: Names of a way back.
+_BACK: Final = pattern(
+    r"\broll[-_ ]?back\b|\brevert\b|\brestore\b|\bto (?:the )?old\b", re.IGNORECASE
 )
 _TASKS: Final = frozenset({"Job", "Pod", "CronJob"})
 #: The setting by which a pipeline goes on after a failed stage.
@@ -55,13 +62,29 @@ class Node:
         return " ".join((word(self.node, "stageEnabled", "expression"), *checks))
 
 
-def step_of(node: Node, *, deployed: bool, asked: bool) -> Step:
+def kept(nodes: Sequence[Node]) -> frozenset[str]:
+    """Names of stages that keep the version before running: the baseline beside a canary."""
+    said = {node.name: set(words(node.name)) for node in nodes}
+    canary = any("canary" in each for each in said.values())
+    return frozenset(
+        name for name, each in said.items() if canary and "baseline" in each - {"canary"}
+    )
+
+
+def goes_back(node: Node) -> bool:
+    """Whether a stage's name says that it brings the version before back."""
+    return bool(_BACK.search(node.name))
+
+
+def step_of(node: Node, *, deployed: bool, asked: bool, old: bool = False) -> Step:
     """The one step of a stage.
 
     ``deployed`` says whether something runs already, ``asked`` whether a later stage asks for the
-    result, so that going on after a failure is no softness.
+    result, so that going on after a failure is no softness; ``old`` that it starts no new version.
     """
     kind = _kind(node, deployed=deployed)
+    if kind.value is StepKind.DEPLOY and (old or goes_back(node)):
+        kind = Fact(StepKind.OTHER, node.span, Provenance.INFERRED, 0.85)
     return Step(
         name=Fact(node.name, node.span),
         kind=kind,

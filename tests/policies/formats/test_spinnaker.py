@@ -222,16 +222,49 @@ def test_expressions_quote_names_in_either_way() -> None:
 
 
 def test_a_canary_is_where_its_namespace_says() -> None:
-    names = ("Deploy Canary", "Deploy Baseline")
-    stages = [
-        {"type": "deployManifest", "name": name, "namespaceOverride": "dev"} for name in names
-    ]
-    assert [each.kind.value for each in one(line(*stages)).stages] == [StageKind.TEST] * 2
+    stages = {"type": "deployManifest", "name": "Deploy Canary", "namespaceOverride": "dev"}
+    assert one(line(stages)).stages[0].kind.value is StageKind.TEST
 
 
 def test_a_canary_in_a_namespace_of_demonstrations_is_production() -> None:
     stages = {"type": "deployManifest", "name": "Canary: Deploy", "namespaceOverride": "demo"}
     assert one(line(stages)).stages[0].kind.value is StageKind.PROD
+
+
+@pytest.mark.parametrize(
+    ("names", "deploying"),
+    [
+        (("Deploy Canary", "Deploy Baseline"), [True, False]),
+        (("Deploy Baseline",), [True]),
+        (("Deploy", "Send 100% to old prod"), [True, False]),
+        (("Deploy", "Roll back"), [True, False]),
+        (("Deploy to older regions",), [True]),
+    ],
+)
+def test_what_keeps_or_brings_back_the_version_before_is_no_release(
+    names: tuple[str, ...], deploying: list[bool]
+) -> None:
+    stages = [{"type": "deployManifest", "name": name} for name in names]
+    assert [bool(each.deploy) for each in one(line(*stages)).stages] == deploying
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "kind"),
+    [
+        ("shop-frontend-production", {}, StageKind.PROD),
+        ("shop", {"env": "dev"}, StageKind.TEST),
+        ("shop-canary", {}, StageKind.PROD),
+        ("shop-demo", {}, None),
+        ("test-shop", {}, None),
+    ],
+)
+def test_a_workload_in_the_stage_says_where_it_stands(
+    name: str, labels: dict[str, str], kind: StageKind | None
+) -> None:
+    manifest = {"kind": "Deployment", "metadata": {"name": name, "labels": labels}}
+    stages = {"type": "deployManifest", "name": "Deploy (Manifest)", "manifests": [manifest]}
+    found = one(line(stages)).stages[0].kind
+    assert (found.value if found.known else None) is kind
 
 
 def test_an_account_says_less_than_a_stack() -> None:
