@@ -59,7 +59,8 @@ def _one(node: Mapping) -> Iterator[tuple[Mapping, Sequence]]:
     if {"startTime", "buildTime", "execution"} & set(node.entries):
         return
     template = node.get("pipeline")
-    if isinstance(template, Mapping) and word(node, "schema") == "v2":
+    wraps = word(node, "schema") == "v2" or "appConfig" in node.entries
+    if isinstance(template, Mapping) and wraps:
         yield from _one(_named(template, node.get("metadata")))
         return
     stages = node.get("stages")

@@ -14,6 +14,7 @@ from policies.facts import SURE
 from policies.formats import Read
 from policies.inspect.answers import Answer, above, elsewhere, no, unknown, yes
 from policies.inspect.slices import canary, slices
+from policies.inspect.templates import judges
 from policies.patterns import pattern
 from policies.pipeline import Deploy, Pipeline, Stage, StageKind, Step, StepKind
 
@@ -50,7 +51,7 @@ def inspect(read: Read) -> dict[str, Any]:
     return {
         "type": TYPE,
         "path": read.path,
-        "pipelines": [_pipeline(pipeline) for pipeline in read.pipelines],
+        "pipelines": [*map(_pipeline, read.pipelines), *judges(read)],
         "problems": [
             {
                 "path": problem.span.path,

@@ -66,3 +66,15 @@ def test_a_called_workflow_deploys_where_it_is_told_to_apply(
     uses = "uses: o/r/.github/workflows/build-infrastructure.yml@v1"
     text = f"on: push\njobs:\n  infra:\n    {uses}\n    with: {{{given}}}\n"
     assert kinds(text, WORKFLOW) == found
+
+
+TEMPLATE = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: errors}\n"
+
+
+def test_templates_alone_release_nothing_and_may_gate_what_names_them() -> None:
+    found = told(TEMPLATE, "analysis.yaml")
+    assert (found["name"], found["deploys"]) == ("errors", [])
+    assert found["alarm_gating"] == found["automatic_rollback"] == {"value": "unknown", "line": 2}
+    assert found["time_window"]["value"] == "no"
+    rollout = "---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: shop}\n"
+    assert told(TEMPLATE + rollout, "rollout.yaml")["name"] == "shop"

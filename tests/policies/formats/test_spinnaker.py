@@ -306,6 +306,11 @@ def test_templates_of_spinnaker_itself() -> None:
     template = {"schema": "v2", "id": "t", "metadata": {"name": "roll out"}, "pipeline": inner}
     found = one(template)
     assert (found.name, [each.name for each in found.stages]) == ("roll out", ["Prod"])
+    wrapped = {
+        "appConfig": {},
+        "pipeline": {"name": "p", "triggers": [], "stages": inner["stages"]},
+    }
+    assert [each.name for each in one(wrapped).stages] == ["Prod"]
     instance = {"schema": "v2", "application": "shop", "name": "p", "template": {"reference": "x"}}
     assert (one(instance).stages, one(instance).complete.known) == ((), False)
 
