@@ -5,7 +5,7 @@ read: an exemption that has ended stops counting everywhere at once.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -24,6 +24,11 @@ from service.store.tables import LintRow, PipelineRow
 
 #: Results that an exception may set aside.
 _SET_ASIDE: Final = frozenset({Result.FAIL, Result.UNKNOWN})
+#: Of how many rules the results of all pipelines are held at once.
+_AT_ONCE: Final = 4
+
+#: A rule, its result for a pipeline, and the fingerprints of what it found.
+_Said = tuple[str, str, list[str]]
 
 
 def exceptions(known: Snapshot, tree: Tree, node: str, pipeline: str) -> Exceptions:
@@ -36,7 +41,7 @@ def waivers(known: Snapshot, tree: Tree, row: PipelineRow, now: datetime) -> Wai
 
     A pipeline whose node is gone is still shown; nothing is excepted for it until it has one again.
     """
-    return _waivers(tree, row, approved(known, row.name), now)
+    return _waivers(tree, row.name, row.organization, approved(known, row.name), now)
 
 
 def waived(known: Waivers, row: LintRow) -> str:
@@ -56,19 +61,18 @@ def judged(
 
     ``rules`` leaves out all others, which is much less to read.
     """
-    rows = session.exec(select(PipelineRow).order_by(col(PipelineRow.name))).all()
-    if not rows:
-        return ()
-    looking = _Looking(organization(session), approved_by_pipeline(session), now)
-    results = _results(session, rules)
-    return tuple(
-        Registered(
-            row.name,
-            row.organization,
-            tuple((each[0], looking.result(row, *each)) for each in results[row.name]),
-        )
-        for row in rows
-    )
+    looking = _looking(session, now)
+    return looking.judged(_results(session, rules)) if looking else ()
+
+
+def judged_in_pages(
+    session: Session, now: datetime, rules: Sequence[str]
+) -> Iterator[tuple[Registered, ...]]:
+    """The same for some rules after the others: no more is held than the results of a few."""
+    looking = _looking(session, now) if rules else None
+    for start in range(0, len(rules), _AT_ONCE):
+        if looking:
+            yield looking.judged(_results(session, rules[start : start + _AT_ONCE]))
 
 
 def judged_rules(session: Session, node: str | None, after: str, limit: int | None) -> list[str]:
@@ -82,33 +86,51 @@ def judged_rules(session: Session, node: str | None, after: str, limit: int | No
     return list(session.exec(asked.distinct().order_by(LintRow.rule).limit(limit)))
 
 
+def _looking(session: Session, now: datetime) -> "_Looking | None":
+    """None where no pipeline is registered."""
+    asked = select(PipelineRow.name, PipelineRow.organization).order_by(col(PipelineRow.name))
+    places = dict(session.exec(asked).all())
+    if not places:
+        return None
+    return _Looking(places, organization(session), approved_by_pipeline(session), now)
+
+
 @dataclass(slots=True)
 class _Looking:
-    """What excepts, asked for once for all pipelines."""
+    """What excepts, asked for once for all pipelines; ``places`` are their nodes."""
 
+    places: Mapping[str, str]
     tree: Tree
     approved: Mapping[str, Exceptions]
     now: datetime
     known: dict[str, Waivers] = field(default_factory=dict)
 
-    def result(self, row: PipelineRow, rule: str, result: str, fingerprints: list[str]) -> str:
+    def judged(self, results: Mapping[str, list[_Said]]) -> tuple[Registered, ...]:
+        return tuple(
+            Registered(
+                name,
+                node,
+                tuple((each[0], self._result(name, node, *each)) for each in results.get(name, ())),
+            )
+            for name, node in self.places.items()
+        )
+
+    def _result(self, name: str, node: str, rule: str, result: str, fingerprints: list[str]) -> str:
         if result not in _SET_ASIDE:
             return result
-        if row.name not in self.known:
-            own = self.approved.get(row.name, NO_EXCEPTIONS)
-            self.known[row.name] = _waivers(self.tree, row, own, self.now)
-        covered = _covered(self.known[row.name], row.name, rule, fingerprints)
+        if name not in self.known:
+            own = self.approved.get(name, NO_EXCEPTIONS)
+            self.known[name] = _waivers(self.tree, name, node, own, self.now)
+        covered = _covered(self.known[name], name, rule, fingerprints)
         return str(Result.WAIVED) if covered else result
 
 
-def _results(
-    session: Session, rules: Collection[str] | None
-) -> dict[str, list[tuple[str, str, list[str]]]]:
+def _results(session: Session, rules: Collection[str] | None) -> dict[str, list[_Said]]:
     """Rule, result and fingerprints of all pipelines in one question, as plain values."""
     asked = select(LintRow.pipeline, LintRow.rule, LintRow.result, LintRow.fingerprints)
     if rules is not None:
         asked = asked.where(col(LintRow.rule).in_(rules))
-    found: dict[str, list[tuple[str, str, list[str]]]] = defaultdict(list)
+    found: dict[str, list[_Said]] = defaultdict(list)
     for pipeline, rule, result, fingerprints in session.exec(asked.order_by(col(LintRow.rule))):
         found[pipeline].append((rule, result, list(fingerprints)))
     return found
@@ -120,8 +142,8 @@ def _covered(known: Waivers, pipeline: str, rule: str, fingerprints: Sequence[st
     return "; ".join(told) if all(found) else ""
 
 
-def _waivers(tree: Tree, row: PipelineRow, own: Exceptions, now: datetime) -> Waivers:
-    if not tree.has(row.organization):
+def _waivers(tree: Tree, name: str, node: str, own: Exceptions, now: datetime) -> Waivers:
+    if not tree.has(node):
         return Waivers(NO_EXCEPTIONS, NO_LIMITS, now)
-    known = joined((tree.exceptions(row.organization).of(row.name), own))
-    return Waivers(known, tree.place(row.organization).chain.limits, now)
+    known = joined((tree.exceptions(node).of(name), own))
+    return Waivers(known, tree.place(node).chain.limits, now)

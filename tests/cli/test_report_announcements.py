@@ -86,3 +86,15 @@ def test_one_rule_for_machines(bakegate: Bakegate, database: str) -> None:
     assert bakegate(*words[:4], "--rule", "canary-first").stdout == (
         "Nobody was told of a rule yet.\n"
     )
+
+
+def test_what_is_more_than_a_page_is_told_once(bakegate: Bakegate, database: str) -> None:
+    engines = open_engines(database)
+    with engines.transaction() as session:
+        session.add_all([notice(f"rule-{number:04}", AT) for number in range(1100)])
+    engines.dispose()
+    asked = ("report", "announcements", "--database", database, "--format")
+    rows = json.loads(bakegate(*asked, "json").stdout)["announcements"]
+    told = [each["rule"] for each in rows]
+    assert told == ["bake-time", *(f"rule-{number:04}" for number in range(1100)), "unit-tests"]
+    assert len(bakegate(*asked, "table").stdout.splitlines()) == 1102
