@@ -1,80 +1,30 @@
 """Effects: one short durable workflow each, ``perform`` then ``report``.
 
-``perform`` claims the run (a fencing epoch, taken anew for each attempt and never journaled) and
-calls one port. ``report`` is one plain transaction that hands the result to ``decide``; the run's
-``op`` makes a second report of the same effect a no-op. Results are plain JSON, because the journal
-keeps them.
+``perform`` claims the run (a fencing epoch, taken anew for each attempt and never journaled; see
+``claiming``) and calls one port. ``report`` is one plain transaction that hands the result to
+``decide``; the run's ``op`` makes a second report of the same effect a no-op. Results are plain
+JSON, because the journal keeps them.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from policies.phrases import short
-from policies.pipeline import Pipeline, Stage
 from policies.plain import instant_text, parse_instant
 from policies.release import Evidence
+from service.executor.claiming import Claim
 from service.executor.facts import sbom_text
 from service.executor.scans import findings_text, keep_findings
-from service.executor.transition import advance, plan, progress
+from service.executor.transition import advance
 from service.executor.turn import Turn
 from service.executor.watch import targets
-from service.promotions.decide import targets_now
 from service.promotions.model import Built, Effect, Errored, Event, Moved, Moving, Stopped, Tested
 from service.promotions.ports import BuildOrder, DeployOrder, DeployProgress, Ports, TestOrder
 from service.store.retained import mark_kept
 from service.store.tables import EvidenceRow, RunRow
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an attempt needs to know; ``epoch`` is higher than that of every earlier attempt."""
-
-    epoch: int
-    release: str
-    digest: str
-    commit: str
-    repository: str
-    pipeline: Pipeline
-    stage: Stage
-    targets: tuple[str, ...]
-    back_to: str
-    attempt: int
-    pushed: bool
-    begins: bool
-    """Whether no batch of the way back was done yet."""
-
-    @property
-    def again(self) -> str:
-        """What a retry adds to every key; the first attempt at a stage has the plain one."""
-        return f".{self.attempt}" if self.attempt > 1 else ""
-
-
-def claim(turn: Turn, run_id: int, op: str, kind: Effect) -> Claim | None:
-    """Take a new epoch for an attempt of ``op``; None when the run no longer waits for it."""
-    run = turn.run(run_id)
-    if run is None or run.op != op:
-        return None
-    kept = turn.stage(run.stage)
-    kept.epoch += 1
-    release = turn.release(run.release)
-    stage = turn.planned(release, run.stage)
-    return Claim(
-        epoch=kept.epoch,
-        release=release.id,
-        digest=release.digest,
-        commit=release.commit,
-        repository=turn.pipeline.repository,
-        pipeline=turn.definition(release),
-        stage=stage,
-        targets=targets_now(plan(turn, run), progress(run), kind),
-        back_to=kept.good,
-        attempt=run.attempt,
-        pushed=release.pushed,
-        begins=all(each.in_service is None for each in progress(run)),
-    )
 
 
 def perform(ports: Ports, taken: Claim, kind: Effect) -> Json:

@@ -24,8 +24,9 @@ from service.executor import (
     sources,
 )
 from service.executor import retention as tidying
-from service.executor.acts import Claim, claim, perform, report
+from service.executor.acts import perform, report
 from service.executor.carrying_out import carry_out
+from service.executor.claiming import Claim, claim
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
@@ -228,8 +229,8 @@ class Executor:
             return run is not None and run.op == op
 
     def _claim(self, op: str, run_id: int, kind: Effect) -> Claim | None:
-        with self._deciding, self.ground.turn(_pipeline_of(op)) as turn:
-            return claim(turn, run_id, op, kind)
+        with self._deciding:
+            return claim(self.ground, op, run_id, kind)
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
         """Decide on the result of an effect; ``stale`` when the run no longer waits for it."""

@@ -69,17 +69,23 @@ def plan(turn: Turn, run: RunRow) -> Plan:
     release = turn.release(run.release)
     stage = turn.planned(release, run.stage)
     good = turn.stage(run.stage).good
+    apart = domains(turn, stage)
+    return planned(stage, good if good != release.digest else "", run.blocked, apart)
+
+
+def planned(stage: Stage, good: str, blocked: str, apart: Domains) -> Plan:
+    """What the stage asks of a release, where ``good`` is what it would go back to."""
     return Plan(
         builds=stage.kind.value is StageKind.BUILD,
         deploys=stage.deploy is not None,
         tests=bool(stage.steps),
         bakes=stage.bake is not None and stage.deploy is not None,
         targets=targets(stage),
-        good=good if good != release.digest else "",
+        good=good,
         parallel=stage.parallel,
         back_on=_back_on(stage),
-        blocked=run.blocked,
-        domains=_domains(turn, stage),
+        blocked=blocked,
+        domains=apart,
     )
 
 
@@ -233,7 +239,7 @@ def patience(turn: Turn, run: RunRow, effect: Effect) -> timedelta:
     return one * _ATTEMPTS + _PAUSES
 
 
-def _domains(turn: Turn, stage: Stage) -> Domains:
+def domains(turn: Turn, stage: Stage) -> Domains:
     """The fault domains of a production stage, where the rule holds and nothing waives it.
 
     To change one target after the other costs time and harms nobody, so a warning is enough.

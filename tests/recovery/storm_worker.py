@@ -24,7 +24,7 @@ from sqlmodel import col, select
 
 from policies.release import Evidence
 from service.adapters.clock import SystemClock
-from service.executor.acts import Claim
+from service.executor.claiming import Claim
 from service.executor.executor import Executor
 from service.executor.lease import Pace
 from service.promotions.model import Effect

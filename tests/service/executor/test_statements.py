@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlmodel import col, select
 
+from service.executor.claiming import claim
 from service.promotions.model import Effect
 from service.store.engines import Engines
 from service.store.tables import RunRow
@@ -65,6 +66,13 @@ def test_an_effect_is_claimed_and_reported_with_few_statements(field: Field) -> 
         run = session.exec(select(RunRow).where(RunRow.op != "")).one()
     with asked(field.engines) as statements:
         assert field.executor.perform("shop:1/beta:deploy:0", run.id or 0, Effect.DEPLOY) is None
+    assert len(statements) <= 3
+    claimed = [claim(field.executor.ground, run.op, run.id or 0, Effect.DEPLOY) for _ in range(2)]
+    first, second = (each.epoch if each else 0 for each in claimed)
+    assert first < second
+    with asked(field.engines) as statements:
+        assert claim(field.executor.ground, run.op, run.id or 0, Effect.DEPLOY)
+    # SQLite's begin, the epoch, and all that the attempt needs to know.
     assert len(statements) <= 3
     moved = {"target": "beta", "state": "running", "replaced": 1, "hosts": 3}
     with asked(field.engines) as statements:

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from service.executor.acts import claim, perform
+from service.executor.acts import perform
+from service.executor.claiming import claim
 from service.promotions.model import Effect
 from service.promotions.ports import Fenced
 from service.store.tables import RunRow
@@ -83,8 +84,7 @@ def test_a_call_that_comes_late_is_fenced(field: Field) -> None:
         by_hand(field)
     run = ordered(field)
     assert run.id is not None
-    with field.executor.ground.turn("shop") as turn:
-        taken = claim(turn, run.id, run.op, Effect.DEPLOY)
+    taken = claim(field.executor.ground, run.op, run.id, Effect.DEPLOY)
     assert taken is not None
     field.executor.record_data_points("shop", "one-box", "one-box", digest_of("b" * 40), 0, 10)
     assert field.state(bad, "one-box") == "rolling_back"
