@@ -51,7 +51,7 @@ from service.promotions.views import (
     ReleaseLine,
     ReleaseView,
 )
-from service.reports.overview import Member, Overview
+from service.reports.overview import Following, Overview
 from service.store.engines import Engines
 from service.store.tables import RunRow
 
@@ -296,7 +296,7 @@ class Executor:
     def overview(self, node: str) -> Overview:
         return leading.overview(self.ground, node)
 
-    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
+    def followers(self, rule: str, node: str) -> Following:
         return leading.followers(self.ground, rule, node)
 
     def custom_rules(self) -> tuple[AnyRule, ...]:

@@ -1,6 +1,6 @@
 """What leaders look at, looked up: every pipeline of a node, and how releases fared lately."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +21,15 @@ from service.executor.excepted import waived, waivers
 from service.executor.ground import Ground
 from service.reports.compliance import below
 from service.reports.flow import passage
-from service.reports.overview import Change, Judgement, Member, Overview, Passage, Practice
+from service.reports.overview import (
+    Change,
+    Following,
+    Judgement,
+    Member,
+    Overview,
+    Passage,
+    Practice,
+)
 from service.store.adoption import changes
 from service.store.journeys import journeys, outcomes
 from service.store.snapshot import Snapshot
@@ -52,24 +60,31 @@ def overview(ground: Ground, node: str) -> Overview:
             practices=practices,
             passages=tuple(_passages(session, kept, since)),
             ended=outcomes(session, names, since),
-            changes=tuple(
-                Change(each.rule, each.pipeline, each.at, each.result)
-                for each in changes(session, announced, kept)
-            ),
+            changes=_changes(session, announced, kept),
         )
 
 
-def followers(ground: Ground, rule: str, node: str) -> tuple[Member, ...]:
+def followers(ground: Ground, rule: str, node: str) -> Following:
     """The pipelines below a node that a rule was applied to; raises NotFound."""
     with ground.engines.reading() as session:
-        if not has_organization(session):
-            return ()
         now = ground.ports.clock.within(session)
+        if not has_organization(session):
+            return Following(node, now, ())
         tree = organization(session)
-        inside = _inside(session, tree, node or tree.root.name)
+        node = node or tree.root.name
+        inside = _inside(session, tree, node)
         known = Snapshot(session, inside)
         found = _Judging(session, known, tree, now, rule).members(inside)
-        return tuple(each for each in found if each.judgements)
+        practices = _practices(tree.resolved(node, now))
+        practice = next((each for each in practices if each.rule == rule), None)
+        announced = [rule] if practice and practice.next_level else []
+        return Following(
+            node=node,
+            now=now,
+            members=tuple(each for each in found if each.judgements),
+            practice=practice,
+            changes=_changes(session, announced, {row.name for row in inside}),
+        )
 
 
 def custom_rules(ground: Ground) -> tuple[AnyRule, ...]:
@@ -106,6 +121,15 @@ def automation_of(session: Session, name: str, pipeline: Pipeline) -> int:
 
 def _definition(session: Session, row: PipelineRow) -> Pipeline:
     return definition(session, row.definition, row.path, row.name)
+
+
+def _changes(
+    session: Session, rules: Collection[str], pipelines: Collection[str]
+) -> tuple[Change, ...]:
+    return tuple(
+        Change(each.rule, each.pipeline, each.at, each.result)
+        for each in changes(session, rules, pipelines)
+    )
 
 
 def _children(node: str, inside: Iterable[PipelineRow]) -> Iterator[str]:

@@ -5,13 +5,13 @@ the last week is what the heat map shows, and what is excepted today is left out
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from policies.findings import Enforcement, Result
-from service.reports.overview import Change, Judgement, Member, Overview, Practice
+from service.reports.overview import Change, Following, Judgement, Member, Overview, Practice
 
 #: How far back weeks are shown: half of a year, in which most campaigns begin and end.
 _FURTHEST: Final = timedelta(weeks=26)
@@ -66,12 +66,16 @@ def campaigns(overview: Overview) -> tuple[Campaign, ...]:
     changes = defaultdict(list)
     for each in overview.changes:
         changes[each.rule].append(each)
-    found = []
-    for practice in overview.practices:
-        judged = _judged(practice.rule, overview.members) if _stricter(practice) else {}
-        if judged:
-            found.append(_campaign(practice, judged, changes[practice.rule], overview.now))
-    return tuple(sorted(found, key=lambda each: (each.day, each.practice.rule)))
+    members, now = overview.members, overview.now
+    found = (_campaign(each, members, changes[each.rule], now) for each in overview.practices)
+    return tuple(sorted(filter(None, found), key=lambda each: (each.day, each.practice.rule)))
+
+
+def campaign(seen: Following) -> Campaign | None:
+    """That of one rule; None where no stricter level is announced, or it applies to nobody."""
+    if seen.practice is None:
+        return None
+    return _campaign(seen.practice, seen.members, seen.changes, seen.now)
 
 
 def _stricter(practice: Practice) -> bool:
@@ -93,8 +97,11 @@ def _judged(rule: str, members: Iterable[Member]) -> dict[str, Left]:
 
 
 def _campaign(
-    practice: Practice, judged: Mapping[str, Left], changes: Iterable[Change], now: datetime
-) -> Campaign:
+    practice: Practice, members: Iterable[Member], changes: Iterable[Change], now: datetime
+) -> Campaign | None:
+    judged = _judged(practice.rule, members) if _stricter(practice) else {}
+    if not judged:
+        return None
     mine = [each for each in changes if each.pipeline in judged]
     first = min((each.at for each in mine), default=now)
     past = [_week(at, mine) for at in _mondays(max(first, now - _FURTHEST), now)]

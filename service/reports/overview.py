@@ -77,3 +77,17 @@ class Overview:
     passages: tuple[Passage, ...]
     ended: Mapping[str, int]
     changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """One rule below a node: the pipelines that it was applied to, with its result alone.
+
+    ``practice`` is None where the rule is not on at the node; ``changes`` as in an overview.
+    """
+
+    node: str
+    now: datetime
+    members: tuple[Member, ...]
+    practice: Practice | None = None
+    changes: tuple[Change, ...] = ()

@@ -10,7 +10,7 @@ from service.promotions.blocklist import Change, EntryView
 from service.promotions.commands import Command
 from service.promotions.exceptions import ExceptionView, Filter, Verb, Wanted
 from service.promotions.views import PAGE, PipelineSummary, PipelineView, ReleaseView
-from service.reports.overview import Member, Overview
+from service.reports.overview import Following, Overview
 
 
 class Promotions(Protocol):
@@ -28,7 +28,7 @@ class Promotions(Protocol):
         """What leaders look at: one node with everything below it, the root where it is empty."""
         ...
 
-    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
+    def followers(self, rule: str, node: str) -> Following:
         """The pipelines of a node, or of all, that a rule was applied to, with that result only."""
         ...
 

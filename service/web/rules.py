@@ -17,7 +17,9 @@ from policies.rules import CATALOGUE, rule
 from service.errors import NotFound
 from service.promotions.exceptions import Filter, State
 from service.promotions.views import PAGE
+from service.reports.campaigns import campaign
 from service.reports.overview import Member
+from service.web.campaigns import drawn
 from service.web.lists import Lists
 from service.web.pages import page
 from service.web.promotions import GivenPromotions
@@ -60,7 +62,8 @@ def one_rule(
     found = rule(name) or own.get(name)
     if found is None:
         raise NotFound("rule", name)
-    members = promotions.followers(name, node)
+    seen = promotions.followers(name, node)
+    members, coming = seen.members, campaign(seen)
     said = tuple(blocks(found.docs))
     lists = Lists(request, f"/rules/{name}", node=node)
     ordered = [(_urgency(each), each) for each in members]
@@ -79,6 +82,8 @@ def one_rule(
         blocks=said if found.module else said[1:],
         parameters=[_parameter(each) for each in specs(found.params)],
         node=node,
+        seen=seen,
+        campaign=drawn(coming) if coming else None,
         lists=lists,
         applied=bool(members),
         passing=sum(each.judgements[0].result == Result.PASS for each in members),

@@ -30,7 +30,7 @@ from service.promotions.views import (
     ReleaseView,
 )
 from service.reports.compliance import compliance
-from service.reports.overview import Member, Overview
+from service.reports.overview import Following, Overview
 from service.store.read import Registered
 from tests.twins.blocklist import MemoryBlocklist
 from tests.twins.examples import PIPELINE, RELEASE, SUMMARIES, fresh, quiet, troubled
@@ -323,12 +323,18 @@ class MemoryBackend:
             raise NotFound("organization", node)
         return self.seen
 
-    def followers(self, rule: str, node: str) -> tuple[Member, ...]:
-        found = self.overview(node).members
-        return tuple(
-            replace(each, judgements=mine)
-            for each in found
-            if (mine := tuple(said for said in each.judgements if said.rule == rule))
+    def followers(self, rule: str, node: str) -> Following:
+        seen = self.overview(node)
+        return Following(
+            seen.node,
+            seen.now,
+            tuple(
+                replace(each, judgements=mine)
+                for each in seen.members
+                if (mine := tuple(said for said in each.judgements if said.rule == rule))
+            ),
+            next((each for each in seen.practices if each.rule == rule), None),
+            tuple(each for each in seen.changes if each.rule == rule),
         )
 
     def custom_rules(self) -> tuple[AnyRule, ...]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.errors import NotFound
+from service.reports.campaigns import campaign as campaign_of
 from service.reports.campaigns import campaigns
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
 from tests.service.executor.test_custom_rules import FILES
@@ -43,9 +44,9 @@ def test_rules_have_their_level_and_results(field: Field) -> None:
     (shop,) = seen.members
     said = {each.rule: each for each in shop.judgements}
     assert (said["unit-tests"].result, said["unit-tests"].level) == ("pass", "block")
-    (member,) = field.executor.followers("unit-tests", "")
+    (member,) = field.executor.followers("unit-tests", "").members
     assert [(each.rule, each.result) for each in member.judgements] == [("unit-tests", "pass")]
-    assert field.executor.followers("artifact-blocklist", "") == ()
+    assert field.executor.followers("artifact-blocklist", "").members == ()
 
 
 def test_automation_falls_where_a_person_switches_a_transition(field: Field) -> None:
@@ -92,6 +93,9 @@ def test_what_lint_says_of_an_announced_rule_is_kept_from_when_it_changed(field:
     ]
     (campaign,) = campaigns(seen)
     assert (campaign.practice.rule, campaign.now.passing) == ("owner-declared", 1)
+    # The page of the rule shows the same.
+    assert campaign_of(field.executor.followers("owner-declared", "")) == campaign
+    assert campaign_of(field.executor.followers("unit-tests", "")) is None
 
 
 def test_rules_of_the_organization_are_listed(field: Field) -> None:

@@ -144,6 +144,15 @@ def test_an_organization_shows_its_campaigns_and_gives_its_table_away(client: Cl
     assert client.get("/organization.csv?node=nowhere").status_code == 404
 
 
+def test_a_rule_shows_its_campaign_where_it_has_one(client: Client) -> None:
+    told = "rollback-on-alarm: 1 of 2 pipelines pass now; blocks from 2026-12-08"
+    html = client.get("/rules/rollback-on-alarm?node=retail").text
+    assert f'role="img" aria-label="{told}"' in html
+    assert "On its way to block in retail warn now, block from 2026-12-08." in words(html)
+    assert '<a href="/rules/rollback-on-alarm?node=retail#who">1 pipeline left</a>' in html
+    assert "On its way" not in client.get("/rules/unit-tests?node=retail").text
+
+
 def test_an_organization_without_pipelines_says_what_to_do(backend: MemoryBackend) -> None:
     backend.seen = replace(OVERVIEW, node="", members=(), practices=(), passages=(), ended={})
     page = words(Client(create_app(backend, lambda: "ada")).get("/organization").text)
