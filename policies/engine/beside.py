@@ -10,9 +10,12 @@ from policies.frozen import replace
 from policies.history import History
 from policies.neighbours import Writer
 from policies.patterns import pattern
-from policies.pipeline import Pipeline, Stage
+from policies.pipeline import Pipeline, Stage, Step
 
 _BACK: Final = pattern(r"roll-?_?back", re.IGNORECASE)
+
+#: In front of the actions and workflows of the same repository.
+_OWN: Final = "./"
 
 
 class Place(NamedTuple):
@@ -29,8 +32,9 @@ def written(read: Read) -> Iterator[tuple[Place, Writer]]:
     is the same: the repository of the artifact, or the very same command.
     """
     for pipeline in read.pipelines:
-        # The way back is no second road for releases.
-        for stage in () if _leads_back(pipeline, read.path) else pipeline.prod:
+        # The way back is no second road for releases, nor is what only another file starts.
+        apart = _leads_back(pipeline, read.path) or not pipeline.origin.start.known
+        for stage in () if apart else pipeline.prod:
             if place := _place(stage):
                 yield place, Writer(pipeline.name, read.path, place.environment, stage.span)
 
@@ -46,13 +50,15 @@ def _place(stage: Stage) -> Place | None:
     artifact = stage.deploy.artifact.or_else(None)
     if artifact and artifact.repository:
         return Place(stage.environment, artifact.repository)
-    commands = [
-        step.run.or_else(None) or step.uses.or_else(None)
-        for step in stage.steps
-        if step.name.span == stage.deploy.span
-    ]
+    commands = [_command(step) for step in stage.steps if step.name.span == stage.deploy.span]
     thing = next((each for each in commands if each), None)
     return Place(stage.environment, " ".join(thing.split())) if thing else None
+
+
+def _command(step: Step) -> str | None:
+    """What a step runs; an action of another repository deploys whatever it is given."""
+    uses = step.uses.or_else(None) or ""
+    return step.run.or_else(None) or (uses if uses.startswith(_OWN) else None)
 
 
 def with_writers(read: Read, writers: Mapping[Place, list[Writer]]) -> Read:

@@ -46,11 +46,12 @@ class Together:
         self._listed = {
             position for position, each in files.items() if each.path in brought and not each.starts
         }
-        self._first: dict[str, tuple[int, int, Span]] = {}
+        self._first: dict[tuple[str, str], tuple[int, int, Span]] = {}
         self._writers: dict[Place, list[Writer]] = {}
         for position in sorted(files.keys() - self._listed):
             for index, (name, span) in enumerate(files[position].names):
-                self._first.setdefault(name, (position, index, span))
+                key = (_root(files[position].path), name)
+                self._first.setdefault(key, (position, index, span))
             for place, writer in files[position].writes:
                 self._writers.setdefault(place, []).append(writer)
 
@@ -67,6 +68,12 @@ class Together:
     def named_twice(self, position: int, placed: Read) -> Iterator[Finding]:
         """One finding for each pipeline of the file whose name another one before it has."""
         for index, pipeline in enumerate(placed.pipelines):
-            *first, span = self._first[pipeline.name]
+            *first, span = self._first[_root(placed.path), pipeline.name]
             if first != [position, index]:
                 yield named_twice(pipeline, span)
+
+
+def _root(path: str) -> str:
+    """The folder whose workflows run together: GitHub runs none of a `.github` further down."""
+    above, found, _ = path.partition(".github/workflows/")
+    return above if found else ""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policies.classify import construct, environment, words
-from policies.facts import Fact, Provenance, elsewhere, unknown
+from policies.facts import Fact, Provenance, elsewhere, inferred, unknown
 from policies.fields import texts
 from policies.findings import Span
 from policies.formats.kubernetes import (
@@ -42,6 +42,12 @@ _STRATEGIES: Final = {
 _SLICES: Final = frozenset({"canary", "baseline"})
 #: Labels by which a workload says where it stands.
 _LABELS: Final = ("environment", "env")
+#: Time-outs that Spinnaker's console shows for stages that name none (``defaultTimeoutMs``).
+_BOUNDS: Final = {
+    "deploymanifest": timedelta(minutes=30),
+    "deploycloudformation": timedelta(minutes=30),
+    "deploy": timedelta(hours=2),
+}
 _CLOSE: Final = (StageKind.PROD, StageKind.PREPROD)
 _WHOLE: Final = 100
 Kind = Fact[StageKind | None]
@@ -128,10 +134,20 @@ def deployment(node: Node) -> Deploy:
     deploy = replace(
         unsaid_deploy(node.span, node.type, beyond),
         rollback_on=_rollback(node),
-        deadline=timeout_of(node),
+        deadline=_deadline(node),
         on_deadline=Fact("abort", node.span),
     )
     return _with_manifest(node, _with_strategy(node, deploy))
+
+
+def _deadline(node: Node) -> Fact[timedelta | None]:
+    """What the stage says, else the time after which Spinnaker itself ends one of its type."""
+    said = timeout_of(node)
+    if said.value is not None:
+        return said
+    if bound := _BOUNDS.get(node.type.lower()):
+        return inferred(bound, node.span)
+    return unknown(node.span, f"Spinnaker has a bound of its own for {node.type}")
 
 
 def _rollback(node: Node) -> Fact[frozenset[str] | None]:

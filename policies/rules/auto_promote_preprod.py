@@ -47,7 +47,8 @@ stages:
 ## Not reported
 People between pre-production and production, which is the matter of `prod-approval` and
 `no-manual-prod-gate`. Manual tests that stop nothing, where `allow_manual` names
-`exploratory-nonblocking`. Young systems that declare `maturity: new`. Waits of known length.
+`exploratory-nonblocking`. Environments of one review, which somebody may ask for. Young systems
+that declare `maturity: new`. Waits of known length.
 
 ## Sources
 Amazon's account of where its sixteen days went; the AWS deployment pipeline reference architecture
@@ -58,10 +59,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from policies.by_hand import BY_HAND, holds, told, unseen
+from policies.classify import words
 from policies.findings import Enforcement, Problem, Severity
 from policies.frozen import dataclass
 from policies.paths import all_last_stops, last_stops_bits
-from policies.pipeline import Pipeline, Stage, StageKind, StepKind
+from policies.pipeline import Pipeline, Stage, StageKind, Step, StepKind
 from policies.rule import Family, Params, Rule, Stricter, Unit, param
 from policies.steps import (
     deploys,
@@ -98,10 +100,17 @@ def lint(pipeline: Pipeline, params: AutoPromotePreprod) -> Iterator[Problem]:
         yield not_applicable(pipeline, "no stage before production deploys anything")
     elif not stages:
         yield incomplete(pipeline)
-    ends = last_stops_bits(pipeline, entries(pipeline))[0]
+    ends = last_stops_bits(pipeline, entries(pipeline))[0] | _maybe_ends(pipeline)
     for stage in stages if pipeline.maturity.value != "new" else ():
         last = bool(pipeline.bits([stage]) & ends)
         yield from _by_hand(stage, params, last=last)
+
+
+def _maybe_ends(pipeline: Pipeline) -> int:
+    """What stands right in front of deployments of which nobody knows whether to production."""
+    unknown = [each for each in pipeline.stages if deploys(each) and not each.kind.known]
+    wanted = {need for each in unknown for need in each.needs}
+    return pipeline.bits(each for each in pipeline.stages if each.name in wanted)
 
 
 def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
@@ -109,7 +118,7 @@ def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
     firsts = entries(pipeline)
     stops = all_last_stops(pipeline, firsts)[0]
     if not firsts:
-        stops = tuple(stage for stage in pipeline.stages if deploys(stage))
+        stops = tuple(each for each in pipeline.stages if deploys(each) and not _previews(each))
     found = pipeline.bits(stops)
     for stop in stops:
         found |= pipeline.above(stop)
@@ -118,10 +127,15 @@ def _before_production(pipeline: Pipeline) -> tuple[Stage, ...]:
     )
 
 
+def _previews(stage: Stage) -> bool:
+    """Whether a stage shows one change to its reviewers, beside the path of releases."""
+    return "review" in words(stage.environment)
+
+
 def _by_hand(stage: Stage, params: AutoPromotePreprod, *, last: bool) -> Iterator[Problem]:
     """Judge a stage; in the last one before production an approval at its end is production's."""
     where = f"stages/{stage.name}/transition"
-    ending = steps_after_deploy(stage) if last else ()
+    ending = _ending(stage) if last else ()
     steps = [
         step
         for step in stage.steps
@@ -144,6 +158,14 @@ def _by_hand(stage: Stage, params: AutoPromotePreprod, *, last: bool) -> Iterato
         f"Encode the check behind {told(found)} as a test, and keep exploration off the path.",
         inferred=all(each.guessed for each in found),
     )
+
+
+def _ending(stage: Stage) -> tuple[Step, ...]:
+    """The steps behind the deployment; of a stage that deploys nothing, those behind its work."""
+    if stage.deploy is not None:
+        return steps_after_deploy(stage)
+    work = [at for at, step in enumerate(stage.steps) if not has_kind(step, _APPROVAL)]
+    return stage.steps[work[-1] + 1 :] if work else ()
 
 
 RULE = Rule(

@@ -46,9 +46,9 @@ stages:
 ```
 
 ## Not reported
-Libraries, which the tests of their consumers exercise, and pipelines of kind `config`. Pipelines
-without a production stage. Services with pages add `browser` to `kinds`, services with consumers
-`contract`: no file says of itself that it has them.
+Libraries, which the tests of their consumers exercise, and pipelines of kind `config` and `infra`,
+which start no service to ask. Pipelines without a production stage. Services with pages add
+`browser` to `kinds`, services with consumers `contract`: no file says of itself that it has them.
 
 ## Sources
 Integration tests against a deployed stage: the practice that Amazon's builders describe, and the
@@ -103,13 +103,13 @@ class IntegrationTests(Params):
 
 #: So many tests beside the way are named; more would hide them.
 _FEW: Final = 10
-_EXEMPT: Final = frozenset({PipelineKind.LIBRARY, PipelineKind.CONFIG})
+_EXEMPT: Final = frozenset({PipelineKind.LIBRARY, PipelineKind.CONFIG, PipelineKind.INFRA})
 
 
 def lint(pipeline: Pipeline, params: IntegrationTests) -> Iterator[Problem]:
     firsts = entries(pipeline)
     if pipeline.kind.value in _EXEMPT:
-        message = f"a pipeline of kind {pipeline.kind.value} deploys nothing to test against"
+        message = f"a pipeline of kind {pipeline.kind.value} starts no service to test against"
         yield not_applicable(pipeline, message)
         return
     if not firsts:

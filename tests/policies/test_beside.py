@@ -55,6 +55,43 @@ def test_another_environment_or_another_service_is_none() -> None:
     assert writers(file("deploy"), elsewhere, cart) == [[], [], []]
 
 
+def test_an_action_of_another_repository_deploys_what_it_is_given() -> None:
+    def using(name: str, action: str) -> Read:
+        text = DEPLOY.format(name=name, environment="production", run=APPLY)
+        text = text.replace(f"run: {APPLY}", f"uses: {action}")
+        return read_pipelines(text.encode(), f".github/workflows/{name}.yml")
+
+    assert writers(*(using(name, "nais/deploy/actions/deploy@v2") for name in "ab")) == [[], []]
+    assert writers(*(using(name, "./.github/actions/deploy") for name in "ab")) == [["b"], ["a"]]
+
+
+def test_stages_of_a_type_are_no_second_road() -> None:
+    stage = b'{"type": "deployManifest", "refId": "1", "name": "Deploy to production"}'
+    pipeline = b'{"name": "release", "application": "%s", "stages": [%s]}'
+    reads = [read_pipelines(pipeline % (name, stage), "p.json") for name in (b"shop", b"cart")]
+    assert writers(*reads) == [[], []]
+
+
+def test_a_template_that_nothing_starts_is_no_second_road() -> None:
+    template = file("part").source
+    assert template is not None
+    text = template.text.replace("{push: {branches: [main]}}", "workflow_call")
+    part = read_pipelines(text.encode(), ".github/workflows/part.yml")
+    assert writers(file("deploy"), part) == [[], ["deploy"]]
+
+
+def test_workflows_of_a_folder_further_down_have_names_of_their_own() -> None:
+    def clashes(*paths: str) -> int:
+        text = DEPLOY.format(name="CI", environment="production", run=APPLY)
+        reads = [read_pipelines(text.encode(), path) for path in paths]
+        together = Together(dict(enumerate(map(said, reads))))
+        return sum(len(list(together.named_twice(at, each))) for at, each in enumerate(reads))
+
+    assert clashes(".github/workflows/a.yml", ".github/workflows/b.yml") == 1
+    assert clashes(".github/workflows/a.yml", "examples/x/.github/workflows/b.yml") == 0
+    assert clashes("x/.github/workflows/a.yml", "x/.github/workflows/b.yml") == 1
+
+
 def test_the_way_back_is_no_second_road_and_has_none() -> None:
     assert writers(file("deploy"), file("rollback-production")) == [[], []]
 
