@@ -29,9 +29,9 @@ bench: setup
 fuzz: setup
 	@.venv/bin/python -m pytest -q -m hypothesis --hypothesis-profile=long
 
-# The crash tests in their long form.
+# The crash tests in their long form, and every test of the executor on both databases.
 recovery: setup
-	@BAKEGATE_RECOVERY=long .venv/bin/python -m pytest -q tests/recovery
+	@BAKEGATE_RECOVERY=long .venv/bin/python -m pytest -q tests/recovery tests/service/executor
 
 # The pages of the rules, from the rules; make test fails where they differ.
 docs: setup

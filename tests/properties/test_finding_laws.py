@@ -19,6 +19,7 @@ from policies.findings import Span
 from policies.formats import read_pipelines
 from policies.overlay import read_overlay
 from policies.ruleset import builtin, resolve
+from tests.properties.examples import examples
 from tests.properties.mutations import GOLDEN
 
 AT: Final = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -87,7 +88,7 @@ def shuffled(draw: st.DrawFn, value: Any) -> Any:
 
 @pytest.mark.parametrize("name", TEXTS)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=examples(8))
 def test_a_fingerprint_outlives_edits_that_change_nothing(name: str, data: st.DataObject) -> None:
     before = fingerprints(judged(TEXTS[name], name))
     path = data.draw(st.sampled_from([name, f"ci/{name}", f"deploy/renamed-{name}"]))

@@ -15,6 +15,7 @@ from policies.formats import read_pipelines
 from policies.inspect import inspect
 from policies.output import RENDERERS
 from policies.ruleset import builtin, resolve
+from tests.properties.examples import examples
 from tests.properties.mutations import mutated
 from tests.twins.tree import tree
 
@@ -28,8 +29,6 @@ NEIGHBOURS: Final = {
     "c.yml": "[\n",
 }
 PATHS: Final = st.sampled_from([".github/workflows/a.yml", ".gitlab-ci.yml", "a.yml", "p.json"])
-#: The profile of ``make fuzz`` tries thousands of examples of every law.
-EXAMPLES: Final = 10_000 if settings().max_examples > 1_000 else 1_000
 
 
 def judged(text: str, path: str) -> FileReport:
@@ -41,7 +40,7 @@ def judged(text: str, path: str) -> FileReport:
 
 
 @given(mutated(), PATHS)
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1_000, 10_000), suppress_health_check=[HealthCheck.too_slow])
 def test_any_file_is_judged_and_shown(text: str, path: str) -> None:
     report = judged(text, path)
     assert [each.message for each in report.findings if each.rule == "internal"] == []

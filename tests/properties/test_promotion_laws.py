@@ -9,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from service.promotions.model import Effect
 from service.store.engines import open_engines
 from service.store.schema import upgrade
 from service.store.tables import EventRow, PipelineRow, ReleaseRow, RunRow, StageRow
+from tests.properties.examples import examples
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE
 from tests.twins.ports import (
     MemoryBuilder,
@@ -119,14 +121,26 @@ class Told:
                 del self.outcomes[place]
 
 
+@cache
+def _empty() -> bytes:
+    """A database that is up to date and without content; to make one takes longer than a step."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "bakegate.db")
+        engines = open_engines(f"sqlite:///{made}")
+        upgrade(engines.write)
+        engines.dispose()
+        return made.read_bytes()
+
+
 class Promotions(RuleBasedStateMachine):
     """Releases, effects that end or die, traffic, time and switches in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="bakegate-laws-"))
-        self.engines = open_engines(f"sqlite:///{self.folder / 'bakegate.db'}")
-        upgrade(self.engines.write)
+        database = self.folder / "bakegate.db"
+        database.write_bytes(_empty())
+        self.engines = open_engines(f"sqlite:///{database}")
         self.clock, self.builder = MovableClock(), MemoryBuilder()
         self.deployer, self.tester = MemoryDeployer(), MemoryTester()
         ports = memory_ports(self.clock, self.builder, self.deployer, self.tester)
@@ -279,4 +293,6 @@ class Promotions(RuleBasedStateMachine):
 
 # Each step writes to a real file several times, so few runs of many steps.
 TestPromotions = Promotions.TestCase
-TestPromotions.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestPromotions.settings = settings(
+    max_examples=examples(10, 300), stateful_step_count=20, deadline=None
+)

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.facts import Fact, unknown
@@ -19,7 +19,11 @@ from policies.rule import AnyRule, Case, Outcome, ParamSpec, Stricter, Unit, spe
 from policies.rules import CATALOGUE
 from policies.surroundings import UNRESOLVED, Surroundings
 from policies.windows import WindowState
+from tests.properties.examples import examples
 from tests.properties.reported import reported
+
+#: Each law is asked of each rule, so that a few examples of one are hundreds of the law.
+few = settings(max_examples=examples(8))
 
 NOW: Final = datetime(2026, 11, 24, 10, 22, 48, tzinfo=UTC)
 TEXT: Final = """schema: bakegate/pipeline/v1
@@ -152,6 +156,7 @@ def in_production(stage: Stage, like: Stage) -> Stage:
 
 
 @pytest.mark.parametrize("subject", LINTED, ids=[each.id for each in LINTED])
+@few
 @given(data=st.data())
 def test_unknown_facts_never_fail(subject: AnyRule, data: st.DataObject) -> None:
     pipeline = data.draw(pipelines)
@@ -167,6 +172,7 @@ def test_unknown_facts_never_fail(subject: AnyRule, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("subject", GATED, ids=[each.id for each in GATED])
+@few
 @given(data=st.data())
 def test_an_empty_record_never_fails(subject: AnyRule, data: st.DataObject) -> None:
     case = data.draw(gate_cases(subject))
@@ -235,6 +241,7 @@ DIRECTED: Final = [
 @pytest.mark.parametrize(
     ("subject", "spec"), DIRECTED, ids=[f"{rule.id}:{spec.name}" for rule, spec in DIRECTED]
 )
+@few
 @given(data=st.data())
 def test_tightening_never_turns_fail_into_pass(
     subject: AnyRule, spec: ParamSpec, data: st.DataObject
@@ -251,6 +258,7 @@ def test_tightening_never_turns_fail_into_pass(
 
 
 @pytest.mark.parametrize("subject", GATED, ids=[each.id for each in GATED])
+@few
 @given(data=st.data())
 def test_waiting_until_the_named_time_is_enough(subject: AnyRule, data: st.DataObject) -> None:
     case = data.draw(gate_cases(subject))

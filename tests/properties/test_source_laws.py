@@ -11,6 +11,7 @@ from policies.findings import Span
 from policies.formats import read_pipelines
 from policies.inspect import inspect
 from policies.source import Mapping, Node, Scalar, Sequence, Source, SourceError, core_value, read
+from tests.properties.examples import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "pipelines"
 SEEDS = [path.read_text("utf-8") for path in sorted(GOLDEN.glob("*.*"))]
@@ -72,7 +73,7 @@ def inside(span: Span, lines: list[str]) -> bool:
 
 
 @given(mutated() | st.text(max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_places_lie_in_the_text_and_plain_words_are_what_stands_there(text: str) -> None:
     whole = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     sources, refused = attempt(text)
@@ -90,7 +91,7 @@ def test_places_lie_in_the_text_and_plain_words_are_what_stands_there(text: str)
 
 
 @given(mutated() | st.binary(max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_reading_pipelines_never_raises(text: str | bytes) -> None:
     given_bytes = text.encode("utf-8") if isinstance(text, str) else text
     found = read_pipelines(given_bytes, "f.yml")
@@ -100,7 +101,7 @@ def test_reading_pipelines_never_raises(text: str | bytes) -> None:
 
 
 @given(mutated(), st.sampled_from(SCHEMAS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_documents_are_read_or_refused_with_places(text: str, schema: str) -> None:
     issues = told(text, schema)
     assert issues == sorted(set(issues))

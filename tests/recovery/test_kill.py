@@ -43,8 +43,9 @@ STARTS = [
 BOUNDARIES = 2 * (1 + (4 + len(CELLS)) * (6 + 1))
 #: How many releases are promoted beside each other; they mostly wait.
 _BESIDE = 6
-#: The short form takes one boundary of so many, from both sides of commits in turn.
-_SPARSE = {"sqlite": 3, "postgresql": 17}
+#: The short form takes one boundary of so many. An effect has 14, so that every fifth is once of
+#: each kind, at one effect or another.
+_SPARSE = {"sqlite": 5, "postgresql": 17}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,6 @@ from service.store.tables import RunRow
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.service.executor.test_promotion import told
 
-#: For what does not depend on the database.
-one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 WATCHING = PIPELINE.replace(
     "deployers:", "  latency: {reported: true, missing: ok, scope: service}\ndeployers:", 1
 ).replace("alarms: [errors]", "alarms: [errors, latency]")
@@ -23,6 +20,7 @@ FIRES = Report("latency", Said.ALARM, Reach.SERVICE, "shop", message="p99 of 2.1
 QUIET = replace(FIRES, said=Said.OK, message="")
 
 
+@pytest.mark.both_databases
 def test_a_reported_alarm_rolls_back_the_bake_that_watches_it(field: Field) -> None:
     field.executor.register_pipeline(WATCHING, "pipeline.yaml", ".", "tester")
     field.submit("a")
@@ -57,7 +55,6 @@ def test_what_fired_before_is_no_harm_but_ends_no_bake(field: Field) -> None:
     assert field.state(release, "one-box") == "succeeded"
 
 
-@one_database
 def test_an_alarm_of_a_place_holds_whoever_is_there(field: Field) -> None:
     placed = PIPELINE.replace(
         "    exposure: 1%\n",
@@ -81,7 +78,6 @@ def test_an_alarm_of_a_place_holds_whoever_is_there(field: Field) -> None:
     assert field.state(release, "one-box") == "baking"
 
 
-@one_database
 def test_a_report_says_something_for_five_minutes(field: Field) -> None:
     field.executor.report_alarm(QUIET, "watcher")
     field.clock.move(timedelta(minutes=6))
@@ -98,7 +94,6 @@ def test_a_report_says_something_for_five_minutes(field: Field) -> None:
     assert (heard.was, heard.decided) == ("alarm", ("shop",))
 
 
-@one_database
 @pytest.mark.parametrize("policy", ["unknown", "alarm"])
 def test_silence_means_what_the_pipeline_says(field: Field, policy: str) -> None:
     watching = WATCHING.replace("missing: ok", f"missing: {policy}")
@@ -124,7 +119,6 @@ def due(field: Field, release: str, stage: str) -> datetime:
     return found
 
 
-@one_database
 def test_a_wait_is_looked_at_when_a_report_grows_stale(field: Field) -> None:
     """Neither a hold with a far end nor a bake waits for its end to see that nobody reports."""
     field.executor.register_pipeline(WATCHING, "pipeline.yaml", ".", "tester")
@@ -142,7 +136,6 @@ def test_a_wait_is_looked_at_when_a_report_grows_stale(field: Field) -> None:
     assert due(field, release, "one-box") <= stale
 
 
-@one_database
 def test_silence_is_seen_a_period_later_and_not_at_the_end_of_the_bake(field: Field) -> None:
     long = PIPELINE.replace(
         "bake: {time: 60s, alarms: [errors], on_alarm: rollback, data",
@@ -159,7 +152,6 @@ def test_silence_is_seen_a_period_later_and_not_at_the_end_of_the_bake(field: Fi
     assert "bake.stalled" in [each.kind for each in field.release(release).events]
 
 
-@one_database
 def test_an_alarm_that_does_nothing_only_keeps_the_bake_from_its_end(field: Field) -> None:
     bears = PIPELINE.replace("on_alarm: rollback", "on_alarm: none")
     field.executor.register_pipeline(bears, "pipeline.yaml", ".", "tester")
@@ -171,7 +163,6 @@ def test_an_alarm_that_does_nothing_only_keeps_the_bake_from_its_end(field: Fiel
     assert run.message.endswith("negative answers, and nothing goes back by itself")
 
 
-@one_database
 def test_reports_that_fit_to_nothing(field: Field) -> None:
     wrong = {
         replace(FIRES, pipeline="shp"): "there is no pipeline 'shp'",
@@ -183,7 +174,6 @@ def test_reports_that_fit_to_nothing(field: Field) -> None:
             field.executor.report_alarm(report, "watcher")
 
 
-@one_database
 def test_each_target_has_an_alarm_of_its_own(field: Field) -> None:
     """Two targets together are well under the limit; the one that fails is not."""
     split = PIPELINE.replace("scope: service", "scope: target").replace(

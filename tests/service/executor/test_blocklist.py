@@ -11,7 +11,7 @@ from service.adapters.git import GitRepository
 from service.errors import Conflict, NotFound
 from service.promotions.blocklist import Change, Decided, Runs
 from service.store.read import events
-from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+from tests.service.executor.conftest import FIRST, ORGANIZATION, PIPELINE, Field
 from tests.twins.ports import digest_of
 
 BAD = ("pkg:pypi/tiny-rates@1.3.0",)
@@ -44,6 +44,7 @@ def result(field: Field, release: str) -> str:
     return {each["rule"]: str(each["result"]) for each in message["results"]}["artifact-blocklist"]
 
 
+@pytest.mark.both_databases
 def test_what_waits_is_blocked_in_the_same_transaction(field: Field) -> None:
     field.submit("a")
     field.builder.packages["b" * 40] = BAD
@@ -58,9 +59,10 @@ def test_what_waits_is_blocked_in_the_same_transaction(field: Field) -> None:
     assert [each.data["decided"] for each in told] == [[[waiting, "one-box", "blocked"]]]
 
 
+@pytest.mark.served
+@pytest.mark.both_databases
 def test_what_bakes_is_halted_and_a_rollback_is_proposed(field: Field) -> None:
-    good = field.submit("a")
-    field.passing(140)
+    good = FIRST
     field.builder.packages["b" * 40] = BAD
     bad = field.submit("b")
     assert field.state(bad, "one-box") == "baking"
@@ -76,9 +78,8 @@ def test_what_bakes_is_halted_and_a_rollback_is_proposed(field: Field) -> None:
     assert field.release(good).outcome == "succeeded"
 
 
+@pytest.mark.served
 def test_what_deploys_ends_its_running_batch_and_is_halted_then(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     field.builder.packages["b" * 40] = BAD
     bad = field.submit("b")
     field.deployer.valve.close("cell-1")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from service.adapters.calendars import HttpCalendars
 from service.executor.calendars import refresh
 from service.store.tables import CalendarRow
@@ -40,6 +42,7 @@ def row(field: Field, site: Site) -> CalendarRow:
         return session.get_one(CalendarRow, site.address)
 
 
+@pytest.mark.both_databases
 def test_a_freeze_of_a_calendar_holds_until_it_ends(field: Field, site: Site) -> None:
     registered(field, site)
     release = field.submit("a")

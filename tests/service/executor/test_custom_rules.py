@@ -116,6 +116,7 @@ def decided(field: Field, release: str, stage: str) -> str:
     return names[-1]
 
 
+@pytest.mark.both_databases
 def test_a_custom_rule_stops_a_release_and_lets_others_go(opened: Opened, embedded: Rego) -> None:
     field = opened(embedded)
     good = field.submit("a")

@@ -1,5 +1,6 @@
 """Data points are counts of each period, version and operation, whoever tells them how often."""
 
+import pytest
 from sqlmodel import select
 
 from service.executor import facts
@@ -15,6 +16,7 @@ SCRIPTS = """
 """
 
 
+@pytest.mark.both_databases
 def test_operations_are_counted_by_period_and_told_to_gates(field: Field) -> None:
     name = field.submit("a")
     digest = digest_of("a" * 40)

@@ -7,9 +7,6 @@ from service.executor.watching import Places
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.twins.ports import digest_of
 
-#: For what does not depend on the database.
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 WIDE = PIPELINE.replace(
     "  - name: cell-1\n    kind: prod\n    wave: 1\n",
     "  - name: cell-1\n    kind: prod\n    wave: 1\n    targets: [{name: east}, {name: west}]\n",

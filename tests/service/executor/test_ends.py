@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.service.executor.conftest import ORGANIZATION, Field
 
 WAVE = """\
@@ -27,6 +29,7 @@ stages:
 """
 
 
+@pytest.mark.both_databases
 def test_targets_change_together_up_to_the_limit_of_the_stage(field: Field) -> None:
     field.executor.register_pipeline(WAVE, "wave.yaml", ".", "tester")
     release = field.executor.submit("wave", "d" * 40, "tester")
@@ -67,9 +70,8 @@ def test_zones_of_a_region_change_one_after_the_other(field: Field) -> None:
     assert order == ["cell-1", "cell-2", "cell-1", "cell-2"]
 
 
+@pytest.mark.served
 def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     field.submit("b")
     field.passing(5, negative=10)
     again = field.submit("b")
@@ -88,9 +90,8 @@ def test_a_digest_that_was_rolled_back_is_refused_for_good(field: Field) -> None
     assert told["pipeline-only-changes"] == "one-box runs what this pipeline deployed"
 
 
+@pytest.mark.served
 def test_what_waits_does_not_slip_in_after_a_rollback(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     bad = field.submit("b")
     waiting = field.submit("c")
     field.passing(5, negative=10)
@@ -103,6 +104,7 @@ def test_what_waits_does_not_slip_in_after_a_rollback(field: Field) -> None:
     )
 
 
+@pytest.mark.both_databases
 def test_a_superseded_release_ends_and_tells_what_rides_along(field: Field) -> None:
     field.submit("a")
     old = field.submit("b")

@@ -18,8 +18,9 @@ from service.executor.durable import VERSION, Durable, _tried
 from service.promotions.model import Effect
 from service.promotions.ports import Fenced
 from service.store.engines import Engines, Interrupted, open_engines
-from service.store.schema import upgrade
 from service.store.tables import RunRow
+
+pytestmark = pytest.mark.both_databases
 
 
 @dataclass
@@ -117,7 +118,6 @@ class Bench:
 @pytest.fixture
 def bench(database: str) -> Iterator[Bench]:
     engines = open_engines(database)
-    upgrade(engines.write)
     durable, works = Durable(engines, "w-1", timedelta(seconds=0.05)), Recorder()
     durable.launch(works)
     yield Bench(engines, durable, works)

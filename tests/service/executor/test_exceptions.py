@@ -47,6 +47,7 @@ def shown(field: Field, name: str) -> ExceptionView:
     return field.executor.exception(name)
 
 
+@pytest.mark.both_databases
 def test_an_exemption_counts_from_its_approval_to_its_end(field: Field) -> None:
     led(field)
     name = field.executor.request_exception(wanted(field), "kim")
@@ -121,6 +122,7 @@ def test_limits_refuse_what_is_asked_for(field: Field) -> None:
         asked(wanted(field, "canary-first"), "kim")
 
 
+@pytest.mark.both_databases
 def test_files_and_store_are_listed_as_one(field: Field) -> None:
     led(field)
     files = {

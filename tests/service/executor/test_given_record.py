@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from service.app import create_app
 from tests.service.executor.conftest import Field
 from tests.twins.client import Client
@@ -37,6 +39,7 @@ def test_a_record_is_judged_like_a_release_of_ours(field: Field) -> None:
     assert answer.json()["decision"] == ""
 
 
+@pytest.mark.both_databases
 def test_a_decision_about_a_record_is_kept_with_all_that_it_saw(field: Field) -> None:
     body = ask(field, record()).json()
     kept = field.executor.decision(body["decision"])

@@ -11,9 +11,6 @@ from tests.service.executor.test_people import WHY, held
 from tests.service.executor.test_promotion import told
 from tests.twins.ports import digest_of
 
-#: For what does not depend on the database.
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 
 def do(field: Field, command: Command) -> str:
     made = field.executor.carry_out(command, "lee")
@@ -87,9 +84,9 @@ def test_an_emergency_bakes_a_quarter_whoever_asks_for_the_bake(field: Field, le
     assert field.state(urgent, "one-box") == "succeeded"
 
 
+@pytest.mark.served
+@pytest.mark.both_databases
 def test_a_release_skips_forward_by_an_override_of_its_artifact(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     release = field.submit("b")
     assert field.state(release, "cell-1") == ""
     wrong: dict[Command, str] = {
@@ -116,9 +113,8 @@ def test_a_release_skips_forward_by_an_override_of_its_artifact(field: Field) ->
     assert field.release(release).outcome == "succeeded"
 
 
+@pytest.mark.served
 def test_a_skip_ends_for_what_still_waits(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     release = field.submit("b")
     do(field, Skip(release, "cell-1", "It is meant for that cell.", 1))
     assert "manual-transition" not in [name for name, _ in held(field, release, "cell-1")]

@@ -22,6 +22,7 @@ def kinds(field: Field, release: str) -> list[str]:
     return [each.kind for each in field.release(release).events]
 
 
+@pytest.mark.both_databases
 def test_a_person_rolls_a_release_back_wherever_it_runs(field: Field) -> None:
     first = field.submit("a")
     with pytest.raises(Conflict, match="no earlier artifact ended well in beta"):
@@ -50,9 +51,8 @@ def test_a_person_rolls_a_release_back_wherever_it_runs(field: Field) -> None:
         do(field, RollBack(second, "again"))
 
 
+@pytest.mark.served
 def test_one_stage_goes_back_alone(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     second = field.submit("b")
     assert field.state(second, "one-box") == "baking"
     with pytest.raises(Conflict, match="say why you roll back it"):
@@ -62,9 +62,8 @@ def test_one_stage_goes_back_alone(field: Field) -> None:
     assert field.stage("beta").running == {"beta": digest_of("b" * 40)}
 
 
+@pytest.mark.served
 def test_abort_ends_what_waits_and_takes_back_what_is_deployed(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     second = field.submit("b")
     third = field.submit("c")
     assert field.state(third, "one-box") == "waiting"
@@ -108,6 +107,7 @@ def test_an_abort_of_what_was_deployed_leaves_it_where_nothing_was_before(field:
     assert field.stage("one-box").running == {"one-box": digest_of("a" * 40)}
 
 
+@pytest.mark.both_databases
 def test_a_failed_stage_is_tried_again_with_keys_of_its_own(field: Field) -> None:
     field.tester.failing.add(("beta", digest_of("a" * 40)))
     release = field.submit("a")
@@ -156,6 +156,7 @@ def test_a_newer_release_that_has_been_in_the_stage_takes_it_too(field: Field) -
         do(field, Retry(first, "beta", "a flake"))
 
 
+@pytest.mark.both_databases
 def test_a_reported_problem_halts_the_bake_until_it_is_cleared(field: Field) -> None:
     release = field.submit("a")
     assert do(field, ReportProblem(release, "charged twice")) == "pr-1"

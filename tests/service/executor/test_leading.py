@@ -17,6 +17,7 @@ DEEP = {
 }
 
 
+@pytest.mark.both_databases
 def test_a_node_has_what_lies_below_it(field: Field) -> None:
     field.executor.register_organization(DEEP, "tester")
     for name, node in (("bread", "corner/food"), ("balls", "corner/toys")):
@@ -56,9 +57,9 @@ def test_automation_falls_where_a_person_switches_a_transition(field: Field) -> 
     assert after.automation < before.automation
 
 
+@pytest.mark.both_databases
 def test_releases_of_the_last_weeks_tell_where_time_goes(field: Field) -> None:
-    release = field.submit("a")
-    field.passing(180)
+    release = field.through("a")
     field.builder.failing.add("b" * 40)
     field.submit("b")
     seen = field.executor.overview("")

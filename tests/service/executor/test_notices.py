@@ -12,9 +12,6 @@ from service.promotions.views import NoticeView
 from service.store.tables import NoticeRow
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
 
-#: For what does not depend on the database.
-one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 RULES = """\
 schema: bakegate/ruleset/v1
 name: corner
@@ -65,6 +62,7 @@ def settled(field: Field) -> None:
     pytest.fail("a message was not sent within 30 s")
 
 
+@pytest.mark.both_databases
 def test_a_failing_team_is_told_at_each_moment_once(field: Field) -> None:
     ruled(field)
     moments = {
@@ -87,7 +85,6 @@ def test_a_failing_team_is_told_at_each_moment_once(field: Field) -> None:
     assert [each["line"] for each in letter.message["findings"]] == [24, 31]
 
 
-@one_database
 def test_who_was_told_when_is_recorded(field: Field) -> None:
     ruled(field)
     on(field, "2026-11-24")
@@ -99,7 +96,6 @@ def test_who_was_told_when_is_recorded(field: Field) -> None:
     assert field.executor.told("unit-tests") == ()
 
 
-@one_database
 def test_a_team_that_follows_the_rule_is_not_told(field: Field) -> None:
     ruled(field)
     windows = (
@@ -110,14 +106,12 @@ def test_a_team_that_follows_the_rule_is_not_told(field: Field) -> None:
     assert on(field, "2026-11-24") == []
 
 
-@one_database
 def test_a_step_for_other_nodes_tells_nobody_here(field: Field) -> None:
     other = "organizations: [corner/elsewhere]}"
     ruled(field, RULES.replace("enforcement: block}", f"enforcement: block, {other}"))
     assert on(field, "2026-11-24") == []
 
 
-@one_database
 def test_an_attempt_that_fails_is_repeated_with_the_same_key(field: Field) -> None:
     ruled(field)
     field.notifier.failing = 2
@@ -126,6 +120,7 @@ def test_an_attempt_that_fails_is_repeated_with_the_same_key(field: Field) -> No
     assert told(field)[0].error == ""
 
 
+@pytest.mark.both_databases
 def test_four_that_look_at_once_order_one_message(field: Field) -> None:
     ruled(field)
     with ThreadPoolExecutor(4) as pool:
@@ -135,7 +130,6 @@ def test_four_that_look_at_once_order_one_message(field: Field) -> None:
     assert len(field.notifier.letters) == 1
 
 
-@one_database
 def test_the_sweep_looks_after_announcements(field: Field) -> None:
     ruled(field)
     field.executor.sweep._campaign()
@@ -190,7 +184,6 @@ def test_the_owner_is_told_of_a_problem_once(field: Field) -> None:
     assert told(field) == ()
 
 
-@one_database
 def test_an_owner_who_could_not_be_told_is_told_later(field: Field) -> None:
     field.notifier.failing = 8
     release = field.submit("a")

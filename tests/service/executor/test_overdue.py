@@ -3,6 +3,8 @@
 import time
 from datetime import timedelta
 
+import pytest
+
 from service.promotions.notices import Letter
 from service.promotions.wording import event_sentence, release_answer
 from tests.service.executor.conftest import Field
@@ -32,6 +34,7 @@ def exceeded(field: Field, release: str) -> list[str]:
     return [event_sentence(each) for each in events if each.kind == "hold.exceeded"]
 
 
+@pytest.mark.both_databases
 def test_the_owner_is_told_once_of_a_release_that_waits_for_a_day(field: Field) -> None:
     field.executor.switch_transition("shop", "beta", "manual", "the host moves", "lee")
     release = field.submit("a")

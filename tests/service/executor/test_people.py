@@ -33,6 +33,7 @@ def approve(field: Field, release: str, by: str, *, stage: str = "one-box") -> N
     field.settle()
 
 
+@pytest.mark.both_databases
 def test_a_stage_waits_for_its_approvals_and_manual_steps(field: Field) -> None:
     field.executor.register_pipeline(ASKING, "pipeline.yaml", ".", "tester")
     release = field.submit("a")
@@ -243,6 +244,7 @@ def blocked(field: Field, more: str = "") -> str:
     return release
 
 
+@pytest.mark.both_databases
 def test_an_override_lets_one_release_pass_one_rule_at_one_stage(field: Field) -> None:
     release = blocked(field)
     assert field.release(release).least_reason == 20
@@ -309,6 +311,7 @@ def test_where_two_persons_must_agree_the_second_confirms(field: Field) -> None:
     assert field.state(release, "one-box") == "baking"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("scope", "stage"),
     [

@@ -3,9 +3,13 @@
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
+
 from service.store.read import events
-from tests.service.executor.conftest import PIPELINE, Field
+from tests.service.executor.conftest import FIRST, PIPELINE, Field
 from tests.twins.ports import digest_of
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_good_release_reaches_every_stage(field: Field) -> None:
@@ -60,9 +64,9 @@ def test_time_alone_does_not_end_a_bake_that_wants_data_points(field: Field) -> 
     assert field.state(release, "one-box") == "baking"
 
 
+@pytest.mark.served
 def test_an_alarm_in_the_bake_rolls_back_to_the_last_good_release(field: Field) -> None:
-    good = field.submit("a")
-    field.passing(140)
+    good = FIRST
     bad = field.submit("b")
     field.passing(5, negative=10)
     assert field.state(bad, "one-box") == "rolled_back"
@@ -72,9 +76,8 @@ def test_an_alarm_in_the_bake_rolls_back_to_the_last_good_release(field: Field) 
     assert field.release(good).outcome == "succeeded"
 
 
+@pytest.mark.served
 def test_after_an_automatic_rollback_a_person_starts_the_next_release(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     field.submit("b")
     field.passing(5, negative=10)
     assert field.stage("one-box").transition == "manual"
@@ -97,9 +100,8 @@ def test_a_rollback_without_an_earlier_artifact_fails_and_says_so(field: Field) 
     assert "nothing to go back to" in run.message
 
 
+@pytest.mark.served
 def test_a_bad_release_is_taken_back_wherever_customers_have_it(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     bad = field.submit("b")
     field.passing(70)
     assert field.state(bad, "cell-1") == "baking"
@@ -127,9 +129,8 @@ def test_a_failed_build_ends_the_release(field: Field) -> None:
     assert field.release(release).outcome == "failed"
 
 
+@pytest.mark.served
 def test_a_failed_deployment_restores_the_last_good_artifact(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     field.deployer.failing.add(digest_of("b" * 40))
     bad = field.submit("b")
     assert field.state(bad, "beta") == "rolled_back"
@@ -154,9 +155,8 @@ def test_a_stage_finishes_what_it_started(field: Field) -> None:
     assert field.state(second, "one-box") == "baking"
 
 
+@pytest.mark.served
 def test_a_blocked_package_stops_at_customers_and_only_warns_before(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     field.builder.packages["b" * 40] = ("pkg:pypi/tiny-rates@1.3.0",)
     field.block("pkg:pypi/tiny-rates", "vers:pypi/>=1.3.0|<1.3.1")
     release = field.submit("b")
@@ -224,9 +224,8 @@ def told(field: Field, release: str, stage: str, rule: str) -> tuple[str, str]:
     return found["result"], found["message"]
 
 
+@pytest.mark.served
 def test_gates_know_what_runs_and_what_is_on_its_way(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     later = field.submit("b")
     field.passing(30)
     assert told(field, later, "one-box", "ordered-deploys") == (
@@ -249,8 +248,7 @@ def test_gates_know_how_much_served_while_a_stage_was_deployed(field: Field) -> 
 
 
 def test_an_older_commit_is_not_taken_for_a_newer_release(field: Field) -> None:
-    field.submit("b")
-    field.passing(140)
+    field.through("b")
     older = field.submit("a")
     field.passing(30)
     assert told(field, older, "one-box", "ordered-deploys") == (

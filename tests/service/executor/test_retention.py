@@ -15,6 +15,8 @@ from service.store.read import events
 from tests.service.executor.conftest import Field
 from tests.twins.ports import START, digest_of
 
+pytestmark = pytest.mark.both_databases
+
 ORPHAN = "sha256:" + "0" * 64
 DAYS = timedelta(days=100)
 
@@ -49,15 +51,10 @@ def artifacts(letters: str) -> set[str]:
     return {digest_of(each * 40) for each in letters}
 
 
-def released(field: Field, letters: str) -> None:
-    for each in letters:
-        release = field.submit(each)
-        field.passing(140)
-        assert field.release(release).outcome == "succeeded"
-
-
+@pytest.mark.served
 def test_only_what_nothing_needs_goes(field: Field) -> None:
-    released(field, "abc")
+    field.through("b")
+    field.through("c")
     storage = MemoryStorage({*artifacts("abc"), ORPHAN})
     assert pruned(field, storage) == set()
     field.clock.move(DAYS)
@@ -80,8 +77,10 @@ def test_only_what_nothing_needs_goes(field: Field) -> None:
     assert told == [("kim", {"digests": sorted(artifacts("a"))})]
 
 
+@pytest.mark.served
 def test_what_people_have_not_settled_stays(field: Field) -> None:
-    released(field, "abcd")
+    for letter in "bcd":
+        field.through(letter)
     storage = MemoryStorage(artifacts("ab"))
     name = field.executor.carry_out(ReportProblem("shop:1", "orders charged twice"), "lee")
     field.clock.move(DAYS)

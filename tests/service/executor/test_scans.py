@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from policies.release import Danger, Release, Vulnerability
 from service.executor import facts
 from service.promotions.seen import seen
@@ -12,23 +14,17 @@ OLD = Vulnerability("CVE-1", Danger.HIGH, "pkg:pypi/a@1", "2")
 NEW = Vulnerability("CVE-2", Danger.CRITICAL, "pkg:pypi/a@1")
 
 
-def shipped(field: Field, letter: str) -> None:
-    """A release that reached every stage."""
-    name = field.submit(letter)
-    field.passing(140)
-    assert field.release(name).outcome == "succeeded"
-
-
 def recorded(field: Field, name: str) -> Release:
     """What a gate is told of the release."""
     with field.executor.ground.turn("shop", "tester") as turn:
         return facts.record(turn, turn.release(name))
 
 
+@pytest.mark.both_databases
 def test_coverage_and_findings_are_told_beside_those_of_the_base(field: Field) -> None:
     field.builder.covered |= {"a" * 40: 0.8, "b" * 40: 0.7}
     field.builder.found |= {"a" * 40: (OLD,), "b" * 40: (OLD, NEW)}
-    shipped(field, "a")
+    field.through("a")
     field.clock.move(timedelta(days=8))
     built = field.clock.now()
     name = field.submit("b")
@@ -45,7 +41,7 @@ def test_coverage_and_findings_are_told_beside_those_of_the_base(field: Field) -
 
 def test_of_a_base_that_nobody_scanned_nothing_is_known(field: Field) -> None:
     field.builder.found |= {"b" * 40: (NEW,)}
-    shipped(field, "a")
+    field.through("a")
     name = field.submit("b")
     assert [each.in_base for each in recorded(field, name).artifact.findings or ()] == [None]
     assert recorded(field, "shop:1").artifact.findings is None

@@ -26,9 +26,6 @@ from tests.twins.ports import (
 
 DAY = timedelta(days=1)
 
-#: For what does not depend on the database.
-one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 RULES = """\
 schema: bakegate/ruleset/v1
 name: corner
@@ -66,6 +63,7 @@ def activated(field: Field) -> list[dict[str, Any]]:
     return [each.data for each in log if each.data.get("rule") == "time-window"]
 
 
+@pytest.mark.both_databases
 def test_each_activation_is_an_event_of_the_pipelines_that_it_meets(field: Field) -> None:
     ruled(field, RULES)
     assert [(each["before"], each["enforcement"]) for each in activated(field)] == [
@@ -97,7 +95,6 @@ def test_activations_during_an_outage_are_logged_once_as_one(field: Field) -> No
     ]
 
 
-@one_database
 def test_what_lint_said_is_kept_at_the_new_level(field: Field) -> None:
     ruled(field, RULES)
     until(field, "2026-11-26")
@@ -128,7 +125,6 @@ def test_a_step_comes_early_when_enough_pipelines_comply(field: Field) -> None:
     assert [each["enforcement"] for each in activated(field)[1:]] == ["block"]
 
 
-@one_database
 def test_a_step_that_is_not_announced_yet_does_not_come_early(field: Field) -> None:
     ruled(field, READY.replace("2026-11-01", "2026-11-25").replace("50%", "0%"))
     assert ripen(field.executor.ground) == []
@@ -136,7 +132,6 @@ def test_a_step_that_is_not_announced_yet_does_not_come_early(field: Field) -> N
     assert len(ripen(field.executor.ground)) == 2
 
 
-@one_database
 def test_a_freeze_holds_an_activation_until_it_ends(field: Field) -> None:
     freeze = (
         "time_windows: [{name: sale, effect: deny, between: {from: 2026-11-26,"
@@ -158,7 +153,6 @@ def test_a_pipeline_of_an_older_version_is_followed_from_now_on(field: Field) ->
     assert [each["enforcement"] for each in activated(field)] == ["observe", "warn"]
 
 
-@one_database
 def test_files_without_an_organization_are_refused(field: Field) -> None:
     with pytest.raises(Conflict, match=r"the files hold no organization\.yaml"):
         field.executor.register_organization({"rules.yaml": RULES}, "tester")
@@ -174,7 +168,6 @@ def test_a_service_without_an_organization_has_no_schedules(database: str) -> No
     engines.dispose()
 
 
-@one_database
 @pytest.mark.parametrize("name", ["corner", "corner/elsewhere"])
 def test_a_step_for_other_nodes_is_no_activation_here(field: Field, name: str) -> None:
     other = RULES.replace("enforcement: warn}", f"enforcement: warn, organizations: [{name}]}}")

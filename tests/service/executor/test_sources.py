@@ -25,6 +25,7 @@ def push(letter: str, delivery: str, branch: str = "main") -> Push:
     return Push(delivery, branch, letter * 40, "ada")
 
 
+@pytest.mark.both_databases
 def test_a_delivery_starts_one_release_however_often_it_comes(field: Field) -> None:
     take = field.executor.take_push
     assert take("shop", push("a", "d-1")) == Taken("shop:1")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 from sqlmodel import col, select
 
@@ -14,6 +15,8 @@ from service.promotions.model import Effect
 from service.store.engines import Engines
 from service.store.tables import RunRow
 from tests.service.executor.conftest import PIPELINE, Field
+
+pytestmark = pytest.mark.both_databases
 
 MORE = ("bakery", "cellar", "dairy")
 

@@ -14,8 +14,7 @@ from service.store.tables import AlarmRow, BeatRow, RunRow
 from tests.service.executor.conftest import PIPELINE, Field
 from tests.twins.ports import digest_of
 
-#: For what does not depend on the database.
-one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_row_that_cannot_be_decided_keeps_no_other_from_it(field: Field) -> None:
@@ -56,10 +55,8 @@ def test_a_bake_ends_though_the_clock_was_set_back(field: Field) -> None:
     assert field.state(release, "one-box") == "succeeded"
 
 
-@one_database
+@pytest.mark.served
 def test_harm_is_seen_at_once_after_the_clock_was_set_back(field: Field) -> None:
-    field.submit("a")
-    field.passing(140)
     bad = field.submit("b")
     assert field.state(bad, "one-box") == "baking"
     field.clock.move(timedelta(hours=-1))
@@ -78,7 +75,6 @@ def test_a_clock_that_went_back_while_nothing_ran_is_noticed(field: Field) -> No
     assert field.state(release, "one-box") == "succeeded"
 
 
-@one_database
 def test_a_jump_forward_is_no_bake_and_hurries_no_effect(field: Field) -> None:
     """What runs is left alone, though by the clock it runs for longer than all its attempts."""
     field.tester.valve.close("beta")
@@ -101,7 +97,6 @@ def test_a_jump_forward_is_no_bake_and_hurries_no_effect(field: Field) -> None:
     assert field.state(release, "one-box") == "baking"
 
 
-@one_database
 def test_processes_that_died_long_ago_are_forgotten(field: Field) -> None:
     now = field.clock.now()
     with field.engines.transaction() as session:
@@ -113,7 +108,6 @@ def test_processes_that_died_long_ago_are_forgotten(field: Field) -> None:
         assert set(session.exec(select(BeatRow.executor))) == {"silent", "new"}
 
 
-@one_database
 def test_who_waits_for_the_database_stops_with_the_process(field: Field) -> None:
     asked: list[int] = []
 

@@ -34,7 +34,7 @@ def run_of(field: Field, release: str, stage: str) -> RunRow:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("origin", ["postgresql"], indirect=True)
 def test_a_pipeline_that_another_has_taken_is_left_to_it(field: Field) -> None:
     release = field.submit("a")
     field.passing(55)
@@ -55,6 +55,7 @@ def test_a_pipeline_that_another_has_taken_is_left_to_it(field: Field) -> None:
     assert field.state(release, "one-box") == "succeeded"
 
 
+@pytest.mark.both_databases
 def test_a_bake_is_looked_at_when_time_can_end_it(field: Field) -> None:
     release = field.submit("a")
     assert run_of(field, release, "one-box").due == field.clock.now() + timedelta(seconds=60)
@@ -125,6 +126,7 @@ def test_what_a_person_must_do_is_not_asked_for_all_the_time(field: Field) -> No
     assert field.state(release, "beta") == "succeeded"
 
 
+@pytest.mark.both_databases
 def test_a_decision_asks_for_each_row_once(field: Field) -> None:
     """A statement with equal values in one transaction is one that could have been kept."""
     field.submit("a")
@@ -144,6 +146,7 @@ def test_a_decision_asks_for_each_row_once(field: Field) -> None:
     assert by_key
 
 
+@pytest.mark.both_databases
 def test_what_is_due_is_found_by_its_index(field: Field) -> None:
     due = select(RunRow.id).where(col(RunRow.due) <= field.clock.now()).order_by(col(RunRow.due))
     with field.engines.reading() as session:
@@ -162,6 +165,7 @@ def queue_of(field: Field, op: str) -> str:
         return str(session.connection().exec_driver_sql(asked.replace("%", "%%")).scalar_one())
 
 
+@pytest.mark.both_databases
 def test_a_rollback_waits_behind_no_work_of_other_stages(field: Field) -> None:
     field.submit("a")
     field.passing(130)
@@ -189,7 +193,7 @@ def test_a_rollback_waits_for_the_batch_that_runs_in_its_stage(field: Field) -> 
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("origin", ["postgresql"], indirect=True)
 def test_two_pipelines_may_keep_the_same_text_at_once(field: Field) -> None:
     """The second comes while the first has written it and not yet committed."""
     other = PIPELINE.replace("name: shop\n", "name: other\n")

@@ -40,6 +40,7 @@ def by_hand(field: Field) -> None:
     field.executor.report(run.op, run.id, kind, result)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("lost", LOST)
 def test_the_watchdog_cures_a_lost_effect(field: Field, lost: str) -> None:
     durable = field.executor.ground.durable
@@ -73,10 +74,10 @@ def test_an_effect_in_time_is_left_alone(field: Field) -> None:
     field.settle()
 
 
+@pytest.mark.served
+@pytest.mark.both_databases
 def test_a_call_that_comes_late_is_fenced(field: Field) -> None:
     """A worker stops between its claim and its call; meanwhile an alarm takes the release back."""
-    field.submit("a")
-    field.passing(140)
     durable = field.executor.ground.durable
     durable.stop(0)
     bad = field.executor.submit("shop", "b" * 40, "tester")

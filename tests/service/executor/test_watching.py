@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from sqlalchemy import event
 
 from service.executor.watching import Places
 from tests.service.executor.conftest import PIPELINE, Field
-
-#: For what does not depend on the database.
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @contextmanager
