@@ -1,11 +1,12 @@
 """Where a GitHub Actions job deploys, told from what it says, surest first."""
 
+import re
 from collections.abc import Iterator
 
 from policies.classify import environment as kind_of
 from policies.facts import Fact, Provenance, unknown
 from policies.findings import Span
-from policies.formats.naming import of_file, of_title
+from policies.formats.naming import of_file, of_thing, of_title
 from policies.frozen import dataclass
 from policies.patterns import pattern
 from policies.pipeline import StageKind
@@ -29,6 +30,8 @@ _KEYS = (
     "cluster",
     "namespace",
 )
+#: Variables whose value names what belongs to one environment.
+_PLACES = pattern(r"(?:resource_?group|cluster)(?:_?name)?$", re.IGNORECASE)
 #: Keys whose value is often a name of its own for each branch.
 _WORKSPACES = ("workspace", "terraform_workspace", "tf_workspace")
 
@@ -132,6 +135,9 @@ def _hints(root: Mapping, name: str, job: Mapping) -> Iterator[tuple[str, float]
         found = _of_inputs(node)
         if found:
             yield found.name, 0.6
+        for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
+            if _PLACES.search(key) and isinstance(entry.value, Scalar):
+                yield of_thing(entry.value.text), 0.6
     workflow = root.get("name")
     yield of_title(workflow.text) if isinstance(workflow, Scalar) else "", 0.6
     yield of_file(root.span.path), 0.6

@@ -122,8 +122,15 @@ def _goals(pipeline: Pipeline) -> list[Stage]:
     # What a test environment waits for is hardly production.
     early = pipeline.bits(stage for stage in deploys if stage.kind.known)
     return prod or [
-        stage for stage in deploys if not stage.kind.known and not pipeline.below(stage) & early
+        stage
+        for stage in deploys
+        if not stage.kind.known and (_chosen(stage) or not pipeline.below(stage) & early)
     ]
+
+
+def _chosen(stage: Stage) -> bool:
+    """Whether each run chooses the environment, which may then be production."""
+    return "${{" in stage.environment
 
 
 def _before(pipeline: Pipeline, goals: list[Stage]) -> list[Step]:

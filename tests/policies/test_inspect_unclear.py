@@ -47,6 +47,17 @@ def test_an_environment_in_front_of_a_deployment_may_ask_for_approval() -> None:
     assert free["approval_before_production"] == {"value": "no", "line": None}
 
 
+def test_what_a_test_environment_waits_for_is_production_where_each_run_chooses() -> None:
+    text = (
+        "on: workflow_dispatch\njobs:\n"
+        "  ship: {environment: '${{ inputs.where }}', steps: [{run: kubectl apply -f x}]}\n"
+        "  seed-dev: {needs: ship, steps: [{run: kubectl apply -f dev.yml}]}\n"
+    )
+    assert answers(text)["approval_before_production"] == {"value": "unknown", "line": 3}
+    free = answers(text.replace("environment: '${{ inputs.where }}', ", ""))
+    assert free["approval_before_production"]["value"] == "no"
+
+
 def test_a_tool_that_is_only_installed_is_not_used_by_the_file() -> None:
     job = "production:\n  stage: deploy\n  environment: production\n  script:\n"
     install = "    - cf install-plugin blue-green-deploy -r CF-Community -f\n"

@@ -78,3 +78,9 @@ def test_templates_alone_release_nothing_and_may_gate_what_names_them() -> None:
     assert found["time_window"]["value"] == "no"
     rollout = "---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: shop}\n"
     assert told(TEMPLATE + rollout, "rollout.yaml")["name"] == "shop"
+
+
+def test_variables_of_a_workflow_name_what_belongs_to_one_environment() -> None:
+    text = "on: push\nenv: {%s}\njobs: {ship: {steps: [{run: kubectl apply -f x}]}}\n"
+    assert kinds(text % "AZURE_RESOURCE_GROUP: rg-shop-prod", WORKFLOW) == {"ship": "prod"}
+    assert kinds(text % "IMAGE: shop-prod", WORKFLOW) == {"ship": "unknown"}
