@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from policies.facts import UNKNOWN, Unknown
-from policies.frozen import dataclass, replace
-from policies.graphs import kept
+from policies.frozen import dataclass
+from policies.graphs import decoded, kept
 from policies.pipeline import Pipeline, Stage, Step, StepKind
 from policies.steps import (
     Search,
@@ -26,6 +26,7 @@ from policies.steps import (
 T = TypeVar("T")
 #: Which steps of a stage count for a question.
 StepsOf = Callable[[Pipeline, Stage], Sequence[Step]]
+_UNKNOWN: Final = frozenset({UNKNOWN})
 
 #: Answers for so many sets of stages are kept; where every stage waits for others, more would only
 #: take memory.
@@ -52,7 +53,9 @@ class Ahead:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return self.once("steps", lambda: _steps(self.pipeline, self.stages, every))
+        return self.once(
+            "steps", lambda: tuple(step for each in self.stages for step in each.steps)
+        )
 
     def having(self, kinds: frozenset[StepKind]) -> tuple[Stage, ...]:
         """Those of the stages that have steps of these kinds."""
@@ -80,8 +83,13 @@ class Ahead:
         soft = 0 if blocking else self.bits & sorts.soft
         unclear = self.bits & sorts.unclear
         some = lowest(blocking) | soft | lowest(unclear)
-        steps = _steps(self.pipeline, self.pipeline.of_bits(some), of)
-        return replace(search(steps, kinds), guessed=bool(self.bits & sorts.guessed))
+        found = [sorts.found[number] for number in decoded(some)]
+        return Search(
+            tuple(step for each in found for step in each.blocking),
+            tuple(step for each in found for step in each.soft),
+            tuple(step for each in found for step in each.unclear),
+            bool(self.bits & _guessed(self.pipeline, of)),
+        )
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives, which depends on these stages and on ``key`` only."""
@@ -99,10 +107,9 @@ class Path:
         self, kinds: frozenset[StepKind], only: Callable[[Step], bool] | None = None
     ) -> Search:
         """Of all steps before the point, or of those that ``only`` lets pass."""
-        if only is None:
-            return joined(self.ahead.search(kinds), search(self.own, kinds))
-        own = [step for step in self.own if only(step)]
-        return joined(self.ahead.search(kinds, _passing(only)), search(own, kinds))
+        found = self.ahead.search(kinds, _passing(only) if only else every)
+        own = [step for step in self.own if not only or only(step)]
+        return joined(found, search(own, kinds)) if own else found
 
     def has(self, kinds: frozenset[StepKind]) -> bool:
         return self.ahead.has(kinds) or any(has_kind(step, kinds) for step in self.own)
@@ -124,10 +131,6 @@ def lowest(bits: int) -> int:
     return bits & -bits
 
 
-def _steps(pipeline: Pipeline, stages: Iterable[Stage], of: StepsOf) -> tuple[Step, ...]:
-    return tuple(step for stage in stages for step in of(pipeline, stage))
-
-
 def fitting(pipeline: Pipeline, fits: Callable[[Stage], bool]) -> int:
     """The stages that fit, as bits; ``fits`` is asked once for each."""
     return once(
@@ -139,12 +142,15 @@ def fitting(pipeline: Pipeline, fits: Callable[[Stage], bool]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Sorts:
-    """The stages with blocking, soft and unclear steps of some kinds, and with guesses, as bits."""
+    """The stages with blocking, soft and unclear steps of some kinds, as bits, and those steps.
+
+    ``found`` has what was found in each of these stages by its number.
+    """
 
     blocking: int
     soft: int
     unclear: int
-    guessed: int
+    found: dict[int, Search]
 
 
 def _sorts(pipeline: Pipeline, kinds: frozenset[StepKind], of: StepsOf) -> _Sorts:
@@ -152,26 +158,40 @@ def _sorts(pipeline: Pipeline, kinds: frozenset[StepKind], of: StepsOf) -> _Sort
 
 
 def _sorted(pipeline: Pipeline, kinds: frozenset[StepKind], of: StepsOf) -> _Sorts:
-    bits = {"blocking": 0, "soft": 0, "unclear": 0}
+    blocking = soft = unclear = 0
+    found: dict[int, Search] = {}
     # Most stages have no such step, so only the others are looked through.
-    some = having(pipeline, kinds) | having(pipeline, frozenset({UNKNOWN}))
-    for stage in pipeline.of_bits(some):
-        found = search(of(pipeline, stage), kinds)
-        bit = pipeline.bits([stage])
-        for name in bits:
-            if getattr(found, name):
-                bits[name] |= bit
-    return _Sorts(**bits, guessed=_guessed(pipeline, of))
+    for number in decoded(having(pipeline, kinds) | having(pipeline, _UNKNOWN)):
+        here = found[number] = search(of(pipeline, pipeline.stages[number]), kinds)
+        bit = 1 << number
+        blocking |= bit if here.blocking else 0
+        soft |= bit if here.soft else 0
+        unclear |= bit if here.unclear else 0
+    return _Sorts(blocking, soft, unclear, found)
 
 
 def having(pipeline: Pipeline, kinds: frozenset[StepKind | Unknown]) -> int:
     """The stages with steps of these kinds, as bits."""
-    stages = pipeline.stages
-    return once(
-        pipeline,
-        kinds,
-        lambda: pipeline.bits(each for each in stages if not kinds.isdisjoint(each.kinds)),
-    )
+    return once(pipeline, kinds, lambda: _having(pipeline, kinds))
+
+
+def _having(pipeline: Pipeline, kinds: frozenset[StepKind | Unknown]) -> int:
+    by_kind = once(pipeline, _by_kind, lambda: _by_kind(pipeline))
+    bits = 0
+    for kind in kinds:
+        bits |= by_kind.get(kind, 0)
+    return bits
+
+
+def _by_kind(pipeline: Pipeline) -> dict[StepKind | Unknown | None, int]:
+    """The stages with steps of each kind: a dozen rules ask, each for other kinds."""
+    index = pipeline.order.index
+    found: dict[StepKind | Unknown | None, int] = {}
+    for stage in pipeline.stages:
+        bit = 1 << index[stage.name]
+        for kind in stage.kinds:
+            found[kind] = found.get(kind, 0) | bit
+    return found
 
 
 def _guessed(pipeline: Pipeline, of: StepsOf) -> int:
@@ -180,11 +200,17 @@ def _guessed(pipeline: Pipeline, of: StepsOf) -> int:
         pipeline,
         (_guessed, of),
         lambda: pipeline.bits(
-            each
-            for each in pipeline.stages
-            if any(step.kind.inferred for step in of(pipeline, each))
+            each for each in pipeline.stages if _some_inferred(of(pipeline, each))
         ),
     )
+
+
+def _some_inferred(steps: Sequence[Step]) -> bool:
+    # A loop, because this is asked of every step and a generator costs twice as much.
+    for step in steps:  # noqa: SIM110 - see above
+        if step.kind.inferred:
+            return True
+    return False
 
 
 def ahead(pipeline: Pipeline, stage: Stage) -> Ahead:

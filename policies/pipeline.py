@@ -345,7 +345,10 @@ class Pipeline:
 
     def bits(self, stages: Iterable[Stage]) -> int:
         """A set of stages of this pipeline, to be combined with ``above`` and ``below``."""
-        return sum({1 << self.order.index[stage.name] for stage in stages})
+        index, bits = self.order.index, 0
+        for stage in stages:
+            bits |= 1 << index[stage.name]
+        return bits
 
     def above(self, stage: Stage) -> int:
         """All stages that ``stage`` depends on, directly or not, as bits."""
@@ -369,8 +372,10 @@ class Pipeline:
 
     def heads(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
         """Those of the stages that depend on none of the others."""
-        among = self.bits(stages)
-        return tuple(stage for stage in stages if not self.above(stage) & among)
+        if len(stages) < 2:  # noqa: PLR2004 - nothing to compare it with
+            return tuple(stages)
+        among, above, index = self.bits(stages), self.order.above(), self.order.index
+        return tuple(stage for stage in stages if not above[index[stage.name]] & among)
 
 
 def _wave(stage: Stage) -> int:

@@ -226,11 +226,12 @@ class Builder:
 
     def _mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
         entries: dict[str, Entry] = {}
+        new: Any = tuple.__new__
         pairs = iter(items)
         for key in pairs:
             if type(key) is not Scalar:
                 break
-            entries[key[1]] = entry_of((key, next(pairs)))
+            entries[key[1]] = new(Entry, (key, next(pairs)))
         if 2 * len(entries) < len(items) or "<<" in entries:
             return self._odd_mapping(items, span, tag)
         return mapping_of((span, entries, (), tag))
