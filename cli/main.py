@@ -11,10 +11,15 @@ import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
-import typer
-from typer.core import TyperGroup
+# Modules live as long as the process: looking for garbage among them only delays the start.
+gc.disable()
 
-from cli.exits import Exit
+import typer  # noqa: E402 - see above
+from typer.core import TyperGroup  # noqa: E402
+
+from cli.exits import Exit  # noqa: E402
+
+gc.enable()
 
 #: Every command: the module that holds its ``app``, and its line in the help text, in that order.
 COMMANDS: Final = {
@@ -61,8 +66,7 @@ class OnDemandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        # Modules live as long as the process: looking for garbage among them only delays the start.
-        gc.disable()
+        gc.disable()  # As for the modules above.
         try:
             command = typer.main.get_command(import_module(module).app)
         finally:

@@ -63,9 +63,12 @@ def test_values_cannot_change_and_take_no_other_attributes() -> None:
 
 
 def test_values_survive_copies_and_other_processes() -> None:
-    cell = Cell("a", tags=["x"], note="y")
+    cell = Cell("a", tags=["x"], note="y", zone="b")
     for other in (copy.deepcopy(cell), pickle.loads(pickle.dumps(cell))):  # noqa: S301 - our own bytes
-        assert (other, other.note, other.label) == (cell, "y", "a-a")
+        assert (other, other.note, other.label) == (cell, "y", "a-b")
+    place = Place("a", tags=["x"], note="y")
+    for same in (copy.deepcopy(place), pickle.loads(pickle.dumps(place))):  # noqa: S301
+        assert (same, same.tags, same.note) == (place, ["x"], "y")
 
 
 def test_values_of_hashable_fields_are_keys() -> None:
