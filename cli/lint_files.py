@@ -78,6 +78,8 @@ class Judge:
         self._asked = asked
         self._baseline = baseline
         self._applied: dict[str, Resolved] = {}
+        self.kept: list[object] = []
+        """What was judged: the command ends before it, and to free it took 3 % of the work."""
 
     def __call__(self, pipeline: Pipeline) -> Resolved:
         resolved = self._asked.of(pipeline)
@@ -182,6 +184,7 @@ class _Work:
         """Judge the files at these positions; ``gather`` tells what the others say."""
         with budgets() as budget:
             reads = dict(self._reads(share, budget))
+            self.judge.kept.append(reads)
             told: dict[int, Said] = {}
             for each in gather({position: said(read) for position, read in reads.items()}):
                 told |= each
