@@ -33,10 +33,15 @@ SECTIONS: Final = ("stages", "jobs", "steps", "variables")
 
 @dataclass(frozen=True, slots=True)
 class _Here:
-    """Where something is written out: its file's path, the files that led there, and names."""
+    """Where something is written out: its file's path, the files that led there, and names.
+
+    ``lent`` is what a template of another repository is given: that repository may have the
+    templates that it names.
+    """
 
     chain: tuple[str, ...]
     names: Names
+    lent: bool = False
 
     @property
     def folder(self) -> str:
@@ -77,7 +82,8 @@ class Expander:
             expression = whole(key)
             if expression is None:
                 text = filled(key, here.names)
-                yield text, Entry(entry.key, self._node(entry.value, here, text))
+                inside = replace(here, lent=here.lent or (key == "extends" and _away(entry.value)))
+                yield text, Entry(entry.key, self._node(entry.value, inside, text))
                 continue
             holds, taken = _decided(expression, here.names, taken=taken)
             if holds:
@@ -156,11 +162,14 @@ class Expander:
         if not isinstance(named, Scalar):
             return None
         path, _, repository = named.text.partition("@")
-        if repository not in ("", "self") or "$" in path or len(here.chain) > _CHAIN:
+        if repository.lower() not in ("", "self") or "$" in path or len(here.chain) > _CHAIN:
             self._gap(named.span, f"the template {named.text} is not read", hides=hides)
             return None
         relative = not path.startswith("/")
         path = posixpath.join(here.folder, path) if relative else path
+        if here.lent and not self.follower.has(path):
+            self._gap(named.span, f"the template {named.text} is not read", hides=hides)
+            return None
         try:
             part = self.follower.follow(path, named.span, here.chain, relative=relative)
         except NotFollowed as error:
@@ -193,6 +202,12 @@ class Expander:
         for each in _rounds(found):
             loops = {**here.names.loops, words[1]: each}
             yield replace(here, names=replace(here.names, loops=loops))
+
+
+def _away(extends: Node) -> bool:
+    """Whether a template of another repository is extended."""
+    named = extends.get("template") if isinstance(extends, MappingNode) else None
+    return isinstance(named, Scalar) and named.text.partition("@")[2].lower() not in ("", "self")
 
 
 def chosen(first: Entry, other: Entry) -> Entry:

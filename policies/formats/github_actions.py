@@ -232,7 +232,9 @@ def _deploys(name: str, steps: tuple[Step, ...], environment: Environment | None
     if any(step.kind.value is StepKind.DEPLOY for step in steps):
         return True
     unclear = any(not step.kind.known or step.kind.confidence < SURE for step in steps)
-    return unclear and named(name) is StepKind.DEPLOY
+    # Of several jobs of a called workflow the call's name tells only the one in an environment.
+    own = name if "(" in name or (environment and environment.job) else name.rpartition("/")[2]
+    return unclear and named(own) is StepKind.DEPLOY
 
 
 def _quiet_kind(steps: tuple[Step, ...]) -> StageKind:

@@ -84,6 +84,17 @@ def test_a_template_elsewhere_that_wraps_stages_lets_them_be_seen() -> None:
     assert pipeline.complete.note == "the template v1/official.yml@shared is not read"
 
 
+def test_what_a_template_elsewhere_is_given_may_name_templates_of_its_repository() -> None:
+    text = (
+        "trigger: none\nextends:\n  template: stages/wrapper.yml@%s\n  parameters:\n"
+        "    stages: [{stage: prod, jobs: [{job: ship, steps: [{template: ../steps/swap.yml}]}]}]\n"
+    )
+    found = read({ROOT: text % "shared"})
+    assert found.problems == ()
+    assert [step.name.value for step in found.pipelines[0].stages[0].steps] == ["swap"]
+    assert read({ROOT: text % "self"}).problems != ()
+
+
 @pytest.mark.parametrize(
     ("template", "message"),
     [

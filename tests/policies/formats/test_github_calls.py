@@ -168,3 +168,17 @@ def test_actions_that_use_themselves_come_to_an_end() -> None:
 def test_odd_forms_are_read_as_far_as_they_go(called: str) -> None:
     texts = {ROOT: "on: push\njobs: {a: {uses: ./.github/workflows/deploy.yml}}\n", DEPLOY: called}
     assert len(read(texts).pipelines) == 1
+
+
+def test_of_several_jobs_the_name_of_the_call_tells_only_the_one_in_an_environment() -> None:
+    texts = {
+        ROOT: "on: push\njobs:\n  deploy-prod: {uses: ./.github/workflows/deploy.yml}\n",
+        DEPLOY: "on: workflow_call\njobs:\n"
+        "  vars: {steps: [{uses: o/get-pr@v1}]}\n"
+        "  up: {needs: vars, environment: production, steps: [{uses: o/thing@v1}]}\n",
+    }
+    stages = only(read(texts)).stages
+    assert [(each.name, bool(each.deploy)) for each in stages] == [
+        ("deploy-prod/vars", False),
+        ("deploy-prod/up", True),
+    ]
