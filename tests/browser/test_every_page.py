@@ -20,7 +20,7 @@ PAGES = {
     "release that builds": ("/releases/payments-api:6", 200),
     "switch": ("/pipelines/payments-api/stages/wave-3/transition", 200),
     "rules": ("/rules", 200),
-    "rule": ("/rules/bake-time?node=retail", 200),
+    "rule with a campaign": ("/rules/no-untested-automation?node=retail", 200),
     "exceptions": ("/exceptions", 200),
     "ask for an exemption": ("/exceptions/new?rule=bake-time", 200),
     "blocklist": ("/blocklist", 200),
