@@ -34,7 +34,7 @@ class ArtifactStore:
     def __init__(self, folder: Path, shared: ObjectStore | None = None) -> None:
         self._folder = folder
         self._shared = shared
-        self._verified: set[str] = set()
+        self._verified: dict[str, tuple[int, ...]] = {}
 
     def put(self, path: Path) -> str:
         """Keep a copy of ``path``; returns ``sha256:<hex>``. The same bytes are kept once.
@@ -54,8 +54,9 @@ class ArtifactStore:
         return f"sha256:{found}"
 
     def path(self, digest: str) -> Path:
-        """Where the bytes of ``digest`` are; they are digested again once per process.
+        """Where the bytes of ``digest`` are.
 
+        They are digested once in each process, and again after anybody wrote to the file.
         Raises ArtifactError when the digest is malformed, or its file is absent or damaged, and
         UnreachableError where it must be fetched and cannot.
         """
@@ -63,12 +64,14 @@ class ArtifactStore:
         if match is None:
             raise ArtifactError(f"{digest!r} is no digest; one reads sha256:<64 hex digits>")
         path = self._folder / f"{match[1]}.bin"
-        if digest in self._verified and path.is_file():
+        seen = _state(path)
+        if seen and seen == self._verified.get(digest):
             return path
-        found = _hex(path) if path.is_file() else ""
+        found = _hex(path) if seen else ""
         if found != match[1]:
             self._fetch(digest, path, found)
-        self._verified.add(digest)
+            seen = _state(path)
+        self._verified[digest] = seen
         return path
 
     def listing(self) -> Iterator[Stored]:
@@ -92,7 +95,7 @@ class ArtifactStore:
         folder, name = stored.place.rsplit("/", 1)
         if self._shared and folder == self._shared.address:
             return self._shared.remove(name, stored.at)
-        self._verified.discard(stored.digest)
+        self._verified.pop(stored.digest, None)
         return unlinked(Path(stored.place), stored.at)
 
     def _fetch(self, digest: str, path: Path, found: str) -> None:
@@ -120,6 +123,15 @@ class ArtifactStore:
             yield Path(name)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What no write leaves as it was; empty where there is no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def written(path: Path) -> datetime:

@@ -1,5 +1,6 @@
 """Bringing one host of a target to the artifact of an order."""
 
+import logging
 import secrets
 import shutil
 import socket
@@ -10,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from service.adapters import host_process
 from service.adapters.host_fence import Fence
@@ -17,7 +19,11 @@ from service.adapters.host_files import HostRecord, claim_path, process_of, read
 from service.adapters.processes import end_process, environment_of, run, tail_of
 from service.promotions.ports import DeployOrder
 
+_log: Final = logging.getLogger(__name__)
+
 _VALIDATE = timedelta(seconds=10)
+#: The longest that a stop hook may take on the way back; ours.
+_STOP_BACK: Final = timedelta(minutes=1)
 _POLL = 0.02
 _PORTS = range(20_000, 32_000)
 """Below the range from which the kernel takes the ports of outgoing connections."""
@@ -38,6 +44,11 @@ class TooLate(DeploymentError):
 def since_boot() -> float:
     """Seconds that no jump of a clock changes and that every process of this machine agrees on."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def stop_within(left: timedelta) -> timedelta:
+    """What a stop hook may take of the time that is left on the way back."""
+    return min(left / 4, _STOP_BACK)
 
 
 def unpack(artifact: Path, folder: Path, digest: str) -> None:
@@ -110,8 +121,19 @@ class Change:
         hooks = self.order.deploy.hooks
         command = hooks.stop.or_else(None) if hooks else None
         if command is not None:
-            self._hook("stop", command, host.port, self._left())
+            self._stop_hook(command, host)
         end_process(*process, self.fence.held)
+
+    def _stop_hook(self, command: str, host: HostRecord) -> None:
+        """On the way back one that fails or hangs is passed over: it is the bad version's own."""
+        left = self._left()
+        if not self.order.rollback:
+            self._hook("stop", command, host.port, left)
+            return
+        try:
+            self._hook("stop", command, host.port, stop_within(left))
+        except DeploymentError as error:
+            _log.warning("the way back goes on: %s", error)
 
     def _drain(self) -> None:
         """Let requests end that came before the records said that the host stops.

@@ -133,7 +133,7 @@ note() { # STATE [CAUSE MESSAGE]: what this host is from now on
 }
 
 # Starts the runner unless it is at work or has ended. The variables of the hooks are on stdin.
-launch() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE
+launch() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE [BACK]
     digest=$1 lowest=$2
     eval "$(cat)"
     lock
@@ -150,8 +150,8 @@ launch() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE
     report "$digest"
 }
 
-run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE
-    digest=$1 lowest=$2 until=$(($(now) + $3)) drain=$4 stop=$5 start=$6 validate=$7
+run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE [BACK]
+    digest=$1 lowest=$2 until=$(($(now) + $3)) drain=$4 stop=$5 start=$6 validate=$7 back=${8:-}
     release=$folder/releases/${digest#sha256:}
     export BAKEGATE_ARTIFACT="$release"
     lock
@@ -165,7 +165,9 @@ run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE
         # For a load balancer that asks the host whether it may send requests.
         : >"$folder/out-of-service"
         sleep "$drain"
-        if [ -n "$stop" ] && [ -d "$folder/current" ]; then hook stop "$stop" "$folder/current"; fi
+        if [ -n "$stop" ] && [ -d "$folder/current" ]; then
+            hook stop "$stop" "$folder/current" "$back"
+        fi
         lock
         ours || exit 75
         ln -sfn "releases/${digest#sha256:}" "$folder/current.$$"
@@ -184,20 +186,23 @@ run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE
 }
 
 # Runs one command in a session of its own. What it leaves in the background stays; its output goes
-# to a file, so that nobody waits for it.
-hook() { # NAME COMMAND FOLDER
-    log=$home/$1.log
+# to a file, so that nobody waits for it. With SECONDS it takes no longer, and nothing depends on how
+# it ends: on the way back the bad version's own hook is in nobody's way.
+hook() { # NAME COMMAND FOLDER [SECONDS]
+    log=$home/$1.log last=$until
+    if [ -n "${4:-}" ]; then last=$(($(now) + $4)); fi
     (cd "$3" && exec setsid sh -e -c "$2") >"$log" 2>&1 </dev/null &
     child=$!
     printf '%s\n' "pid $child" "started $(started $child)" | put hook
     ending=""
     while [ -n "$(started $child)" ]; do
-        if [ "$(now)" -ge "$until" ]; then ending="ran out of time"; fi
+        if [ "$(now)" -ge "$last" ]; then ending="ran out of time"; fi
         if [ "$(wc -c <"$log")" -gt $most ]; then ending="printed more than $most bytes"; fi
         if [ -n "$ending" ]; then end_of hook; fi
         sleep 0.1
     done
     wait $child && code=0 || code=$?
+    if [ -n "${4:-}" ]; then return 0; fi
     if [ "$code" != 0 ] || [ -n "$ending" ]; then
         cause=failure
         if [ "$ending" = "ran out of time" ]; then cause=deadline; fi

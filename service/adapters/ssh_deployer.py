@@ -23,7 +23,13 @@ from policies.durations import format_duration
 from policies.remote import Ssh
 from service.adapters.artifacts import ArtifactError, ArtifactStore
 from service.adapters.batches import next_batch
-from service.adapters.host_change import DeploymentError, TooLate, Unreached, since_boot
+from service.adapters.host_change import (
+    DeploymentError,
+    TooLate,
+    Unreached,
+    since_boot,
+    stop_within,
+)
 from service.adapters.host_fence import Fence
 from service.adapters.host_files import (
     TargetRecord,
@@ -262,7 +268,9 @@ class _Rollout:
             str(max(0, round(each.total_seconds())))
             for each in (self._left(), drain or timedelta())
         ]
-        arguments = (str(lowest), *seconds, *commands)
+        arguments = [str(lowest), *seconds, *commands]
+        if self.order.rollback:
+            arguments.append(str(max(1, round(stop_within(self._left()).total_seconds()))))
         variables = _variables(self.order)
         self.launched.update(names)
         self._ask(lambda side: side.launch(variables, *arguments), names)

@@ -136,6 +136,17 @@ def test_a_failed_put_leaves_nothing(place: Place, tmp_path: Path) -> None:
     assert list((tmp_path / ("one" if place.address else "artifacts")).iterdir()) == []
 
 
+def test_bytes_that_change_while_a_process_runs_are_found(tmp_path: Path, built: Path) -> None:
+    """A release is deployed to its last stage days after the same process has digested it."""
+    store = ArtifactStore(tmp_path / "artifacts")
+    path = store.path(store.put(built))
+    assert store.path(DIGEST) == path
+    with path.open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(ArtifactError, match=f"^the artifact {DIGEST} is damaged: its bytes are "):
+        store.path(DIGEST)
+
+
 def test_a_damaged_copy_is_fetched_again(tmp_path: Path, built: Path) -> None:
     place = Place(tmp_path, f"file://{tmp_path}/shared")
     place.store().put(built)

@@ -223,6 +223,18 @@ def test_a_failing_stop_hook_leaves_the_old_process(ground: Ground) -> None:
     assert (host.state, host.pid, alive(host.pid, host.start_time)) == ("stopping", old.pid, True)
 
 
+@pytest.mark.parametrize("stop", ["exit 5", "sleep 600"])
+def test_a_stop_hook_holds_up_no_way_back(ground: Ground, stop: str) -> None:
+    how = deploy()
+    good = ground.built("one")
+    ground.finish(ground.order("k1", good, how))
+    ground.finish(ground.order("k2", ground.built("two"), how))
+    bad = replace(deploy(stop=stop), deadline=fact(timedelta(seconds=8)))
+    back = replace(ground.order("k3", good, bad), rollback=True)
+    assert [each.state for each in ground.finish(back)][-1] == "succeeded"
+    assert ground.answers() == ["one"]
+
+
 def test_an_abort_ends_a_hook_that_hangs(ground: Ground) -> None:
     how = deploy(validate="sleep 600", hosts=2)
     order = ground.order("k1", ground.built("one"), how)

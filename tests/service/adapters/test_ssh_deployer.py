@@ -118,6 +118,17 @@ def test_a_rollback_takes_bigger_batches_and_copies_nothing(fleet: Fleet) -> Non
     assert fleet.did() == ["k1", "k2", "k3"]
 
 
+def test_a_stop_hook_holds_up_no_way_back(fleet: Fleet) -> None:
+    good = fleet.order("k1", "one", fleet.how(1))
+    fleet.finish(good)
+    fleet.finish(fleet.order("k2", "two", fleet.how(1), 2))
+    hangs = fleet.how(1, stop=f"{fleet.write('stopping')}; sleep 600")
+    slow = replace(hangs, deadline=fact(timedelta(seconds=8)))
+    back = replace(good, key="k3", epoch=3, rollback=True, deploy=slow)
+    assert fleet.finish(back).state == "succeeded"
+    assert (fleet.versions(1), fleet.did()) == (["one"], ["stopping"])
+
+
 def test_old_releases_are_removed_and_some_are_kept(fleet: Fleet) -> None:
     how = replace(fleet.how(1), retained=fact(1))
     orders = [fleet.order(f"k{n}", f"v{n}", how, n) for n in range(1, 5)]
