@@ -113,7 +113,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[Callable[..., str]
 
     def create(template: str = "template1") -> str:
         name = f"{prefix}_{next(numbers)}"
-        _execute(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        _copy(postgres_server, name, template)
         made.append(name)
         return postgres_server.url(name)
 
@@ -121,6 +121,13 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[Callable[..., str]
     for name in made:
         # FORCE, because a test that killed a process may leave its sessions behind.
         _execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _copy(server: PostgresServer, name: str, template: str) -> None:
+    with psycopg.connect(server.connection("postgres"), autocommit=True) as connection:
+        # By files it takes a quarter of the time; before version 15 there is no other way.
+        how = "STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {how}'.encode())
 
 
 def _execute(server: PostgresServer, statement: str) -> None:

@@ -238,7 +238,7 @@ class Traffic:
     def until_under_way(self, pack: Pack) -> None:
         """Submit, and wait until every worker works and some effects are being done."""
         self.go_on(more=True)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not all(map(pack.name, range(pack.slots))) or not self.busy():
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -27,7 +27,7 @@ class Storm:
     seed: int = 7
 
 
-SHORT = Storm(kills=20, pipelines=8, between_s=0.5, limit_s=180, stop_every=8)
+SHORT = Storm(kills=12, pipelines=6, between_s=0.5, limit_s=180, stop_every=6)
 LONG = Storm(kills=1000, pipelines=50, between_s=1.2, limit_s=4800, stop_every=25)
 _STOPPED_S = 5
 

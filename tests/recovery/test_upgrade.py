@@ -72,7 +72,7 @@ def finished(traffic: Traffic, name: str) -> int:
 def working(workers: Pack, traffic: Traffic, seconds: float) -> None:
     """Let some time pass with releases on their way, until every worker works."""
     calm = time.monotonic() + seconds
-    end = calm + 60
+    end = calm + 180
     while time.monotonic() < calm or not all(map(workers.name, range(workers.slots))):
         assert time.monotonic() < end
         traffic.go_on(more=True)

@@ -35,7 +35,7 @@ class Fleet:
             identity=fact(str(self.sshd.identity)),
             user=fact(None),
             port=fact(self.sshd.port),
-            connect_timeout=fact(timedelta(seconds=5)),
+            connect_timeout=fact(timedelta(seconds=30)),
         )
 
     def order(self, key: str, version: str, how: Deploy, epoch: int = 1) -> DeployOrder:

@@ -102,7 +102,7 @@ def _free_port() -> int:
 
 
 def _wait(side: Sshd, server: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
         try:
             with socket.create_connection((HOSTS[-1], side.port), timeout=1):

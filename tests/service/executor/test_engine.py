@@ -48,7 +48,7 @@ class Recorder:
             held = self.held.pop(0) if self.held else None
             raised = self.raising.pop(0) if self.raising else None
         time.sleep(self.takes_s)
-        if held and not held.wait(30):
+        if held and not held.wait(180):
             raise TimeoutError(op)
         with self.lock:
             self.at_once -= 1
@@ -94,7 +94,7 @@ class Bench:
                 session.rollback()
 
     def until(self, true: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while not true():
             assert time.monotonic() < end
             time.sleep(0.02)

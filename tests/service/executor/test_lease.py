@@ -22,6 +22,7 @@ from service.store.engines import open_engines
 from service.store.schema import upgrade
 from service.store.tables import BeatRow, OrganizationRow
 from tests.conftest import PostgresServer
+from tests.service.executor.conftest import PATIENCE_S
 from tests.twins.ports import MemoryBuilder, MemoryDeployer, MemoryTester, memory_ports
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +43,7 @@ from service.store.engines import open_engines
 
 pace = Pace(
     beat=timedelta(seconds=0.3),
-    dead_after=timedelta(seconds=1.5),
+    dead_after=timedelta(seconds=3),
     poll=timedelta(seconds=0.05),
 )
 lease = BeatLease(open_engines(sys.argv[1]), pace)
@@ -94,7 +95,7 @@ def _beats(url: str) -> dict[str, tuple[datetime, bool]]:
 
 
 def _until(url: str, wanted: Callable[[dict[str, tuple[datetime, bool]]], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while not wanted(_beats(url)):
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -129,10 +130,10 @@ def test_after_an_outage_no_live_process_is_declared_dead(
 ) -> None:
     url = postgres_url()
     with _three_beating(url) as (one, two, third):
-        _outage(postgres_server, str(make_url(url).database), 3)
+        _outage(postgres_server, str(make_url(url).database), 4)
         back = datetime.now(UTC)
         # Long enough for everybody to judge everybody.
-        _until(url, lambda beats: all(at > back + timedelta(seconds=3) for at, _ in beats.values()))
+        _until(url, lambda beats: all(at > back + timedelta(seconds=5) for at, _ in beats.values()))
         assert [dead for _, dead in _beats(url).values()] == [False] * 3
         third.kill()
         _until(url, lambda beats: sum(dead for _, dead in beats.values()) == 1)
@@ -148,10 +149,10 @@ def test_after_the_database_stood_still_no_live_process_is_declared_dead(
     url = postgres_url()
     with _three_beating(url) as (one, two, third):
         # Long enough that everybody judges the others.
-        time.sleep(3)
-        _standstill(postgres_server, str(make_url(url).database), 3)
+        time.sleep(4)
+        _standstill(postgres_server, str(make_url(url).database), 4)
         back = datetime.now(UTC)
-        _until(url, lambda beats: all(at > back + timedelta(seconds=3) for at, _ in beats.values()))
+        _until(url, lambda beats: all(at > back + timedelta(seconds=5) for at, _ in beats.values()))
         assert [each.poll() for each in (one, two, third)] == [None] * 3
         assert [dead for _, dead in _beats(url).values()] == [False] * 3
 

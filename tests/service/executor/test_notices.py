@@ -10,7 +10,7 @@ from service.executor.notices import announce
 from service.promotions.commands import ReportProblem
 from service.promotions.views import NoticeView
 from service.store.tables import NoticeRow
-from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+from tests.service.executor.conftest import ORGANIZATION, PATIENCE_S, PIPELINE, Field
 
 RULES = """\
 schema: bakegate/ruleset/v1
@@ -48,18 +48,18 @@ def told(field: Field) -> tuple[NoticeView, ...]:
 
 
 def settled(field: Field) -> None:
-    """Wait until every message was sent; fails the test when that takes half a minute.
+    """Wait until every message was sent; fails the test when that takes minutes.
 
     The durable engine is waited for too: a connection that it holds while it is stopped stays open.
     """
     engine = field.executor.ground.durable.client
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         busy = engine.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False)
         if all(each.sent_at for each in told(field)) and not busy:
             return
         time.sleep(0.05)
-    pytest.fail("a message was not sent within 30 s")
+    pytest.fail(f"a message was not sent within {PATIENCE_S} s")
 
 
 @pytest.mark.both_databases
@@ -156,7 +156,7 @@ def test_what_could_not_be_delivered_is_tried_again_later(field: Field) -> None:
 
 def sent(field: Field, count: int) -> None:
     """Wait until so many letters went out and the engine has written that down."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while len(field.notifier.letters) < count and time.monotonic() < end:
         time.sleep(0.02)
     settled(field)

@@ -15,7 +15,7 @@ from service.promotions.commands import Abort
 from service.promotions.ports import Artifact, BuildOrder, BuildResult
 from service.store.engines import open_engines
 from tests.service.adapters.conftest import Ground
-from tests.service.executor.conftest import ORGANIZATION, PACE
+from tests.service.executor.conftest import ORGANIZATION, PACE, PATIENCE_S
 from tests.twins.ports import (
     MemoryBuilder,
     MemoryDeployer,
@@ -129,7 +129,7 @@ def test_where_nothing_was_before_an_abort_says_what_it_left(site: Site) -> None
 
 
 def _until(true: Callable[[], bool]) -> None:
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < patience
         time.sleep(0.05)

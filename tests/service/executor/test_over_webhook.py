@@ -12,7 +12,7 @@ from service.adapters.webhook_deployer import WebhookDeployer
 from service.executor.executor import Executor
 from service.promotions.commands import Abort
 from service.store.engines import open_engines
-from tests.service.executor.conftest import ORGANIZATION, PACE
+from tests.service.executor.conftest import ORGANIZATION, PACE, PATIENCE_S
 from tests.twins.far_side import KEY, Far, serving
 from tests.twins.ports import (
     MemoryBuilder,
@@ -97,7 +97,7 @@ def test_where_nothing_was_before_it_is_told_and_the_release_is_aborted(site: Si
 
 
 def _until(true: Callable[[], bool]) -> None:
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < patience
         time.sleep(0.02)

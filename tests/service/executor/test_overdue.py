@@ -7,7 +7,7 @@ import pytest
 
 from service.promotions.notices import Letter
 from service.promotions.wording import event_sentence, release_answer
-from tests.service.executor.conftest import Field
+from tests.service.executor.conftest import PATIENCE_S, Field
 from tests.service.executor.test_notices import settled
 
 DAY = timedelta(days=1)
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 
 def letters(field: Field, count: int) -> list[Letter]:
     """What went out, once so many did and nothing more is on its way."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while len(field.notifier.letters) < count and time.monotonic() < end:
         time.sleep(0.02)
     settled(field)

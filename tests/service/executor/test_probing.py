@@ -15,6 +15,7 @@ from service.adapters.prober import HttpProber
 from service.executor.probing import Probing
 from service.executor.watching import Place
 from service.promotions.ports import DeployOrder, DeployProgress, Host
+from tests.service.executor.conftest import PATIENCE_S
 from tests.twins.web import served
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -92,7 +93,7 @@ def test_each_host_gets_each_request(url: str, probed: Probed) -> None:
     records = Records([(Host("eu-1-1", url, NEW), Host("eu-1-2", url, NEW))])
     requests = (Request("GET", "/health", 200), Request("GET", "/", 500), Request("GET", "/", 200))
     told = probed(records, watched(*requests))
-    assert sorted(told.get(timeout=10) for _ in range(2)) == [
+    assert sorted(told.get(timeout=PATIENCE_S) for _ in range(2)) == [
         ("shop", "prod", "eu-1", NEW, 2, 0, "GET /health"),
         ("shop", "prod", "eu-1", NEW, 2, 2, "GET /"),
     ]
@@ -101,7 +102,7 @@ def test_each_host_gets_each_request(url: str, probed: Probed) -> None:
 def test_health_is_asked_by_default_and_versions_are_told_apart(url: str, probed: Probed) -> None:
     hosts = (Host("eu-1-1", url, NEW), Host("eu-1-2", url, OLD), Host("eu-1-3", url, OLD))
     told = probed(Records([hosts]), watched())
-    assert sorted(told.get(timeout=10) for _ in range(2)) == [
+    assert sorted(told.get(timeout=PATIENCE_S) for _ in range(2)) == [
         ("shop", "prod", "eu-1", OLD, 2, 0, "GET /health"),
         ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health"),
     ]
@@ -109,7 +110,7 @@ def test_health_is_asked_by_default_and_versions_are_told_apart(url: str, probed
 
 def test_who_does_not_answer_while_in_service_counts_negative(closed: str, probed: Probed) -> None:
     told = probed(Records([(Host("eu-1-1", closed, NEW),)]), watched())
-    assert told.get(timeout=10) == ("shop", "prod", "eu-1", NEW, 0, 1, "GET /health")
+    assert told.get(timeout=PATIENCE_S) == ("shop", "prod", "eu-1", NEW, 0, 1, "GET /health")
 
 
 def test_a_host_that_is_being_replaced_is_no_data_point(
@@ -117,13 +118,13 @@ def test_a_host_that_is_being_replaced_is_no_data_point(
 ) -> None:
     staying, leaving = Host("eu-1-1", url, NEW), Host("eu-1-2", closed, OLD)
     told = probed(Records([(leaving, staying), (staying,)]), watched())
-    assert told.get(timeout=10) == ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
+    assert told.get(timeout=PATIENCE_S) == ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
     assert told.empty()
 
 
 def test_a_round_is_repeated_after_its_interval(url: str, probed: Probed) -> None:
     told = probed(Records([(Host("eu-1-1", url, NEW),)]), watched(every=0.1))
-    assert [told.get(timeout=10) for _ in range(3)] == [
+    assert [told.get(timeout=PATIENCE_S) for _ in range(3)] == [
         ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
     ] * 3
 
@@ -143,6 +144,6 @@ def test_a_failing_round_does_not_end_the_thread(
     probing = Probing(records, HttpProber(), lambda: [watched(every=0.1)], tell)
     with caplog.at_level(logging.ERROR):
         probing.start()
-        assert told.get(timeout=10) == ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
+        assert told.get(timeout=PATIENCE_S) == ("shop", "prod", "eu-1", NEW, 1, 0, "GET /health")
         probing.stop()
     assert [record.message for record in caplog.records] == ["a round of probes failed"]

@@ -11,7 +11,7 @@ from service.errors import Unavailable
 from service.executor.durable import _registry
 from service.executor.sweep import Sweep
 from service.store.tables import AlarmRow, BeatRow, RunRow
-from tests.service.executor.conftest import PIPELINE, Field
+from tests.service.executor.conftest import PATIENCE_S, PIPELINE, Field
 from tests.twins.ports import digest_of
 
 pytestmark = pytest.mark.both_databases
@@ -80,7 +80,7 @@ def test_a_jump_forward_is_no_bake_and_hurries_no_effect(field: Field) -> None:
     field.tester.valve.close("beta")
     release = field.executor.submit("shop", "a" * 40, "tester")
     field.until(release, "beta", "testing")
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while not _registry.running:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -126,7 +126,7 @@ def test_who_waits_for_the_database_stops_with_the_process(field: Field) -> None
 
     thread = threading.Thread(target=wait)
     thread.start()
-    thread.join(20)
+    thread.join(PATIENCE_S)
     field.engines.closing.clear()
     assert len(asked) == 1
     assert [type(each).__name__ for each in ended] == ["Interrupted"]

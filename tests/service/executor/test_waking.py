@@ -13,7 +13,7 @@ from service.executor.transition import FACTS_AGE, LONGEST_REST
 from service.executor.watch import QUIET
 from service.promotions.commands import Approve, RollBack
 from service.store.tables import RunRow
-from tests.service.executor.conftest import ORGANIZATION, PIPELINE, Field
+from tests.service.executor.conftest import ORGANIZATION, PATIENCE_S, PIPELINE, Field
 
 ZONE = """\
   - name: zone-{zone}
@@ -48,7 +48,7 @@ def test_a_pipeline_that_another_has_taken_is_left_to_it(field: Field) -> None:
     with field.executor.ground.turn("shop"):
         thread = threading.Thread(target=sweep)
         thread.start()
-        assert swept.wait(30)
+        assert swept.wait(PATIENCE_S)
         assert field.state(release, "one-box") == "baking"
     thread.join()
     field.executor.sweep.once()
