@@ -40,6 +40,11 @@ Justified = Annotated[
 ]
 
 
+def _example(*parts: str) -> str:
+    """One that can be copied from a help of any width: its lines stay as they are."""
+    return "\b\nExample:\n  bakegate release " + " \\\n    ".join(parts)
+
+
 _SUBMIT: Final = """\b
 Examples:
   bakegate release submit payments-api $(git rev-parse HEAD)
@@ -48,8 +53,10 @@ Examples:
 
 @app.command(epilog=_SUBMIT)
 def submit(
-    pipeline: Annotated[str, typer.Argument(help="Whose.")],
-    commit: Annotated[str, typer.Argument(help="The whole hash of a commit of its repository.")],
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="Whose.")],
+    commit: Annotated[
+        str, typer.Argument(metavar="COMMIT", help="The whole hash of one of its repository.")
+    ],
     kind: Annotated[
         Kind, typer.Option(help="An emergency needs --reason and --incident.")
     ] = Kind.NORMAL,
@@ -136,7 +143,7 @@ def approve(
 def tick(
     release: Release,
     stage: Stage,
-    item: Annotated[str, typer.Argument(help="The step as the checklist writes it.")],
+    item: Annotated[str, typer.Argument(metavar="STEP", help="As the checklist writes it.")],
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
@@ -146,16 +153,18 @@ def tick(
 
 
 @app.command(
-    epilog="Example: bakegate release override payments-api:1846 wave-2 bake-time --hours 4 "
-    '--reason "the fix stops the loss of orders"'
+    epilog=_example(
+        "override payments-api:1846 wave-2 bake-time --hours 4",
+        '--reason "the fix stops the loss of orders"',
+    )
 )
 def override(
     release: Release,
     stage: Stage,
-    rule: Annotated[str, typer.Argument(help="The rule that it may pass.")],
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="That it may pass.")],
     reason: Justified,
     hours: Annotated[
-        int, typer.Option(help="For so many hours; rules may allow fewer than 24.")
+        int, typer.Option(min=1, max=24, help="For so many hours; rules may allow fewer.")
     ] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
     incident: Annotated[str, typer.Option(help="What it mends, such as INC-31.")] = "",
@@ -170,8 +179,7 @@ def override(
 
 
 @app.command(
-    epilog='Example: bakegate release pause --pipeline payments-api --for 2h --reason "the '
-    'database moves"'
+    epilog=_example("pause --pipeline payments-api --for 2h", '--reason "the database moves"')
 )
 def pause(
     reason: Reason,
@@ -179,7 +187,10 @@ def pause(
     stage: Annotated[str, typer.Option(help="Only this stage of it.")] = "",
     org: Annotated[str, typer.Option(metavar="NODE", help="Of this whole subtree.")] = "",
     lasting: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h, 1d. No end.")
+        str,
+        typer.Option(
+            "--for", metavar="DURATION", help="Such as 30m, 2h, 1d. Without it, for good."
+        ),
     ] = "",
     url: Url = None,
     format: Shape = Format.TEXT,
@@ -198,23 +209,26 @@ def pause(
         show(made, format, f"{made['id']}: {org or pipeline} {stage}".rstrip() + " is paused")
 
 
-@app.command(
-    epilog='Example: bakegate release pin payments-api:1846 wave-2 --reason "the fair is on"'
-)
+@app.command(epilog=_example("pin payments-api:1846 wave-2", '--reason "the fair is on"'))
 def pin(
     release: Release,
     stage: Stage,
     reason: Reason,
     lasting: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h, 1d. No end.")
+        str,
+        typer.Option(
+            "--for", metavar="DURATION", help="Such as 30m, 2h, 1d. Without it, for good."
+        ),
     ] = "",
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
     """Keep a stage at one release: no other enters it until the pin is resumed."""
     with said("release"):
-        body = {"reason": reason, "pipeline": release.rpartition(":")[0], "stage": stage}
-        body["release"] = release
+        pipeline, _, number = release.rpartition(":")
+        if not (pipeline and number):
+            raise Unusable(f"a release is named as in payments-api:1846, not {release!r}")
+        body = {"reason": reason, "pipeline": pipeline, "stage": stage, "release": release}
         if lasting:
             body["until"] = instant_text(datetime.now(UTC) + _duration(lasting))
         made = post(url, "/v1/pauses", body)
@@ -222,15 +236,16 @@ def pin(
 
 
 @app.command(
-    epilog="Example: bakegate release skip payments-api:1846 wave-2 --hours 4 "
-    '--reason "the fix is for that cell alone"'
+    epilog=_example(
+        "skip payments-api:1846 wave-2 --hours 4", '--reason "the fix is for that cell alone"'
+    )
 )
 def skip(
     release: Release,
     stage: Stage,
     reason: Justified,
     hours: Annotated[
-        int, typer.Option(help="For so many hours; rules may allow fewer than 24.")
+        int, typer.Option(min=1, max=24, help="For so many hours; rules may allow fewer.")
     ] = 4,
     digest: Annotated[str, typer.Option(help="Only if this is the artifact.")] = "",
     url: Url = None,
@@ -270,9 +285,7 @@ def rollback(
     _act(url, format, release, "rollback", body, f"{release} goes back")
 
 
-@app.command(
-    epilog='Example: bakegate release retry payments-api:1846 beta --reason "the network was away"'
-)
+@app.command(epilog=_example("retry payments-api:1846 beta", '--reason "the network was away"'))
 def retry(
     release: Release,
     stage: Stage,
@@ -293,21 +306,23 @@ def abort(release: Release, reason: Reason, url: Url = None, format: Shape = For
 
 @app.command(
     "report-problem",
-    epilog='Example: bakegate release report-problem payments-api:1846 "orders charged twice"',
+    epilog=_example("report-problem payments-api:1846", '"orders charged twice"'),
 )
 def report_problem(
     release: Release,
-    text: Annotated[str, typer.Argument(help="What you see.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What you see.")],
     url: Url = None,
     format: Shape = Format.TEXT,
 ) -> None:
     """Report a problem: the release's bakes halt until somebody clears it or rolls back."""
-    _act(url, format, release, "problems", {"text": text}, f"{release} is halted")
+    _act(
+        url, format, release, "problems", {"text": text}, f"reported; what bakes of {release} halts"
+    )
 
 
 @app.command(
     "clear-problem",
-    epilog='Example: bakegate release clear-problem pr-2 --reason "the test account was wrong"',
+    epilog=_example("clear-problem pr-2", '--reason "the test account was wrong"'),
 )
 def clear_problem(
     problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="Such as pr-2.")],

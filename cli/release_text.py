@@ -1,9 +1,20 @@
 """Releases as text: a line of a list, one whole release, and why a run is where it is."""
 
+from datetime import timedelta
 from typing import Any
 
 from cli.asking import brief
 from policies.phrases import listed, short
+from policies.plain import instant_text, parse_instant
+
+
+def second(text: str | None) -> str:
+    """An instant for people, to the second that has begun by then; empty where none is told."""
+    if not text:
+        return ""
+    at = parse_instant(text)
+    whole = at.replace(microsecond=0)
+    return instant_text(whole + timedelta(seconds=1) if at > whole else whole)
 
 
 def reason(run: dict[str, Any]) -> str:
@@ -13,9 +24,9 @@ def reason(run: dict[str, Any]) -> str:
         return told
     decision, bake = run["decision"], run["bake"]
     if run["state"] == "waiting" and decision and decision["until"]:
-        return f"{told}; until {decision['until']}"
+        return f"{told}; until {second(decision['until'])}"
     if run["state"] == "baking" and bake and bake["earliest_end"]:
-        return f"{told}; ends at {bake['earliest_end']} at the earliest"
+        return f"{told}; ends at {second(bake['earliest_end'])} at the earliest"
     return told
 
 
@@ -39,7 +50,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         told.append(f"it mends {found['incident']}, {sure}: {found['reason']}")
     told += [f"{run['stage']:<16} {_word(run):<12} {reason(run)}".rstrip() for run in found["runs"]]
     if found["removed_at"]:
-        told.append(f"its artifact was removed at {found['removed_at']}; nothing needed it")
+        told.append(f"its artifact was removed at {second(found['removed_at'])}; nothing needed it")
     told += _riding(found)
     told += _differs(found["differs"]) if found["differs"] else []
     told += _ahead(found["forecast"]) if found["forecast"] else []
@@ -85,14 +96,14 @@ def _differs(found: dict[str, Any]) -> list[str]:
 def _ahead(found: dict[str, Any]) -> list[str]:
     """When each stage that it has not entered is expected, and what all customers wait for."""
     lines = [
-        f"{each['stage']:<16} {'expected':<12} {each['entered'] or 'not told'}"
-        f", earliest {each['earliest'] or 'not told'}"
+        f"{each['stage']:<16} {'expected':<12} {second(each['entered']) or 'not told'}"
+        f", earliest {second(each['earliest']) or 'not told'}"
         for each in found["arrivals"]
         if each["entered"] or not each["reached"]
     ]
-    bound = f", earliest {found['earliest']}" if found["earliest"] else ""
+    bound = f", earliest {second(found['earliest'])}" if found["earliest"] else ""
     if found["superseded_by"]:
-        end = f"superseded by {found['superseded_by']} at about {found['superseded_at']}"
+        end = f"superseded by {found['superseded_by']} at about {second(found['superseded_at'])}"
     else:
-        end = found["all_customers"] or f"not told: {found['unknown']}"
+        end = second(found["all_customers"]) or f"not told: {found['unknown']}"
     return [*lines, f"all customers: {end}{bound}"]

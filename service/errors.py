@@ -9,8 +9,8 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"there is no {kind} {name!r}")
+    def __init__(self, kind: str, name: str, hint: str = "") -> None:
+        super().__init__(f"there is no {kind} {name!r}{hint}")
         self.kind = kind
         self.name = name
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from service.api.schemas import Commit, Digest, Incoming, Instant, Outgoing
+from service.api.schemas import Commit, Incoming, Instant, NoDigest, Outgoing
 
 Reason = Annotated[str, Field(min_length=1, max_length=2000, examples=["The fix is urgent."])]
 Stage = Annotated[str, Field(min_length=1, max_length=200, examples=["wave-2"])]
@@ -30,7 +30,7 @@ class NewOverride(Incoming):
     rule: Annotated[str, Field(min_length=1, max_length=200, examples=["bake-time"])]
     reason: Reason
     hours: Annotated[int, Field(ge=1, examples=[4])]
-    digest: Digest | Literal[""] = ""
+    digest: NoDigest = ""
     incident: Annotated[
         str, Field(max_length=200, examples=["INC-31"], description="What the release mends.")
     ] = ""
@@ -71,7 +71,7 @@ class NewSkip(Incoming):
     stage: Stage
     reason: Reason
     hours: Annotated[int, Field(ge=1, examples=[4])] = 4
-    digest: Digest | Literal[""] = ""
+    digest: NoDigest = ""
 
 
 class NewProblem(Incoming):

@@ -16,6 +16,7 @@ from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.output.json_v1 import to_v1
+from service.api.schemas import SHAPES
 from service.errors import (
     Conflict,
     DomainError,
@@ -89,13 +90,24 @@ def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     errors = [
-        {"at": ".".join(map(str, each["loc"])), "message": each["msg"]} for each in error.errors()
+        {"at": ".".join(map(str, each["loc"])), "message": _words(each)} for each in error.errors()
     ]
-    told = "; ".join(f"{each['at']}: {each['message']}" for each in errors)
+    # A person wrote a field and no body.
+    told = "; ".join(f"{each['at'].removeprefix('body.')}: {each['message']}" for each in errors)
     path = request.url.path
     return respond(
         Problem(title=status.phrase, status=status, detail=told, instance=path, errors=errors)
     )
+
+
+def _words(found: dict[str, Any]) -> str:
+    """What to write instead, where the validator would speak of patterns and lengths."""
+    given = found.get("ctx", {})
+    if found["type"] == "string_pattern_mismatch" and given["pattern"] in SHAPES:
+        return f"write {SHAPES[given['pattern']]}, not {found['input']!r}"
+    if found["type"] == "string_too_short" and given["min_length"] == 1:
+        return "it is empty; write something"
+    return str(found["msg"])
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ accident.
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
@@ -16,8 +16,19 @@ Instant = Annotated[datetime, PlainSerializer(instant_text, return_type=str)]
 Span = Annotated[timedelta, PlainSerializer(format_duration, return_type=str)]
 #: As ``policies`` spells names: a pipeline, a stage, a target.
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Commit = Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$", examples=["9f31c02a" * 5])]
-Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$", examples=["sha256:" + "4c" * 32])]
+_COMMIT: Final = "^([0-9a-f]{40}|[0-9a-f]{64})$"
+_DIGEST: Final = "^sha256:[0-9a-f]{64}$"
+_NO_DIGEST: Final = "^(sha256:[0-9a-f]{64})?$"
+#: Patterns in words, for whoever wrote something else.
+SHAPES: Final = {
+    _COMMIT: "the whole hash of a commit, 40 or 64 hex digits",
+    _DIGEST: "a digest, sha256: and 64 hex digits",
+    _NO_DIGEST: "a digest, sha256: and 64 hex digits, or nothing",
+}
+Commit = Annotated[str, Field(pattern=_COMMIT, examples=["9f31c02a" * 5])]
+Digest = Annotated[str, Field(pattern=_DIGEST, examples=["sha256:" + "4c" * 32])]
+#: One that may be left out as an empty word.
+NoDigest = Annotated[str, Field(pattern=_NO_DIGEST, examples=["sha256:" + "4c" * 32])]
 State = Literal["waiting", "building", "deploying", "testing", "baking", "rolling_back"]
 Outcome = Literal["succeeded", "failed", "errored", "superseded", "rolled_back", "aborted"]
 

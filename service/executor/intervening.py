@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from sqlmodel import col, delete, or_, select
 
-from policies.phrases import listed
 from policies.pipeline import StageKind
 from service.errors import Conflict
 from service.executor.retention import require_artifact
@@ -129,7 +128,10 @@ def _require_newest(turn: Turn, release: ReleaseRow, stage: str) -> None:
     )
     newer = [each.release for each in turn.session.exec(asked)]
     if newer:
-        raise Conflict(f"{listed(newer)} came to {stage} since; submit a new release instead")
+        told = (
+            f"{newer[0]}{f' and {len(newer) - 1} more' if newer[1:] else ''} came to {stage} since"
+        )
+        raise Conflict(f"{told}; submit a new release instead")
 
 
 def _forget(turn: Turn, release: ReleaseRow, run: RunRow) -> None:

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, or_, select
 
-from policies.plain import instant_text
+from policies.plain import instant_text, nearest
 from service.errors import Conflict, NotFound
 from service.executor.definitions import organization
 from service.executor.ground import Ground
@@ -63,7 +63,8 @@ def _require_known(session: Session, wanted: Pause) -> None:
         return
     row = found(session.get(PipelineRow, wanted.pipeline), "pipeline", wanted.pipeline)
     if wanted.stage and session.get(StageRow, (row.name, wanted.stage)) is None:
-        raise NotFound("stage", f"{row.name}/{wanted.stage}")
+        known = session.exec(select(StageRow.stage).where(StageRow.pipeline == row.name)).all()
+        raise NotFound("stage", f"{row.name}/{wanted.stage}", nearest(wanted.stage, known))
     if wanted.release:
         release = session.get(ReleaseRow, wanted.release)
         if release is None or release.pipeline != row.name:

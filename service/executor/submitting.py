@@ -15,7 +15,6 @@ from service.executor.blocking import decide_again
 from service.executor.ground import Ground
 from service.executor.transition import create_runs
 from service.executor.turn import Turn, found
-from service.promotions.exceptions import require_reason
 from service.promotions.ports import Artifacts, Commit, NoArtifact, UnknownCommit, Unreadable
 from service.promotions.reported import require_incident
 from service.store.retained import mark_kept
@@ -52,7 +51,8 @@ def submit(ground: Ground, pipeline: str, start: Start, actor: str) -> str:
     if start.kind not in SUBMITTED:
         raise Conflict(f"a release is submitted as {listed(SUBMITTED)}, not {start.kind!r}")
     if start.kind == ReleaseKind.EMERGENCY:
-        require_reason(start.reason, "submit")
+        if not start.reason.strip():
+            raise Conflict("say why it is an emergency")
         if not start.incident.strip():
             raise Conflict("name the incident that the emergency mends")
         require_incident(start.incident)

@@ -9,7 +9,9 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, and_, col, select
 
 from policies.exceptions import ExceptionPolicy
+from policies.phrases import listed
 from policies.pipeline import Pipeline, Stage
+from policies.plain import nearest
 from policies.rego.port import Rego
 from policies.tree import Tree
 from service.errors import NotFound
@@ -117,7 +119,13 @@ class Turn:
         return acting(self.session, self.pipeline, stage)
 
     def planned(self, release: ReleaseRow, stage: str) -> Stage:
-        return found(self.definition(release).stage(stage), "stage", stage)
+        pipeline = self.definition(release)
+        planned = pipeline.stage(stage)
+        if planned is None:
+            known = [each.name for each in pipeline.stages]
+            told = f"{nearest(stage, known)}; {release.id} goes to {listed(known)}"
+            raise NotFound("stage", stage, told)
+        return planned
 
     def tree(self) -> Tree:
         """The organization as it is for the whole transaction: every gate sees one snapshot."""

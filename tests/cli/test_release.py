@@ -18,6 +18,7 @@ from typer.testing import Result
 
 from cli.alarm import app as alarm_app
 from cli.release import app as release_app
+from cli.release_text import second
 from service.app import create_app
 from service.executor.executor import Executor
 from service.promotions.commands import Abort, Approve
@@ -256,6 +257,19 @@ def test_every_command_has_an_example_and_answers_as_json(group: typer.Typer) ->
         assert "format" in inspect.signature(command.callback).parameters
 
 
+def test_instants_for_people_have_whole_seconds_and_do_not_come_early() -> None:
+    assert second("2026-11-24T09:01:00.000001Z") == "2026-11-24T09:01:01Z"
+    assert second("2026-11-24T09:01:00Z") == "2026-11-24T09:01:00Z"
+    assert second(None) == ""
+
+
+def test_a_pin_names_a_release(bakegate: Bakegate) -> None:
+    wrong = bakegate("release", "pin", "shop", "one-box", "--reason", "the fair is on")
+    assert wrong.stderr == (
+        "bakegate release: a release is named as in payments-api:1846, not 'shop'\n"
+    )
+
+
 def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field: Field) -> None:
     field.builder.failing.add("a" * 40)
     field.submit("a")
@@ -265,7 +279,7 @@ def test_problems_aborts_and_retries_reach_the_service(bakegate: Bakegate, field
     assert bakegate("release", *again).stdout == "shop:1 tries build again\n"
     field.settle()
     told = bakegate("release", "report-problem", "shop:1", "charged twice").stdout
-    assert told == "pr-1: shop:1 is halted\n"
+    assert told == "pr-1: reported; what bakes of shop:1 halts\n"
     assert "pr-1 by lee, open: charged twice" in bakegate("release", "show", "shop:1").stdout
     cleared = ("clear-problem", "pr-1", "--reason", "a test account")
     assert bakegate("release", *cleared).stdout == "pr-1 is cleared\n"

@@ -204,6 +204,17 @@ def test_a_body_that_is_not_as_described_is_located(
     assert backend.written == []
 
 
+def test_what_to_write_instead_is_told_in_words(client: Client) -> None:
+    told = client.post("/v1/releases", json={"pipeline": "a", "commit": "HEAD"}).json()["detail"]
+    assert told == "commit: write the whole hash of a commit, 40 or 64 hex digits, not 'HEAD'"
+    given = {"stage": "beta", "rule": "unit-tests", "reason": "", "hours": 1, "digest": "abc"}
+    answer = client.post("/v1/releases/payments-api:1846/overrides", json=given)
+    assert answer.json()["detail"] == (
+        "reason: it is empty; write something; digest: write a digest, sha256: and 64 hex digits, "
+        "or nothing, not 'abc'"
+    )
+
+
 def test_a_body_that_is_no_json_is_a_problem(client: Client) -> None:
     answer = client.post("/v1/gate", content=b"{", headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["status"]) == (422, 422)

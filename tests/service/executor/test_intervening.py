@@ -202,7 +202,7 @@ def incident(field: Field, release: str) -> dict[str, Any]:
 
 def test_an_emergency_says_why_and_config_keeps_its_kind(field: Field) -> None:
     executor = field.executor
-    with pytest.raises(Conflict, match="say why you submit it"):
+    with pytest.raises(Conflict, match="say why it is an emergency"):
         executor.submit("shop", "a" * 40, "lee", kind="emergency")
     with pytest.raises(Conflict, match="normal, emergency and config, not 'rollback'"):
         executor.submit("shop", "a" * 40, "lee", kind="rollback")

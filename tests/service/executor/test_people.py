@@ -376,7 +376,7 @@ def test_a_pause_that_fits_to_nothing(field: Field) -> None:
         Pause("x"): "name either a pipeline or an organization",
         Pause("x", organization="corner", stage="beta"): "together with the name of its pipeline",
         Pause(" ", "shop"): "say why you pause it",
-        Pause("x", "shop", "bet"): "there is no stage 'shop/bet'",
+        Pause("x", "shop", "bet"): "there is no stage 'shop/bet'; did you mean 'beta'?",
         Pause("x", organization="corners"): "there is no organization 'corners'",
         Resume("pa-9"): "there is no pause 'pa-9'",
     }
