@@ -22,6 +22,8 @@ _MOST: Final = 100_000
 _LEVELS: Final = 10
 _LOCAL: Final = "./"
 _INPUT: Final = pattern(r"\$\{\{\s*inputs\.([\w-]+)\s*\}\}")
+#: A condition that asks nothing but an input.
+_ASKS: Final = pattern(r"(?:\$\{\{)?\s*inputs\.([\w-]+)\s*(?:(==|!=)\s*'([^']*)'\s*)?(?:\}\})?")
 #: What a called workflow says for all of its jobs, and what its caller says for it.
 _SHARED: Final = ("permissions", "concurrency")
 
@@ -114,11 +116,18 @@ class Calls:
         root = part.source.root
         on = root.get("on") if isinstance(root, MappingNode) else None
         call = on.get("workflow_call") if isinstance(on, MappingNode) else None
-        filled = self._filled(root, _given(job.get("with"), call))
+        inputs = _given(job.get("with"), call)
+        filled = self._filled(root, inputs)
+        whole = root.get("jobs") if isinstance(root, MappingNode) else None
         jobs = filled.get("jobs") if isinstance(filled, MappingNode) else None
         if not isinstance(filled, MappingNode) or not isinstance(jobs, MappingNode):
             return None
-        return (part, filled, jobs) if jobs.entries else None
+        runs = {
+            name: entry
+            for name, entry in jobs.entries.items()
+            if not isinstance(whole, MappingNode) or _runs(whole.get(name), inputs)
+        }
+        return (part, filled, jobs._replace(entries=runs)) if runs else None
 
     def _with_steps(self, job: MappingNode, chain: tuple[str, ...]) -> MappingNode:
         entry = job.entries.get("steps")
@@ -197,6 +206,18 @@ def _given(with_: Node | None, declared: Node | None) -> dict[str, str]:
         if isinstance(entry.value, Scalar):
             found[name] = entry.value.text
     return found
+
+
+def _runs(job: Node | None, inputs: Mapping[str, str]) -> bool:
+    """Whether a called job may run; only a condition that asks one known input is decided."""
+    condition = job.get("if") if isinstance(job, MappingNode) else None
+    found = _ASKS.fullmatch(condition.text.strip()) if isinstance(condition, Scalar) else None
+    value = inputs.get(found[1]) if found else None
+    if found is None or value is None or "${{" in value:
+        return True
+    if found[2] is None:
+        return value.lower() not in ("", "false", "0")
+    return (value.lower() == found[3].lower()) is (found[2] == "==")
 
 
 def _guarded(step: MappingNode, caller: MappingNode) -> MappingNode:

@@ -32,7 +32,7 @@ jobs:
 
 ## Not reported
 Steps of kinds outside `kinds`, for example lint or coverage, which may inform without stopping.
-Steps whose softness is an expression are unknown.
+Steps whose softness is an expression are unknown. What runs by the clock only and releases nothing.
 
 ## Sources
 Each stage gates the next: AWS DevOps guidance and the AWS deployment pipeline reference
@@ -50,6 +50,7 @@ from policies.pipeline import Pipeline, Stage, Step
 from policies.release import Evidence
 from policies.rule import Case, Family, GateFamily, Outcome, Params, Rule, Stricter, Unit, param
 from policies.steps import (
+    first_points,
     has_kind,
     incomplete,
     kinds_of,
@@ -79,6 +80,9 @@ class NoSoftFailTests(Params):
 
 
 def lint(pipeline: Pipeline, params: NoSoftFailTests) -> Iterator[Problem]:
+    if _by_clock(pipeline):
+        yield not_applicable(pipeline, "it runs by the clock and releases nothing")
+        return
     kinds = kinds_of(params.kinds)
     tests = [
         (stage, step)
@@ -92,6 +96,12 @@ def lint(pipeline: Pipeline, params: NoSoftFailTests) -> Iterator[Problem]:
         yield not_applicable(pipeline, "the pipeline has no test step of these kinds")
     elif not tests:
         yield incomplete(pipeline)
+
+
+def _by_clock(pipeline: Pipeline) -> bool:
+    """Whether a pipeline only looks at something from time to time."""
+    starts = set(pipeline.origin.start.or_else(()) or ())
+    return starts == {"schedule"} and whole(pipeline) and not first_points(pipeline)
 
 
 def _on_demand(step: Step) -> bool:

@@ -182,3 +182,26 @@ def test_of_several_jobs_the_name_of_the_call_tells_only_the_one_in_an_environme
         ("deploy-prod/vars", False),
         ("deploy-prod/up", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "runs"),
+    [
+        ("inputs.where == ''", False),
+        ("inputs.where != 'DEV'", True),
+        ("${{ inputs.seed }}", False),
+        ("inputs.where == '' && always()", True),
+        ("inputs.unheard == ''", True),
+    ],
+)
+def test_a_job_that_the_inputs_of_a_call_rule_out_is_not_there(
+    condition: str, *, runs: bool
+) -> None:
+    texts = {
+        ROOT: "on: push\njobs:\n  prod:\n    uses: ./.github/workflows/deploy.yml\n"
+        "    with: {where: production, seed: false}\n",
+        DEPLOY: "on: {workflow_call: {inputs: {where: {type: string}}}}\njobs:\n"
+        "  up: {steps: [{run: helm upgrade a b}]}\n"
+        f'  seed: {{if: "{condition}", steps: [{{run: helm upgrade c d}}]}}\n',
+    }
+    assert (len(only(read(texts)).stages) == 2) is runs
