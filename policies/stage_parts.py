@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import lru_cache
 
 from policies.durations import parse_duration
 from policies.facts import UNSAID, Fact
@@ -14,6 +15,7 @@ from policies.source import Mapping, core_value
 METHODS = ("get", "post", "put", "delete", "head")
 
 
+@lru_cache(maxsize=1024)
 def duration(text: str) -> timedelta:
     return parse_duration(text).exact
 

@@ -4,7 +4,7 @@ The checks look at nodes and skip what has the wrong form, which the schema repo
 kinds of errors come in one report.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from graphlib import CycleError, TopologicalSorter
 
@@ -34,7 +34,7 @@ def issues(top: Fields) -> list[Issue]:
     ]
 
 
-def _names(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
+def _names(top: Fields, stages: Collection[Fields]) -> Iterator[Issue]:
     """Equal names of stages, and of steps, synthetics and targets within one stage."""
     first = {"build": top.place("build")} if top.group("build") else {}
     yield from _repeated("stage", stages, first)
@@ -46,7 +46,9 @@ def _names(top: Fields, stages: Iterable[Fields]) -> Iterator[Issue]:
         yield from _repeated("step", build.listed("steps"), {})
 
 
-def _repeated(word: str, found: Iterable[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
+def _repeated(word: str, found: Collection[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
+    if len(found) + len(seen) < 2:  # noqa: PLR2004 - none or one, as in most places
+        return
     known = set(seen)
     for each in found:
         if each.name and each.name in known:
@@ -168,9 +170,10 @@ def _limits(alarm: Fields) -> Iterator[Issue]:
 
 def _waves(stages: Iterable[Fields]) -> Iterator[Issue]:
     for stage in stages:
-        kind = stage.text("kind")
+        if stage.text("kind") not in ("test", "preprod"):
+            continue
         for key in ("wave", "exposure"):
-            if stage.scalar(key) and kind in ("test", "preprod"):
+            if stage.scalar(key):
                 message = (
                     f"only a prod stage has customers; take '{key}' out, or write 'kind: prod'"
                 )
@@ -182,6 +185,8 @@ def _captures(stages: Iterable[Fields]) -> Iterator[Issue]:
     for stage in stages:
         for script in (*stage.listed("synthetics"), *stage.listed("tests")):
             written = script.listed("requests")
+            if not written:
+                continue
             try:
                 found = unknown_captures(read_requests(script))
             except ValueError:

@@ -7,9 +7,8 @@ longer to make than this check, is only needed where something may be wrong.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from policies.findings import Span
@@ -42,6 +41,8 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "null": (type(None),),
 }
 _NOWHERE: Final = Span("", 0, 0, 0, 0)
+#: Most scalars that one check remembers.
+_REMEMBERED: Final = 4096
 
 
 def quick_check(schema: Schema) -> Check:
@@ -55,6 +56,8 @@ class _Compiler:
     def __init__(self, definitions: Schema) -> None:
         self.definitions = definitions
         self.known: dict[str, Check] = {}
+        self.scalars: dict[Check, _Remembered] = {}
+        """What a check says of scalars, for those that ask nothing of every node."""
 
     def check(self, schema: Schema) -> Check:
         said = [
@@ -65,12 +68,9 @@ class _Compiler:
         always = [each.node for each in said if each.node]
         if len(always) == len(said) == 1:
             return always[0]
-        scalar = _remembered([each.value for each in said if each.value])
+        scalar = _Remembered(each.value for each in said if each.value)
         of_entries: list[Callable[[Any], bool]] = [each.entries for each in said if each.entries]
         of_items: list[Callable[[Any], bool]] = [each.items for each in said if each.items]
-
-        if not always and _never in of_entries and _never in of_items:
-            return lambda node: type(node) is Scalar and scalar(node[1:])
 
         def check(node: Node) -> bool:
             # Loops, because this is asked of every value and a generator costs twice as much.
@@ -78,13 +78,15 @@ class _Compiler:
                 if not part(node):
                     return False
             if type(node) is Scalar:
-                return scalar(node[1:])
+                return scalar[node[1:]]
             inner: Any = node[1]  # the entries of a mapping, the items of a list
             for below in of_entries if type(node) is Mapping else of_items:
                 if not below(inner):
                     return False
             return True
 
+        if not always:
+            self.scalars[check] = scalar
         return check
 
     def reference(self, name: str) -> Check:
@@ -99,15 +101,18 @@ class _Compiler:
         return self.known[name]
 
 
-def _remembered(parts: list[Callable[[Any], bool]]) -> Callable[[tuple[str, bool, str]], bool]:
+class _Remembered(dict[tuple[str, bool, str], bool]):
     """All checks of a scalar as it is written; files repeat the same names and durations often."""
 
-    @lru_cache(maxsize=4096)
-    def check(written: tuple[str, bool, str]) -> bool:
-        value = core_value(Scalar(_NOWHERE, *written))
-        return all(part(value) for part in parts)
+    def __init__(self, parts: Iterable[Callable[[Any], bool]]) -> None:
+        self.parts = tuple(parts)
 
-    return check
+    def __missing__(self, written: tuple[str, bool, str]) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        value = core_value(Scalar(_NOWHERE, *written))
+        right = self[written] = all(part(value) for part in self.parts)
+        return right
 
 
 def _type(_: _Compiler, said: str | list[str], __: Schema) -> _Said:
@@ -145,10 +150,19 @@ def _properties(compiler: _Compiler, said: Schema, schema: Schema) -> _Said:
     known = {name: compiler.check(part) for name, part in schema.get("properties", {}).items()}
     more = schema.get("additionalProperties", True)
     rest: Check = compiler.check(more) if isinstance(more, MappingOf) else lambda _: bool(more)
+    # Most values are scalars, and what is known of one is looked up without a call.
+    scalars = compiler.scalars
+    both = {name: (check, scalars.get(check)) for name, check in known.items()}
+    other = rest, scalars.get(rest)
 
     def check(entries: dict[str, Entry]) -> bool:
-        for name, (_, value) in entries.items():  # noqa: SIM110 - a loop, as above
-            if not known.get(name, rest)(value):
+        for name, entry in entries.items():
+            value = entry[1]
+            ask, scalar = both.get(name, other)
+            if scalar is not None and type(value) is Scalar:
+                if not scalar[value[1:]]:
+                    return False
+            elif not ask(value):
                 return False
         return True
 
@@ -169,12 +183,21 @@ def _items(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
 
 
 def _required(_: _Compiler, said: list[str], __: Schema) -> _Said:
-    return _Said(entries=lambda entries: all(name in entries for name in said))
+    def check(entries: dict[str, Entry]) -> bool:
+        for name in said:  # noqa: SIM110 - a loop, as above
+            if name not in entries:
+                return False
+        return True
+
+    return _Said(entries=check)
 
 
 def _dependent(_: _Compiler, said: MappingOf[str, list[str]], __: Schema) -> _Said:
     def check(entries: dict[str, Entry]) -> bool:
-        return all(need in entries for name in said if name in entries for need in said[name])
+        for name in said:
+            if name in entries and not all(need in entries for need in said[name]):
+                return False
+        return True
 
     return _Said(entries=check)
 
