@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.files import ORGANIZATION, beside, elsewhere, found_upwards, shown
 from cli.problems import Unusable
@@ -21,7 +22,9 @@ from policies.ruleset import (
     resolve,
     root_chain,
 )
-from policies.tree import Tree, read_tree
+
+if TYPE_CHECKING:
+    from policies.tree import Tree
 
 DEFAULT = "recommended"
 
@@ -90,13 +93,13 @@ def _same(resolved: Resolved) -> Practice:
     return Practice(resolved, lambda _: resolved)
 
 
-def _of_pipeline(tree: Tree, pipeline: Pipeline, at: datetime) -> Resolved | None:
+def _of_pipeline(tree: "Tree", pipeline: Pipeline, at: datetime) -> Resolved | None:
     """None for a pipeline that names no node of the tree."""
     named = _node(tree, pipeline)
     return tree.resolved(named, at) if named else None
 
 
-def _node(tree: Tree, pipeline: Pipeline) -> str:
+def _node(tree: "Tree", pipeline: Pipeline) -> str:
     """The node that a pipeline names, if the tree has it."""
     named = pipeline.organization.or_else(None) or ""
     return named if named and tree.has(named) else ""
@@ -122,12 +125,15 @@ def _read_named(name: str) -> Ruleset:
     return read_ruleset(path.read_bytes(), shown(path), beside(Path()), elsewhere)
 
 
-def tree_above(path: Path) -> Tree | None:
+def tree_above(path: Path) -> "Tree | None":
     """The tree of the organization file found upwards from a path; raises DocumentError."""
     found = found_upwards(path, ORGANIZATION)
     return _tree(found) if found else None
 
 
 @cache
-def _tree(path: Path) -> Tree:
+def _tree(path: Path) -> "Tree":
+    # Imported here: most repositories have no organization file, and lint must start fast there.
+    from policies.tree import read_tree
+
     return read_tree(path.read_bytes(), shown(path), beside(Path()), elsewhere)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from policies.engine.lint import FileReport
@@ -10,6 +11,8 @@ from policies.findings import Enforcement, Finding, Result, Severity
 from policies.frozen import dataclass
 
 _URGENCY: Final = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+
+_SORT: Final = attrgetter("enforcement", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Report:
     files: tuple[FileReport, ...]
     standing: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
     """The findings that nobody waived."""
+    _counts: Counter[tuple[Enforcement, Result]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         found = tuple(
@@ -31,17 +35,15 @@ class Report:
             if finding.result is not Result.WAIVED
         )
         object.__setattr__(self, "standing", found)
+        object.__setattr__(self, "_counts", Counter(map(_SORT, found)))
 
     def count(self, level: Enforcement) -> int:
-        return sum(finding.enforcement is level for finding in self.standing)
+        return sum(self._counts[level, result] for result in Result)
 
     @property
     def untold(self) -> int:
         """How many findings at ``warn`` only say that a file cannot tell."""
-        return sum(
-            each.enforcement is Enforcement.WARN and each.result is Result.UNKNOWN
-            for each in self.standing
-        )
+        return self._counts[Enforcement.WARN, Result.UNKNOWN]
 
     @property
     def waived(self) -> int:
@@ -54,6 +56,8 @@ class Report:
         They are of the strictest level that asks for an act, by severity and then by number.
         """
         for level in (Enforcement.BLOCK, Enforcement.WARN):
+            if not self.count(level):
+                continue
             told = Counter(
                 (_URGENCY.index(each.severity), each.rule)
                 for each in self.standing

@@ -46,7 +46,9 @@ def _names(top: Fields, stages: Collection[Fields]) -> Iterator[Issue]:
         yield from _repeated("step", build.listed("steps"), {})
 
 
-def _repeated(word: str, found: Collection[Fields], seen: MappingOf[str, object]) -> Iterator[Issue]:
+def _repeated(
+    word: str, found: Collection[Fields], seen: MappingOf[str, object]
+) -> Iterator[Issue]:
     if len(found) + len(seen) < 2:  # noqa: PLR2004 - none or one, as in most places
         return
     known = set(seen)

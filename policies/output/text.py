@@ -92,8 +92,8 @@ def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:
     margin = f"{span.line:>5} | "
     yield margin + _printable(line)
     end = span.end_column if span.end_line == span.line else len(line) + 1
-    lead = "".join("\t" if each == "\t" else " " * _width(each) for each in line[: span.column - 1])
-    marked = max(1, sum(_width(each) for each in line[span.column - 1 : end - 1]))
+    lead = "\t".join(" " * _columns(each) for each in line[: span.column - 1].split("\t"))
+    marked = max(1, _columns(line[span.column - 1 : end - 1]))
     yield " " * (len(margin) - 2) + "| " + lead + paint("^" * marked, "bold")
 
 
@@ -133,9 +133,13 @@ def _visible(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
-def _width(character: str) -> int:
-    """Columns of a terminal that one character takes."""
-    return 2 if east_asian_width(character) in "WF" else 1
+def _columns(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return len(text) + (0 if text.isascii() else sum(map(_is_wide, text)))
+
+
+def _is_wide(character: str) -> bool:
+    return east_asian_width(character) in "WF"
 
 
 def _plain(text: str, style: str) -> str:  # noqa: ARG001 - the same shape as the one with colour
