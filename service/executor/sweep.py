@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import bindparam
 from sqlmodel import col, delete, select, update
 
 from service.errors import Unavailable
@@ -50,6 +51,13 @@ _TRIED: Final = 65_536
 #: How often scheduled rules are looked at: whether enough pipelines are ready for a step, and
 #: which team is to be told; in seconds of this process.
 _CAMPAIGN_S: Final = 60.0
+#: Written once: putting it together takes longer than asking it.
+_DUE: Final = (
+    select(RunRow.id, RunRow.pipeline)
+    .where(col(RunRow.due) <= bindparam("now"))
+    .order_by(col(RunRow.due))
+    .limit(_MOST)
+)
 
 
 class Sweep:
@@ -93,13 +101,7 @@ class Sweep:
         with self.ground.engines.reading() as session:
             now = self.ground.ports.clock.within(session)
             self._clock.look(session, now)
-            asked = (
-                select(RunRow.id, RunRow.pipeline)
-                .where(col(RunRow.due) <= now)
-                .order_by(col(RunRow.due))
-                .limit(_MOST)
-            )
-            due = list(session.exec(asked))
+            due = list(session.exec(_DUE, params={"now": now}))
         random.shuffle(due)
         return now, due
 

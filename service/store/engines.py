@@ -12,6 +12,7 @@ and many writers on one file starve each other.
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -49,6 +50,9 @@ _AWAY: Final = {
 #: Connections of the durable engine on PostgreSQL. Two it keeps, to listen and to lead; the others
 #: are enough for its queues and for what threads of effects write down.
 DURABLE: Final = 8
+#: How long a connection to PostgreSQL rests before it is asked whether it still stands, in seconds.
+#: To ask each time cost a fifth of what an idle worker does; a server is away for longer.
+_RESTED_S: Final = 1.0
 #: The pauses of who waits for the database, in seconds: the first, and the longest.
 _PAUSES: Final = (0.5, 5.0)
 
@@ -168,14 +172,38 @@ def open_engines(url: str) -> Engines:
 
 
 def _postgresql(url: str, pool: int, overflow: int) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=pool,
         max_overflow=overflow,
-        pool_pre_ping=True,
+        # The connection that was used last is used next, so that it has hardly rested.
+        pool_use_lifo=True,
         # A stopped process must not hold row locks for ever.
         connect_args={"options": "-c idle_in_transaction_session_timeout=10000"},
     )
+
+    def rest(_: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    def rise(connection: Any, record: Any, _: Any) -> None:
+        since = record.info.get("rests_since")
+        if since is not None and time.monotonic() - since > _RESTED_S and not _stands(connection):
+            raise sa.exc.InvalidatePoolError
+
+    event.listen(engine, "checkin", rest)
+    event.listen(engine, "checkout", rise)
+    return engine
+
+
+def _stands(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server still answers on a connection; in no transaction before and after."""
+    try:
+        connection.autocommit = True
+        connection.execute("SELECT 1")
+        connection.autocommit = False
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _sqlite(url: str, isolation: str | None, pool: int) -> sa.Engine:

@@ -36,8 +36,8 @@ def _act_2(op: str, run_id: int, kind: str) -> str:
 
 @DBOS.step(
     name="deliver"''',
-    "_QUEUES: Final = {QUEUE: 1, BACK: 1, ABORTS: 4}": (
-        '_QUEUES: Final = {QUEUE: 1, BACK: 1, ABORTS: 4, "act-2": 1, "back-2": 1, "aborts-2": 4}'
+    "_QUEUES: Final = (QUEUE, BACK, ABORTS)": (
+        '_QUEUES: Final = (QUEUE, BACK, ABORTS, "act-2", "back-2", "aborts-2")'
     ),
     '"queue_name": queue,\n                    "workflow_name": "act"': (
         '"queue_name": f"{queue}-2",\n                    "workflow_name": "act-2"'

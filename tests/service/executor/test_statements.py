@@ -1,6 +1,7 @@
 """How many statements a decision takes: budgets, so that none creeps in unnoticed."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -85,3 +86,18 @@ def test_an_effect_is_claimed_and_reported_with_few_statements(field: Field) -> 
     assert len(statements) <= 10
     field.deployer.valve.open()
     field.settle()
+
+
+def test_while_nothing_waits_the_durable_engine_does_not_look_for_it(field: Field) -> None:
+    """What it asks to find work costs most of what an idle worker does."""
+    looks: list[str] = []
+
+    def seen(_c: object, _u: object, statement: str, *_: Any) -> None:
+        looks.extend([statement] if "RECURSIVE" in statement else [])
+
+    event.listen(field.engines.durable, "before_cursor_execute", seen)
+    # Six times as long as it waits between two looks here.
+    time.sleep(0.3)
+    assert looks == []
+    field.submit("a")
+    assert looks
