@@ -240,7 +240,7 @@ def _hints(job: Job) -> Iterator[tuple[str, float]]:
     for name, value in job.variables.items():
         if _NAMING.search(name):
             yield value, 0.6
-    yield of_file(job.span.path), 0.6
+    yield without_stage(of_file(job.span.path), everywhere=True), 0.6
 
 
 def _groups(job: Job) -> Iterator[str]:

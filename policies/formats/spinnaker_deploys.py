@@ -22,13 +22,15 @@ from policies.formats.kubernetes import (
     word,
 )
 from policies.formats.naming import of_thing
-from policies.formats.spinnaker_steps import Node, timeout_of
+from policies.formats.spinnaker_steps import Node, kind_of, timeout_of
 from policies.formats.unsaid import unsaid_deploy
 from policies.frozen import replace
 from policies.pipeline import Deploy, StageKind, StepKind, Target
 from policies.source import Mapping
 
-_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"})
+_WORKLOADS: Final = frozenset(
+    {"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Service.serving.knative.dev"}
+)
 #: Strategies of server groups and of Kubernetes traffic management in our words.
 _STRATEGIES: Final = {
     "redblack": "blue-green",
@@ -80,7 +82,7 @@ def place_of(node: Node, pipeline: str) -> tuple[Kind, str]:
 
 
 def _workloads(node: Mapping) -> list[Mapping]:
-    return [each for each in listed(node, "manifests") if word(each, "kind") in _WORKLOADS]
+    return [each for each in listed(node, "manifests") if kind_of(each) in _WORKLOADS]
 
 
 def _labels(node: Mapping) -> list[str]:
@@ -194,7 +196,7 @@ def _shares(cluster: Mapping, name: str) -> tuple[float, ...] | None:
 def _with_manifest(node: Node, deploy: Deploy) -> Deploy:
     """What a workload that stands in the stage itself says."""
     for manifest in listed(node.node, "manifests"):
-        if word(manifest, "kind") in _WORKLOADS:
+        if kind_of(manifest) in _WORKLOADS:
             return _of_workload(manifest, deploy, node.span)
     note = "the manifest or the image is an artifact that is named only"
     return replace(deploy, artifact=elsewhere(node.span, note))

@@ -123,7 +123,7 @@ def _kind(node: Node, *, deployed: bool) -> Fact[StepKind]:
 
 def _deploys(node: Node, *, deployed: bool) -> Fact[StepKind]:
     """A stage that deploys, unless all that it applies serves nobody or is a task."""
-    kinds = {word(each, "kind") for each in listed(node.node, "manifests")}
+    kinds = {kind_of(each) for each in listed(node.node, "manifests")}
     if kinds and kinds <= _QUIET:
         return Fact(StepKind.OTHER, node.span, Provenance.INFERRED, 0.9)
     if kinds and kinds <= _QUIET | _TASKS:
@@ -133,6 +133,13 @@ def _deploys(node: Node, *, deployed: bool) -> Fact[StepKind]:
         task = StepKind.OTHER if guess is StepKind.DEPLOY else guess
         return Fact(task, node.span, Provenance.INFERRED, sure)
     return Fact(StepKind.DEPLOY, node.span)
+
+
+def kind_of(manifest: Mapping) -> str:
+    """The kind of a manifest; a service of Knative is a workload, unlike one of Kubernetes."""
+    group = word(manifest, "apiVersion").partition("/")[0]
+    kind = word(manifest, "kind")
+    return f"{kind}.{group}" if group == "serving.knative.dev" else kind
 
 
 def _soft(node: Node) -> Fact[str | None]:

@@ -68,6 +68,13 @@ def test_a_called_workflow_deploys_where_it_is_told_to_apply(
     assert kinds(text, WORKFLOW) == found
 
 
+def test_the_file_of_a_template_of_a_stage_names_no_environment() -> None:
+    steps = "strategy: {runOnce: {deploy: {steps: [{script: kubectl apply -f x}]}}}"
+    text = f"stages:\n- stage: x\n  jobs: [{{deployment: up, {steps}}}]\n"
+    assert kinds(text, "pipelines/deploy-stage.yml") == {"x/up": "unknown"}
+    assert kinds(text, "pipelines/deploy-staging.yml") == {"x/up": "preprod"}
+
+
 TEMPLATE = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: errors}\n"
 
 

@@ -163,6 +163,8 @@ def test_a_failed_branch_that_stops_is_not_soft() -> None:
 def test_manifests_that_serve_nobody_are_no_deployment() -> None:
     config = {"type": "deployManifest", "name": "Deploy config", "manifests": [{"kind": "Secret"}]}
     assert one(line(config)).stages[0].deploy is None
+    service = {"kind": "Service", "apiVersion": "serving.knative.dev/v1"}
+    assert one(line({**config, "manifests": [service]})).stages[0].deploy is not None
 
 
 def test_an_undo_that_no_person_starts_is_a_rollback() -> None:
