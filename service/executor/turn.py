@@ -123,7 +123,7 @@ class Turn:
         planned = pipeline.stage(stage)
         if planned is None:
             known = [each.name for each in pipeline.stages]
-            told = f"{nearest(stage, known)}; {release.id} goes to {listed(known)}"
+            told = f"{nearest(stage, known) or ';'} {release.id} goes to {listed(known)}"
             raise NotFound("stage", stage, told)
         return planned
 

@@ -21,6 +21,8 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.abc import Buffer
+from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import event
 from sqlmodel import Session
 
@@ -182,6 +184,9 @@ def _postgresql(url: str, pool: int, overflow: int) -> sa.Engine:
         connect_args={"options": "-c idle_in_transaction_session_timeout=10000"},
     )
 
+    def connected(connection: Any, _: Any) -> None:
+        connection.adapters.register_dumper(str, _Writable)
+
     def rest(_: Any, record: Any) -> None:
         record.info["rests_since"] = time.monotonic()
 
@@ -190,9 +195,17 @@ def _postgresql(url: str, pool: int, overflow: int) -> sa.Engine:
         if since is not None and time.monotonic() - since > _RESTED_S and not _stands(connection):
             raise sa.exc.InvalidatePoolError
 
+    event.listen(engine, "connect", connected)
     event.listen(engine, "checkin", rest)
     event.listen(engine, "checkout", rise)
     return engine
+
+
+class _Writable(StrDumperUnknown):
+    """PostgreSQL takes no NUL in a text, and whoever prints one must not hold up a release."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
 
 def _stands(connection: psycopg.Connection[Any]) -> bool:
