@@ -28,9 +28,3 @@ def said(command: str) -> Iterator[None]:
 
 def show(found: Any, shape: Format, text: str) -> None:
     typer.echo(json.dumps(found, indent=2) if shape is Format.JSON else text)
-
-
-def brief(text: str) -> str:
-    """What a program said over many lines as one: its first line and its last."""
-    lines = [each.strip() for each in text.splitlines() if each.strip()]
-    return f"{lines[0]} ... {lines[-1]}" if len(lines) > 1 else "".join(lines)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from cli.asking import Shape, Url, brief, said, show
+from cli.asking import Shape, Url, said, show
 from cli.client import get, put
 from cli.client import post as send
 from cli.exits import Exit
@@ -16,7 +16,7 @@ from cli.formats import Format
 from cli.paging import every
 from cli.problems import Declined, Unusable
 from policies.formats import read_pipelines
-from policies.phrases import short
+from policies.phrases import brief, short
 
 app = typer.Typer(
     rich_markup_mode=None,

@@ -3,8 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from cli.asking import brief
-from policies.phrases import listed, short
+from policies.phrases import brief, listed, short
 from policies.plain import instant_text, parse_instant
 
 

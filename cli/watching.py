@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import typer
 
-from cli.asking import brief
 from cli.client import get
 from cli.formats import Format
 from cli.problems import Away, Unusable
@@ -79,7 +78,7 @@ def _tell(text: str) -> None:
 def _sentence(event: dict[str, Any], pipeline: str) -> str:
     at = datetime.fromisoformat(event["at"])
     view = EventView(pipeline=pipeline, **(event | {"at": at}))
-    return f"{at:%H:%M:%S} {brief(event_sentence(view))}"
+    return f"{at:%H:%M:%S} {event_sentence(view)}"
 
 
 def _standing(runs: list[dict[str, Any]]) -> str:

@@ -6,6 +6,8 @@ from typing import Final
 
 #: From here on minutes are told; below, seconds say more.
 _MINUTES_FROM: Final = timedelta(minutes=10)
+#: Characters of one line; a sentence of ours is never so long.
+_LINE: Final = 1000
 
 
 def listed(words: Iterable[str]) -> str:
@@ -42,3 +44,12 @@ def percent(share: float) -> str:
 def short(identifier: str) -> str:
     """Write a commit or a digest by its first twelve digits."""
     return identifier.removeprefix("sha256:")[:12]
+
+
+def brief(text: str) -> str:
+    """What a program said over many lines as one: its first line and its last, neither endless."""
+    lines = [each.strip() for each in text.splitlines() if each.strip()]
+    ends = [
+        f"{each[:_LINE]}..." if len(each) > _LINE else each for each in lines[:1] + lines[1:][-1:]
+    ]
+    return " ... ".join(ends)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from policies.phrases import clock, counted, progress, short
+from policies.phrases import brief, clock, counted, progress, short
 from service.promotions.overdue import overdue
 from service.promotions.views import (
     DecisionView,
@@ -202,7 +202,7 @@ def _words(event: EventView) -> dict[str, str]:
 def _reasons(why: list[Any]) -> str:
     """The first reasons in full; a gate may have dozens, and its decision tells them all."""
     more = f"; and {counted(len(why) - _TOLD, 'more reason')}" if len(why) > _TOLD else ""
-    return "; ".join(map(str, why[:_TOLD])) + more
+    return "; ".join(brief(str(each)) for each in why[:_TOLD]) + more
 
 
 def _ending(data: Mapping[str, Any]) -> str:
@@ -374,7 +374,7 @@ def _first(runs: Iterable[RunView]) -> RunView | None:
 
 
 def _message(run: RunView) -> str:
-    return _stop(_capital(run.message)) if run.message else ""
+    return _stop(_capital(brief(run.message))) if run.message else ""
 
 
 def _in(where: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from policies.durations import format_duration
-from policies.phrases import clock, percent, progress, short
+from policies.phrases import brief, clock, percent, progress, short
 from service.promotions.seen import seen
 from service.promotions.views import RunView
 from service.promotions.wording import (
@@ -138,6 +138,7 @@ def _environment() -> Environment:
         "number": number,
         "only": _only,
         "percent": percent,
+        "brief": brief,
         "percent_down": percent_down,
         "seen": seen,
         "plain": _plain,

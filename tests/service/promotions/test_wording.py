@@ -295,6 +295,11 @@ def test_a_release_without_a_run_has_not_started() -> None:
         ("stage.ended", {"outcome": "rolled_back"}, "7 rolled back in beta"),
         ("release.superseded", {"by": "shop:8"}, "7 superseded by 8"),
         ("blocklist.changed", {"reason": "leaks"}, "Blocklist changed by ada: leaks"),
+        (
+            "build.ended",
+            {"ok": False, "message": "step unit failed: it printed\n\nmore\nand the end"},
+            "7 build failed: step unit failed: it printed ... and the end",
+        ),
         ("artifact.removed", {}, "Artifacts that nothing needs removed by ada"),
         ("something.new", {}, "something.new"),
     ],

@@ -144,6 +144,18 @@ def test_an_organization_shows_its_campaigns_and_gives_its_table_away(client: Cl
     assert client.get("/organization.csv?node=nowhere").status_code == 404
 
 
+def test_what_a_step_printed_is_short_where_it_is_told_and_whole_where_it_is_asked_for(
+    client: Client, backend: MemoryBackend
+) -> None:
+    said = "step unit failed: first\n<second>\n" + "last " * 300
+    failed = replace(RELEASE.runs[0], outcome="failed", message=said)
+    backend.known[RELEASE.id] = replace(RELEASE, outcome="failed", runs=(failed,))
+    html = client.get(f"/releases/{RELEASE.id}").text
+    short = f"Step unit failed: first ... {('last ' * 300)[:1000]}..."
+    assert html.count(short) == 1
+    assert f">{said.replace('<second>', '&lt;second&gt;')}</pre>" in html
+
+
 def test_a_rule_shows_its_campaign_where_it_has_one(client: Client) -> None:
     told = "rollback-on-alarm: 1 of 2 pipelines pass now; blocks from 2026-12-08"
     html = client.get("/rules/rollback-on-alarm?node=retail").text
