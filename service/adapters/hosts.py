@@ -107,9 +107,11 @@ class _Rollout:
         within = self.order.deploy.deadline.or_else(None) or DEPLOY_WITHIN
         until = record.begun + within.total_seconds()
         try:
-            # Before any host is touched: a missing artifact must not cost one.
-            artifact = artifacts.path(self.order.digest)
-            for path in self._chosen():
+            chosen = self._chosen()
+            # Before any host is touched: a missing artifact must not cost one. Where none has to
+            # be, as on the way back from what no host took, nobody needs it.
+            artifact = artifacts.path(self.order.digest) if chosen else Path()
+            for path in chosen:
                 if since_boot() >= until:
                     done = f"{self._replaced()} of {self.count} hosts were replaced"
                     raise TooLate(f"{done} within {format_duration(within)}")

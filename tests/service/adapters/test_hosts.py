@@ -223,6 +223,20 @@ def test_a_failing_stop_hook_leaves_the_old_process(ground: Ground) -> None:
     assert (host.state, host.pid, alive(host.pid, host.start_time)) == ("stopping", old.pid, True)
 
 
+def test_a_way_back_that_changes_no_host_needs_no_artifact(ground: Ground) -> None:
+    how = deploy(hosts=2)
+    good = ground.built("one")
+    ground.finish(ground.order("k1", good, how))
+    text = ground.folder / "text"
+    text.write_text("this is no archive")
+    (failed,) = ground.finish(ground.order("k2", ground.artifacts.put(text), how))
+    assert (failed.state, failed.replaced) == ("failed", 0)
+    ground.artifacts.path(good).unlink()
+    back = replace(ground.order("k3", good, how), rollback=True)
+    assert ground.finish(back) == [DeployProgress("succeeded", 2, 2, 2)]
+    assert ground.answers() == ["one"] * 2
+
+
 @pytest.mark.parametrize("stop", ["exit 5", "sleep 600"])
 def test_a_stop_hook_holds_up_no_way_back(ground: Ground, stop: str) -> None:
     how = deploy()
