@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -16,6 +17,7 @@ from policies.engine.lint import FileReport
 from policies.engine.report import Report
 from policies.findings import Finding
 from policies.output.json_v1 import to_v1
+from policies.plain import nearest
 from service.api.schemas import SHAPES
 from service.errors import (
     Conflict,
@@ -89,8 +91,10 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
 def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+    known = _keys(request)
     errors = [
-        {"at": ".".join(map(str, each["loc"])), "message": _words(each)} for each in error.errors()
+        {"at": ".".join(map(str, each["loc"])), "message": _words(each, known)}
+        for each in error.errors()
     ]
     # A person wrote a field and no body.
     told = "; ".join(f"{each['at'].removeprefix('body.')}: {each['message']}" for each in errors)
@@ -100,9 +104,20 @@ def _validation(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _words(found: dict[str, Any]) -> str:
-    """What to write instead, where the validator would speak of patterns and lengths."""
+def _keys(request: Request) -> list[str]:
+    """What the body of this request may say at its top."""
+    route = request.scope.get("route")
+    params = route.dependant.body_params if isinstance(route, APIRoute) else []
+    models = (each.field_info.annotation for each in params)
+    return [name for each in models for name in getattr(each, "model_fields", ())]
+
+
+def _words(found: dict[str, Any], known: list[str]) -> str:
+    """What to write instead, where the validator would speak of inputs, patterns and lengths."""
     given = found.get("ctx", {})
+    if found["type"] == "extra_forbidden":
+        top = found["loc"][:-1] == ("body",)
+        return f"there is no such key{nearest(str(found['loc'][-1]), known) if top else ''}"
     if found["type"] == "string_pattern_mismatch" and given["pattern"] in SHAPES:
         return f"write {SHAPES[given['pattern']]}, not {found['input']!r}"
     if found["type"] == "string_too_short" and given["min_length"] == 1:

@@ -215,6 +215,15 @@ def test_what_to_write_instead_is_told_in_words(client: Client) -> None:
     )
 
 
+def test_the_key_that_was_meant_is_named(client: Client) -> None:
+    told = client.post("/v1/store/prune", json={"dryrun": True}).json()["detail"]
+    assert told == "dryrun: there is no such key; did you mean 'dry_run'?"
+    mode = {"mod": "manual", "mode": "manual", "reason": ""}
+    path = "/v1/pipelines/payments-api/stages/wave-3/transition"
+    told = client.post(path, json=mode).json()["detail"]
+    assert told == "mod: there is no such key; did you mean 'mode'?"
+
+
 def test_a_body_that_is_no_json_is_a_problem(client: Client) -> None:
     answer = client.post("/v1/gate", content=b"{", headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["status"]) == (422, 422)
