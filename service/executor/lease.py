@@ -105,19 +105,24 @@ class BeatLease:
         self._threads: list[threading.Thread] = []
 
     def take(self) -> None:
-        """Beat once before any work is taken, so that no work is ever without a beat."""
+        """Beat before any work is taken, so that no work is ever without a beat.
+
+        Who is still launching judges already: where no process lives for long, launching is most
+        of its life.
+        """
         with Session(self._engine) as session:
             session.add(BeatRow(executor=self.name, at=database_now(session)))
             session.commit()
+        self._start(threading.Thread(target=self._beat, name="beat", daemon=True))
 
     def keep(self, take_over: TakeOver) -> None:
-        """Beat in a thread of its own, because taking over may take long."""
-        self._threads = [
-            threading.Thread(target=self._beat, name="beat", daemon=True),
-            threading.Thread(target=self._take, args=(take_over,), name="take", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        """Take over in a thread of its own, because that may take long and the heart must beat."""
+        take = threading.Thread(target=self._take, args=(take_over,), name="take", daemon=True)
+        self._start(take)
+
+    def _start(self, thread: threading.Thread) -> None:
+        self._threads.append(thread)
+        thread.start()
 
     def release(self) -> None:
         """Step down at once, so that others need not wait for the silence."""
