@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 from policies.pipeline import Pipeline
@@ -30,6 +29,7 @@ from service.executor.claiming import Claim, claim
 from service.executor.durable import Durable
 from service.executor.ground import Ground
 from service.executor.lease import Pace, open_lease
+from service.executor.places import Places
 from service.executor.rounds import Rounds
 from service.executor.submitting import Start, keep_artifact, submit
 from service.executor.sweep import Sweep
@@ -55,9 +55,6 @@ from service.reports.overview import Following, Overview
 from service.store.engines import Engines
 from service.store.tables import RunRow
 
-#: How many effects of this process decide at the same time, the others of 32 wait. Of threads that
-#: compute one runs at a time: more of them only wake each other up and hold locks for longer.
-_DECIDING: Final = 4
 #: A sweep that did not run for so long is not alive.
 _LATE: Final = timedelta(seconds=30)
 
@@ -75,7 +72,7 @@ class Executor:
         self.retention = retention
         self.lease = open_lease(engines, pace)
         self.ground = Ground(engines, ports, Durable(engines, self.lease.name, pace.poll))
-        self._deciding = BoundedSemaphore(_DECIDING)
+        self._places = Places(self.ground)
         self.sweep = Sweep(self.ground)
         self.rounds = (
             Rounds("calendars", calendars.EVERY_S, partial(calendars.refresh, self.ground)),
@@ -229,14 +226,14 @@ class Executor:
             return run is not None and run.op == op
 
     def _claim(self, op: str, run_id: int, kind: Effect) -> Claim | None:
-        with self._deciding:
+        with self._places.one():
             return claim(self.ground, op, run_id, kind)
 
     def report(self, op: str, run_id: int, kind: Effect, result: dict[str, Any]) -> str:
         """Decide on the result of an effect; ``stale`` when the run no longer waits for it."""
 
         def reported() -> str:
-            with self._deciding, self.ground.turn(_pipeline_of(op)) as turn:
+            with self._places.turn(_pipeline_of(op)) as turn:
                 return report(turn, run_id, op, kind, result)
 
         # What was done must be told, however long that takes.

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from service.executor.transition import FACTS_AGE, LONGEST_REST
 from service.executor.watch import QUIET
 from service.promotions.commands import Approve, RollBack
+from service.promotions.model import Effect
 from service.store.tables import RunRow
 from tests.service.executor.conftest import ORGANIZATION, PATIENCE_S, PIPELINE, Field
 
@@ -53,6 +54,36 @@ def test_a_pipeline_that_another_has_taken_is_left_to_it(field: Field) -> None:
     thread.join()
     field.executor.sweep.once()
     assert field.state(release, "one-box") == "succeeded"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("origin", ["postgresql"], indirect=True)
+def test_who_waits_for_a_pipeline_keeps_no_effect_of_another_waiting(field: Field) -> None:
+    text = PIPELINE.replace("name: shop\n", "name: bakery\n")
+    field.executor.register_pipeline(text, "bakery.yaml", ".", "tester")
+    field.deployer.valve.close("beta")
+    field.executor.submit("shop", "a" * 40, "tester")
+    field.until("shop:1", "beta", "deploying")
+    run = run_of(field, "shop:1", "beta")
+    moved = {"target": "beta", "state": "running", "replaced": 1, "hosts": 3}
+    told: list[str] = []
+
+    def report() -> None:
+        result = {"moved": [moved]}
+        told.append(field.executor.report(run.op, run.id or 0, Effect.DEPLOY, result))
+
+    waiting = [threading.Thread(target=report) for _ in range(6)]
+    with field.executor.ground.turn("shop"):
+        for each in waiting:
+            each.start()
+        field.executor.submit("bakery", "b" * 40, "tester")
+        field.until("bakery:1", "beta", "deploying")
+        assert told == []
+    for each in waiting:
+        each.join()
+    assert sorted(told) == ["deploying", *["stale"] * 5]
+    field.deployer.valve.open()
+    field.settle()
 
 
 @pytest.mark.both_databases
