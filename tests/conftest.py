@@ -39,7 +39,11 @@ _FIRST: Final = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+    def place(item: pytest.Item) -> int:
+        begun = [item.nodeid.startswith(each) for each in _FIRST]
+        return begun.index(True) if any(begun) else len(_FIRST)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True, slots=True)

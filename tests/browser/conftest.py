@@ -1,5 +1,7 @@
 """A real server and a real browser for the tests that look at pages."""
 
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from policies.exceptions import Subject
 from policies.rule import BlocklistEntry
 from service.app import create_app
 from service.promotions.exceptions import Verb, Wanted
-from tests.browser.store import Store, copied, fill, open_store
+from tests.browser.store import Store, copied, kept
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -161,9 +163,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Releases in many states, made once by the executor."""
-    store = open_store(tmp_path_factory.mktemp("store") / "bakegate.db")
-    fill(store)
+    """Releases in many states, made once by the executor for all processes of a run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "filled.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        store = kept(folder / "filled.db")
     yield store
     store.engines.dispose()
 

@@ -4,6 +4,7 @@ The effects are done here one by one, as the workflow of ``service.executor.dura
 that a release can be left in the middle of one: nothing is under way when a page is looked at.
 """
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -209,6 +210,23 @@ def _text(name: str, *, whole: bool) -> str:
     node, team = _TEAMS[name]
     text = _PIPELINE.replace("NAME", name).replace("NODE", node).replace("TEAM", team)
     return text if whole else text.replace(_PREPROD, "")
+
+
+def kept(path: Path) -> Store:
+    """A store with what ``fill`` makes, as a test before this one has left it, else made now."""
+    remembered = path.with_suffix(".json")
+    if not remembered.exists():
+        store = open_store(path)
+        fill(store)
+        store.engines.dispose()
+        placed = [[*place, hosts] for place, hosts in store.deployer.placed.items()]
+        told = {"now": store.clock.now().isoformat(), "commits": store.commits, "placed": placed}
+        remembered.write_text(json.dumps(told))
+    told = json.loads(remembered.read_text())
+    places = {(pipeline, stage, to): hosts for pipeline, stage, to, hosts in told["placed"]}
+    store = _opened(path, datetime.fromisoformat(told["now"]), MemoryDeployer(placed=places))
+    store.commits = told["commits"]
+    return store
 
 
 def copied(store: Store, to: Path) -> Store:

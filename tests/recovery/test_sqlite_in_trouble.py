@@ -23,6 +23,7 @@ from sqlalchemy import event
 from service.adapters.clock import SystemClock
 from service.errors import Unavailable
 from service.executor.executor import Executor
+from service.promotions import ports
 from service.store.engines import open_engines
 from service.store.schema import upgrade
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE
@@ -125,6 +126,9 @@ def test_a_disk_that_fills_up_while_an_effect_runs_loses_nothing(disk: Disk) -> 
     disk.tester.valve.close("beta")
     release = disk.submit("a")
     disk.until(lambda: state(disk, release, "beta") == "testing")
+    # More than fits into what is left of the pages that there are.
+    long = ports.TestResult(ok=True, message="passed " * 10_000, evidence=())
+    disk.tester.done[f"{release}/beta/beta:test"] = long
     disk.fill()
     disk.tester.valve.open()
     # The tests have passed, and neither the engine nor we can write it down.
