@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,26 @@ def test_a_message_without_end_is_cut(client: Client, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sources, "_MESSAGE", 100)
     answer = client.post(HOOK, content="x" * 101, headers=HEADERS)
     assert answer.json()["detail"] == "a message may have 100 bytes at most"
+
+
+def test_an_artifact_on_its_way_has_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is killed while gigabytes come in leaves none of them behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    backend = MemoryBackend()
+    names: list[str] = []
+
+    def keep(path: Path) -> str:
+        names.extend(each.name for each in tmp_path.iterdir())
+        return MemoryBackend.keep_artifact(backend, path)
+
+    monkeypatch.setattr(backend, "keep_artifact", keep)
+    content = b"built elsewhere" * 100_000
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    client = Client(create_app(backend, lambda: "ada"))
+    assert client.put(f"/v1/artifacts/{digest}", content=content).json() == {"digest": digest}
+    assert names == []
 
 
 def test_an_artifact_is_kept_and_released(client: Client) -> None:
