@@ -28,8 +28,11 @@ _PAUSE: Final = 0.01
 _BROKEN: Final = (httpx.NetworkError, httpx.ProtocolError)
 #: How long a program may take to be gone after its connections broke, in seconds.
 _ENDING: Final = 1.0
-#: Ends OPA when the pipe from us closes, however we end: a killed process closes its pipes too.
-_GUARD: Final = 'exec 3<&0; (cat <&3 >/dev/null; kill $$) & exec "$@" 3<&- </dev/null'
+#: Ends OPA and removes its folder when the pipe from us closes, however we end: a killed process
+#: closes its pipes too.
+_GUARD: Final = (
+    'exec 3<&0; (cat <&3 >/dev/null; kill $$; rm -rf "$HOME") & exec "$@" 3<&- </dev/null'
+)
 
 
 class OpaProcess:

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from policies.rego.document import Document
 from policies.rego.embedded import Embedded
 from policies.rego.policies import PolicySet
 from policies.rego.port import Answer, Rego, RegoError, ask
-from policies.rego.process import OpaProcess
+from policies.rego.process import _GUARD, OpaProcess
 from policies.rego.server import server
 from policies.rego.settings import Engine, Policies, RegoSettings
 from policies.ruleset import read_ruleset
@@ -342,3 +343,22 @@ def test_a_program_that_is_no_opa_is_told(seen: PolicySet) -> None:
     said = ask(rego, seen, "lint", DOCUMENT).said["some-rule"]
     assert "/bin/false cannot be run as a server" in said.error
     rego.close()
+
+
+def test_whoever_is_killed_leaves_neither_the_program_nor_its_folder(tmp_path: Path) -> None:
+    """The guard alone, around a program that waits for ever: its pipe closes as by a kill."""
+    folder = tmp_path / "bakegate-opa-x"
+    folder.mkdir()
+    (folder / "log").touch()
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "sh", "sleep", "600"],
+        stdin=subprocess.PIPE,
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
+    )
+    assert guard.stdin is not None
+    guard.stdin.close()
+    assert guard.wait(30) == -signal.SIGTERM
+    end = time.monotonic() + 30
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not folder.exists()
