@@ -19,6 +19,7 @@ from typer.core import TyperGroup  # noqa: E402
 
 from cli.exits import Exit  # noqa: E402
 
+gc.freeze()
 gc.enable()
 
 #: Every command: the module that holds its ``app``, and its line in the help text, in that order.
