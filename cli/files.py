@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from stat import S_ISLNK
 from typing import TYPE_CHECKING, Final
 
 from policies.formats import File, Files, Refused
@@ -113,13 +114,34 @@ def files_around(path: Path) -> Files:
 
 
 @cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _real_file(path: Path) -> str:
+    """Where a file really is: in its folder, which is known from other files, if it is no link.
+
+    Raises OSError and ValueError for a name that no path can have.
+    """
+    # Texts take a quarter of the time of paths.
+    there = os.path.join(_real(os.path.dirname(path)), path.name)  # noqa: PTH118, PTH120 - see above
+    try:
+        is_link = S_ISLNK(os.lstat(there).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return there
+    return os.path.realpath(there) if is_link else there
+
+
+@cache
 def _loader(root: Path) -> Callable[[str], File | None]:
-    real = os.path.realpath(root)
+    real = _real(str(root))
+    inside = real if real.endswith(os.sep) else real + os.sep
 
     def load(name: str) -> File | None:
         path = root / name
         try:
-            if not Path(os.path.realpath(path)).is_relative_to(real):
+            there = _real_file(path)
+            if there != real and not there.startswith(inside):
                 raise Refused("a link leads out of the repository")
             if not path.is_file():
                 return None

@@ -52,12 +52,14 @@ _WRITTEN: Final = (
 
 def secrets_in(workflow: Workflow, *nodes: object) -> tuple[str, ...]:
     """Names of the secrets that the nodes mention; ``*`` where all are handed on."""
+    if not workflow.secrets:
+        return ()
     found: dict[str, None] = {}
     for node in nodes:
-        if not isinstance(node, Mapping | Scalar) or not workflow.names_secrets(node.span):
+        if not isinstance(node, (Mapping, Scalar)) or not workflow.names_secrets(node.span):
             continue
         for leaf in leaves(node):
-            for expression in expressions(leaf.text):
+            for expression in expressions(leaf.text) if "secrets" in leaf.text else ():
                 for name in _SECRET.findall(expression):
                     found.setdefault(name[0] or name[1])
     return tuple(name for name in found if name != _OF_THE_RUN)
