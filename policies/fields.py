@@ -20,17 +20,23 @@ class Fields:
     What is below is made once: checks and readers of a file ask for the same lists many times.
     """
 
-    __slots__ = ("_groups", "_lists", "_made", "name", "node", "nothing", "span")
+    __slots__ = ("_groups", "_lists", "_made", "_nothing", "name", "node", "span")
 
     def __init__(self, node: Mapping, span: Span, name: str = "") -> None:
         self.node = node
         self.span = span
         self.name = name
-        self.nothing: Fact[Any] = Fact(None, span)
-        """The one fact of everything that is absent here."""
+        self._nothing: Fact[Any] | None = None
         self._groups: dict[str, Fields | None] = {}
         self._lists: dict[str, tuple[Fields, ...]] = {}
         self._made: dict[Callable[[Fields], Any], Any] = {}
+
+    @property
+    def nothing(self) -> Fact[Any]:
+        """The one fact of everything that is absent here."""
+        if self._nothing is None:
+            self._nothing = Fact(None, self.span)
+        return self._nothing
 
     def once(self, make: "Callable[[Fields], T]") -> T:
         """What is made of this part, once for the checks and for the reader."""

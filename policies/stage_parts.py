@@ -42,7 +42,7 @@ def read_transition(fields: Fields) -> Fact[str | None]:
 def read_approvals(fields: Fields) -> Fact[Approvals | None]:
     group = fields.group("approvals")
     if group is None:
-        return Fact(None, fields.span)
+        return fields.nothing
     roles = texts(group.node.get("roles"))
     count = int(group.text("count", "1"))
     return Fact(Approvals(count, roles, group.flag("forbid_author")), group.span)

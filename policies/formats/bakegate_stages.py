@@ -90,7 +90,7 @@ class Stages:
         return all_of(fields, STAGE) | {
             "mutex": Fact(Mutex(fields.name, Queue.LATEST, place), place),
             "branches": self.branches,
-            "analyses": Fact(None, place),
+            "analyses": fields.nothing,
         }
 
     def _deploy(self, fields: Fields) -> Deploy | None:
@@ -162,7 +162,7 @@ def _conduct(fields: Fields) -> dict[str, Any]:
         "strategy": Fact("rolling", place),
         "on_deadline": Fact("abort", place),
         "artifact": Fact(Reference("", ReferenceKind.ARTIFACT, Pin.DIGEST, place), place),
-        "exposures": Fact(None, place),
+        "exposures": fields.nothing,
     }
     declared = all_of(fields, DEPLOYMENT)
     return always | {
@@ -186,7 +186,7 @@ def _hooks(fields: Fields) -> Hooks:
 
 def _build(fields: Fields, lines: list[str]) -> Stage:
     """The build section as a stage, which deploys nothing, waits for nothing and bakes nothing."""
-    nothing: Fact[Any] = Fact(None, fields.span)
+    nothing = fields.nothing
     timeout = fields.fact("timeout", duration)
     return Stage(
         name="build",
@@ -229,7 +229,7 @@ def _step(fields: Fields, lines: list[str]) -> Step:
         kind=kind,
         run=run,
         uses=uses,
-        soft=_soft(fields, lines) or Fact(None, name.span),
+        soft=_soft(fields, lines) or fields.nothing,
         timeout=fields.fact("timeout", duration),
         retries=int(fields.text("retries", "0")),
         reports=tuple((key, reports.text(key)) for key in reports.node.entries) if reports else (),

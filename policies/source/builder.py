@@ -7,7 +7,7 @@ that expands beyond ``MAX_NODES`` is refused before anything walks it.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -186,14 +186,15 @@ class Builder:
         line, column = start.line + 1, start.column + 1
         if opened.flow_style:
             mark = event.end_mark
-            end = mark.line + 1, mark.column + 1
+            end_line, end_column = mark.line + 1, mark.column + 1
         elif self.anchors:
             # Aliases point elsewhere in the text, so the end is the largest place after the start.
-            end = max((line, column), *[node[0][3:] for node in items[-2:]])
+            end_line, end_column = max((line, column), *[node[0][3:] for node in items[-2:]])
         else:
             # The parser ends a block where the next token starts; readers end it with its words.
-            end = items[-1][0][3:]
-        span = span_of((self.path, line, column, *end))
+            last = items[-1][0]
+            end_line, end_column = last[3], last[4]
+        span = span_of((self.path, line, column, end_line, end_column))
         tag = opened.tag or ""
         if type(opened) is MappingStartEvent:
             return self._mapping(items, span, tag)
@@ -272,13 +273,28 @@ class Builder:
             return found
         quiet = self.quiet
         starts = [root.span.line for root in roots]
-        for number, line in enumerate(self.text.split("\n"), start=1):
-            if "bakegate:" in line and (column := _comment_column(line, number, quiet)):
+        if not self.lines:
+            self.lines = self.text.split("\n")
+        for number in _lines_with("bakegate:", self.text):
+            line = self.lines[number - 1]
+            if column := _comment_column(line, number, quiet):
                 words = line[column:].strip()
                 alone = not line[: column - 1].strip()
                 index = max(bisect_right(starts, number) - 1, 0)
                 found.setdefault(index, []).append(Comment(number, column, words, alone))
         return found
+
+
+def _lines_with(words: str, text: str) -> Iterator[int]:
+    """The numbers of the lines that have these words in them."""
+    number, begin = 1, 0
+    while (place := text.find(words, begin)) >= 0:
+        number += text.count("\n", begin, place)
+        yield number
+        # The rest of the line says nothing new.
+        begin = text.find("\n", place)
+        if begin < 0:
+            return
 
 
 def _comment_column(line: str, number: int, quiet: list[Span]) -> int:
