@@ -10,7 +10,7 @@ standard library's, and to a type checker it is the standard decorator.
 import dataclasses
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -25,8 +25,28 @@ _PARAMS: Final = vars(
     # With words of its own: to write some from a signature is what takes the standard one longest.
     dataclasses.dataclass(init=False, repr=False, eq=False)(type("_", (), {"__doc__": "Plain."}))
 )["__dataclass_params__"]
-#: By class, the names of what ``__init__`` takes.
-_NAMES: Final[dict[type, list[str]]] = {}
+
+
+class _Known(NamedTuple):
+    """What ``__init__`` of a class takes."""
+
+    places: dict[str, int]
+    values: Callable[[Any], tuple[Any, ...]]
+    """All of it of a value, and then its class, so that it is never one thing alone."""
+    by_place: bool
+    """Whether all of it may stand without its name."""
+
+
+_KNOWN: Final[dict[type, _Known]] = {}
+
+
+def _known(cls: type) -> _Known:
+    taken = [each for each in dataclasses.fields(cls) if each.init]
+    names = [each.name for each in taken]
+    places = {name: number for number, name in enumerate(names)}
+    by_place = not any(each.kw_only for each in taken)
+    return _KNOWN.setdefault(cls, _Known(places, attrgetter(*names, "__class__"), by_place))
+
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what type checkers see
@@ -34,11 +54,15 @@ if TYPE_CHECKING:
 else:
 
     def replace(value: T, /, **changes: object) -> T:
-        """As ``dataclasses.replace`` in half of its time, which looks at each field anew."""
+        """As ``dataclasses.replace``, in half of its time where a class has many fields."""
         cls = value.__class__
-        if cls not in _NAMES:
-            _NAMES[cls] = [each.name for each in dataclasses.fields(cls) if each.init]
-        return cls(**{name: getattr(value, name) for name in _NAMES[cls]} | changes)
+        known = _KNOWN.get(cls) or _known(cls)
+        if known.by_place and changes.keys() <= known.places.keys():
+            *values, _ = known.values(value)
+            for name, changed in changes.items():
+                values[known.places[name]] = changed
+            return cls(*values)
+        return cls(**{name: getattr(value, name) for name in known.places} | changes)
 
     def dataclass(
         *, kw_only: bool = False, frozen: bool = False, slots: bool = False
@@ -218,7 +242,7 @@ def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> C
             if default == "=_made":
                 body.append(f" if {name} is _made: {name} = _default_{name}()")
             body.append(f" self.{name} = {name}")
-    body.append(" _become(self, _cls)")
+    body.append(" self.__class__ = _cls")
     if hasattr(cls, "__post_init__"):
         body.append(" self.__post_init__()")
     signature = ", ".join([*arguments, "*", *named] if named else arguments)
