@@ -21,6 +21,7 @@ from sqlmodel import Session, col, select
 from service.errors import Conflict, NotFound
 from service.executor.executor import Executor
 from service.executor.ground import Ground
+from service.executor.places import Places
 from service.executor.sweep import Sweep
 from service.promotions.commands import (
     Abort,
@@ -149,6 +150,7 @@ class Promotions(RuleBasedStateMachine):
         # The orders stand in for the engine: nothing else of it is used here.
         engine: Any = self.orders
         self.executor.ground = Ground(self.engines, ports, engine)
+        self.executor._places = Places(self.executor.ground)
         self.executor.sweep = Sweep(self.executor.ground)
         self.executor.register_organization(ORGANIZATION, "tester")
         self.executor.register_pipeline(PIPELINE, "pipeline.yaml", ".", "tester")
