@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from cli.problems import Unusable
-from service.settings import Settings
+from service.settings import settings_with
 from service.store.engines import open_engines
 
 
@@ -19,7 +19,10 @@ def reading(url: str | None) -> Iterator[Session]:
 
     Raises Unusable where there is none: a report must not make an empty database and call it all.
     """
-    database = url or Settings().database
+    try:
+        database = url or settings_with().database
+    except ValueError as error:
+        raise Unusable(str(error)) from error
     try:
         parsed = make_url(database)
         if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():

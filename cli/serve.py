@@ -8,7 +8,7 @@ import typer
 from cli.exits import Exit
 from service.errors import DomainError
 from service.server import Server
-from service.settings import Settings
+from service.settings import settings_with
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -35,10 +35,8 @@ def serve(
 
     Stop it with Ctrl-C: running effects finish, deployed hosts go on, and the next start continues.
     """
-    said = {"host": host, "port": port, "data_folder": data}
     try:
-        given = {name: value for name, value in said.items() if value is not None}
-        server = Server(Settings.model_validate(Settings().model_dump() | given))
+        server = Server(settings_with(host=host, port=port, data_folder=data))
     except (DomainError, OSError, ValueError) as error:
         typer.echo(f"bakegate serve: {error}", err=True)
         raise typer.Exit(Exit.NOTHING_EVALUATED) from error

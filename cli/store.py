@@ -17,7 +17,7 @@ from service.errors import DomainError
 from service.identity import actor
 from service.parts import open_parts
 from service.promotions.retention import Stored
-from service.settings import Settings
+from service.settings import settings_with
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -52,8 +52,7 @@ def prune(
     """
     with said("store"):
         try:
-            given = {"data_folder": data} if data else {}
-            settings = Settings.model_validate(Settings().model_dump() | given)
+            settings = settings_with(data_folder=data)
             if not settings.database_url and not settings.data_folder.is_dir():
                 raise Unusable(f"there is no folder {settings.data_folder}; name it with --data")
             parts = open_parts(settings)

@@ -10,7 +10,7 @@ import typer
 from cli.exits import Exit
 from service.errors import DomainError
 from service.parts import open_parts
-from service.settings import Settings
+from service.settings import settings_with
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -32,8 +32,7 @@ def worker(
     does ends first. On SQLite one process works, so there it only works while nobody else does.
     """
     try:
-        given = {"data_folder": data} if data else {}
-        settings = Settings.model_validate(Settings().model_dump() | given)
+        settings = settings_with(data_folder=data)
         settings.data_folder.mkdir(parents=True, exist_ok=True)
         parts = open_parts(settings)
         parts.executor.start()

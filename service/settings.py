@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from pydantic import ByteSize, Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from policies.rego.settings import Engine, Policies, RegoSettings
@@ -102,3 +102,21 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data_folder.absolute() / 'bakegate.db'}"
+
+
+def settings_with(**given: object) -> Settings:
+    """The settings of the environment, but for what is given and not None.
+
+    Raises ValueError, which names every setting that cannot be used and says why.
+    """
+    said = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings.model_validate(Settings().model_dump() | said)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)
+        raise ValueError("; ".join(_wrong(each["loc"], each["msg"]) for each in wrong)) from error
+
+
+def _wrong(place: tuple[int | str, ...], message: str) -> str:
+    told = message.removeprefix("Value error, ")
+    return f"BAKEGATE_{str(place[0]).upper()}: {told}" if place else told

@@ -52,3 +52,17 @@ def test_what_is_no_folder_is_not_made_one(bakegate: Bakegate, tmp_path: Path) -
     assert given.exit_code == 2
     assert given.stderr == "bakegate store: there is no folder elsewhere; name it with --data\n"
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_settings_that_cannot_be_used_are_named(
+    bakegate: Bakegate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAKEGATE_KEEP_DAYS", "x")
+    monkeypatch.setenv("BAKEGATE_PORT", "99999")
+    told = (
+        "BAKEGATE_KEEP_DAYS: Input should be a valid integer, unable to parse string as an integer"
+        "; BAKEGATE_PORT: Input should be less than or equal to 65535"
+    )
+    for group, words in (("store", ("prune",)), ("report", ("compliance",)), ("serve", ())):
+        given = bakegate(group, *words)
+        assert (given.exit_code, given.stderr) == (2, f"bakegate {group}: {told}\n")
