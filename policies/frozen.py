@@ -34,7 +34,7 @@ class _Known(NamedTuple):
     values: Callable[[Any], tuple[Any, ...]]
     """All of it of a value, and then its class, so that it is never one thing alone."""
     by_place: bool
-    """Whether all of it may stand without its name."""
+    """Whether all of it may stand without its name; not where there is nothing to stand."""
 
 
 _KNOWN: Final[dict[type, _Known]] = {}
@@ -44,7 +44,7 @@ def _known(cls: type) -> _Known:
     taken = [each for each in dataclasses.fields(cls) if each.init]
     names = [each.name for each in taken]
     places = {name: number for number, name in enumerate(names)}
-    by_place = not any(each.kw_only for each in taken)
+    by_place = bool(names) and not any(each.kw_only for each in taken)
     return _KNOWN.setdefault(cls, _Known(places, attrgetter(*names, "__class__"), by_place))
 
 

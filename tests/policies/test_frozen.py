@@ -7,7 +7,7 @@ from dataclasses import field
 
 import pytest
 
-from policies.frozen import dataclass
+from policies.frozen import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,17 @@ def test_what_is_not_frozen_can_change_and_is_no_key() -> None:
             hash(each)
         with pytest.raises(AttributeError):
             each.other = "b"  # type: ignore[attr-defined]
+
+
+def test_values_are_changed_as_those_of_the_standard_library() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Nothing:
+        """Such as the parameters of a rule that has none."""
+
+    assert replace(Nothing()) == Nothing()
+    assert replace(Place("a"), note="x") == Place("a", note="x")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        replace(Nothing(), other=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("wrong", [{"frozen": True}, {"frozen": True, "slots": False}])
