@@ -16,7 +16,7 @@ from service.executor.definitions import definition
 from service.executor.ground import SYSTEM, Ground
 from service.executor.transition import domains, planned
 from service.executor.turn import found
-from service.promotions.decide import targets_now
+from service.promotions.decide import batch
 from service.promotions.domains import ANYWHERE, Domains
 from service.promotions.model import Effect, Moving
 from service.store.tables import PipelineRow, ReleaseRow, RunRow, StageRow
@@ -109,7 +109,7 @@ def _taken(ground: Ground, session: Session, epoch: int, row: Any, kind: Effect)
         repository=row.repository,
         pipeline=pipeline,
         stage=stage,
-        targets=targets_now(planned(stage, good, row.blocked, apart), progress, kind),
+        targets=batch(planned(stage, good, row.blocked, apart), progress, kind),
         back_to=row.good,
         attempt=row.attempt,
         pushed=row.pushed,

@@ -94,6 +94,18 @@ def targets_now(plan: Plan, progress: Progress, effect: Effect) -> tuple[str, ..
     return tuple(turn)
 
 
+def batch(plan: Plan, progress: Progress, effect: Effect) -> tuple[str, ...]:
+    """Of the targets whose turn it is, those that were begun when the batch was ordered.
+
+    The fault domains may have come to allow more since then; those join with the next order.
+    """
+    turn = targets_now(plan, progress, effect)
+    if effect is not Effect.DEPLOY:
+        return turn
+    begun = {each.target for each in progress}
+    return tuple(target for target in turn if target in begun)
+
+
 def _entered(event: Entered, plan: Plan) -> Next:
     if event.verdict >= Verdict.HOLD:
         return Next(State.WAITING, message=event.message, wait=Wait.GATE)

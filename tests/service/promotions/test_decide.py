@@ -6,7 +6,7 @@ import pytest
 
 from policies.pipeline import Target
 from policies.rules.fault_domain_isolation import FaultDomainIsolation
-from service.promotions.decide import decide, targets_now
+from service.promotions.decide import batch, decide, targets_now
 from service.promotions.domains import Domains
 from service.promotions.model import Effect, Moved, Moving, Outcome, Plan, State
 
@@ -55,6 +55,14 @@ def test_no_two_fault_domains_change_at_once_unless_allowed(
     assert targets_now(plan, (), Effect.DEPLOY) == turn
     # The way back is in nobody's way.
     assert targets_now(plan, (), Effect.ROLLBACK) == NAMES
+
+
+def test_a_batch_that_was_ordered_does_not_grow_when_more_becomes_allowed() -> None:
+    plan = replace(PLAN, targets=NAMES, parallel=4, domains=Domains(WIDE, 1, None))
+    begun = (Moving("eu-a-1", "succeeded"), Moving("eu-a-2"))
+    assert batch(plan, begun, Effect.DEPLOY) == ("eu-a-2",)
+    assert targets_now(plan, begun, Effect.DEPLOY)[0] == "eu-a-2"
+    assert batch(plan, begun, Effect.ROLLBACK) == targets_now(plan, begun, Effect.ROLLBACK)
 
 
 def test_what_was_begun_goes_on_before_a_target_that_stands_earlier() -> None:
