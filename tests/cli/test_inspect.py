@@ -129,7 +129,7 @@ def test_what_takes_too_long_is_stopped_and_told(
     bakegate: Bakegate, write: Write, monkeypatch: pytest.MonkeyPatch, limit: str, told: str
 ) -> None:
     job = "  job-{0}: {{environment: production, steps: [{{run: kubectl apply -f {0}}}]}}\n"
-    jobs = "".join(job.format(each) for each in range(1200))
+    jobs = "".join(job.format(each) for each in range(6000))
     write("shop.yml", f"on: push\njobs:\n{jobs}")
     monkeypatch.setattr(limit, 0.01)
     result = bakegate("inspect", "shop.yml", "--format", "json")
