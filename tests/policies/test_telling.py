@@ -1,24 +1,12 @@
 """What words of names, titles and inputs tell of a pipeline, and what they only seem to tell."""
 
-from typing import Any
-
 import pytest
 
 from policies.formats import read_pipelines
-from policies.inspect import inspect
+from tests.policies.answers import kinds, told
 
 WORKFLOW = ".github/workflows/a.yml"
 APPLY = "steps: [{run: kubectl apply -f x}]"
-
-
-def told(text: str, path: str) -> dict[str, Any]:
-    pipeline: dict[str, Any]
-    (pipeline,) = inspect(read_pipelines(text.encode(), path))["pipelines"]
-    return pipeline
-
-
-def kinds(text: str, path: str) -> dict[str, str]:
-    return {each["stage"]: each["kind"] for each in told(text, path)["deploys"]}
 
 
 @pytest.mark.parametrize(
