@@ -5,22 +5,18 @@ would cost more than linting a file.
 """
 
 import atexit
-import gc
 import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
-# Modules live as long as the process: looking for garbage among them only delays the start.
-gc.disable()
+from cli.loading import for_good
 
-import typer  # noqa: E402 - see above
-from typer.core import TyperGroup  # noqa: E402
+with for_good():
+    import typer
+    from typer.core import TyperGroup
 
-from cli.exits import Exit  # noqa: E402
-
-gc.freeze()
-gc.enable()
+    from cli.exits import Exit
 
 #: Every command: the module that holds its ``app``, and its line in the help text, in that order.
 COMMANDS: Final = {
@@ -67,12 +63,8 @@ class OnDemandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        gc.disable()  # As for the modules above.
-        try:
+        with for_good():
             command = typer.main.get_command(import_module(module).app)
-        finally:
-            gc.freeze()
-            gc.enable()
         command.name = cmd_name
         return command
 
