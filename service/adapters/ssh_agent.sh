@@ -3,11 +3,12 @@
 #   sh agent VERB FOLDER OWNER KEY EPOCH [ARGUMENT...]
 #
 # FOLDER holds releases/HEX, the link current and, in .bakegate, our records. Each is replaced by
-# rename, under a lock that is held only for that. An attempt is a call with an EPOCH; the highest
-# that was seen is kept, and a lower one changes nothing any more. What takes long is done by a
-# runner, a process of its own: it outlives the connection and the worker, so that a killed worker's
-# successor finds it at work and does nothing twice. It may change things as long as its KEY is the
-# one of the deployment; an attempt with another key ends it, whatever its hook does.
+# rename, under a lock that is held only for that and to end a runner. An attempt is a call with an
+# EPOCH; the highest that was seen is kept, and a lower one changes nothing any more. What takes
+# long is done by a runner, a process of its own: it outlives the connection and the worker, so that
+# a killed worker's successor finds it at work and does nothing twice. It may change things as long
+# as its KEY is the one of the deployment; an attempt with another key ends it, whatever its hook
+# does.
 set -eu
 
 verb=$1 folder=$2 owner=$3 key=$4 epoch=$5
@@ -61,6 +62,8 @@ attempt() {
 }
 ours() { [ "$(field deployment key)" = "$key" ]; }
 finished() { [ -f "$home/results/$key" ]; }
+at_work() { case $(field host state) in stopping | starting) ;; *) return 1 ;; esac }
+has_runner() { [ "$(field runner key)" = "$key" ] && alive runner; }
 
 begin() { # DIGEST
     for tool in base64 flock readlink setsid sha256sum tar; do
@@ -77,8 +80,8 @@ begin() { # DIGEST
     if ! finished && ! ours; then
         printf '%s\n' "key $key" "boot $(boot)" "up $(now)" "wall $(date +%s)" | put deployment
     fi
-    unlock
     if ours && [ "$(field runner key)" != "$key" ]; then end_runner; fi
+    unlock
     report "$1"
 }
 
@@ -140,13 +143,12 @@ launch() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE [BACK]
     attempt
     ours || problem 74 "another deployment began there"
     if [ "$(field host key)" != "$key" ]; then note stopping; fi
-    case $(field host state) in stopping | starting) at_work=yes ;; *) at_work=no ;; esac
-    unlock
-    if [ $at_work = yes ] && ! { [ "$(field runner key)" = "$key" ] && alive runner; }; then
+    if at_work && ! has_runner; then
         end_runner
         setsid sh "$0" run "$folder" "$owner" "$key" "$epoch" "$@" \
-            </dev/null >"$home/runner.log" 2>&1 &
+            </dev/null >"$home/runner.log" 2>&1 9>&- &
     fi
+    unlock
     report "$digest"
 }
 
@@ -156,8 +158,8 @@ run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE [BACK]
     export BAKEGATE_ARTIFACT="$release"
     lock
     ours || exit 75
-    # Two that were started at once both come here, and the second finds the first.
-    if [ "$(field runner key)" = "$key" ] && alive runner; then exit 0; fi
+    # Two may have been started: the second finds the first, or what that one has made of the host.
+    if has_runner || ! at_work; then exit 0; fi
     printf '%s\n' "pid $$" "started $(started $$)" "key $key" | put runner
     state=$(field host state)
     unlock
@@ -191,9 +193,13 @@ run() { # DIGEST LOWEST SECONDS DRAIN STOP START VALIDATE [BACK]
 hook() { # NAME COMMAND FOLDER [SECONDS]
     log=$home/$1.log last=$until
     if [ -n "${4:-}" ]; then last=$(($(now) + $4)); fi
-    (cd "$3" && exec setsid sh -e -c "$2") >"$log" 2>&1 </dev/null &
+    (
+        # Before it begins: what no record names, nobody could end.
+        me=$(exec sh -c 'echo $PPID')
+        printf '%s\n' "pid $me" "started $(started "$me")" | put hook
+        cd "$3" && exec setsid sh -e -c "$2"
+    ) >"$log" 2>&1 </dev/null &
     child=$!
-    printf '%s\n' "pid $child" "started $(started $child)" | put hook
     ending=""
     while [ -n "$(started $child)" ]; do
         if [ "$(now)" -ge "$last" ]; then ending="ran out of time"; fi
@@ -236,19 +242,14 @@ end_runner() {
 abort() { # CAUSE WORDS DIGEST
     lock
     attempt
-    unlock
     if ours && [ "$(field host key)" = "$key" ]; then
         end_runner
-        lock
-        attempt
-        case $(field host state) in
-        stopping | starting)
+        if at_work; then
             digest=$(field host digest) lowest=$(field host lowest)
             note failed "$1" "$2"
-            ;;
-        esac
-        unlock
+        fi
     fi
+    unlock
     report "$3"
 }
 

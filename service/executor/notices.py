@@ -78,17 +78,20 @@ def _due(ground: Ground) -> list[NoticeRow]:
 
 def deliver(ground: Ground, key: str) -> str | None:
     """Send one message by its way; None where it was sent before."""
+    # A database that is away is no failure of the way, which would be tried an hour later.
+    row = ground.engines.patiently(lambda: _ordered(ground, key))
+    if row.sent_at is not None:
+        return None
+    ways = {each.via: each for each in ground.ports.notifiers}
+    if row.via not in ways:
+        raise LookupError(f"nothing is set up to tell teams by {row.via}")
+    ways[row.via].send(Letter(row.key, row.team, row.channel, row.subject, row.text, row.message))
+    return row.via
+
+
+def _ordered(ground: Ground, key: str) -> NoticeRow:
     with ground.engines.reading() as session:
-        row = session.get_one(NoticeRow, key)
-        if row.sent_at is not None:
-            return None
-        ways = {each.via: each for each in ground.ports.notifiers}
-        if row.via not in ways:
-            raise LookupError(f"nothing is set up to tell teams by {row.via}")
-        ways[row.via].send(
-            Letter(row.key, row.team, row.channel, row.subject, row.text, row.message)
-        )
-        return row.via
+        return session.get_one(NoticeRow, key)
 
 
 def record(ground: Ground, key: str, error: str) -> None:

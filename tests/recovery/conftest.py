@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+# So that a broken law of it is told with its values, as one of a test file is.
+pytest.register_assert_rewrite("tests.recovery.storm")
+
 #: What takes minutes by its nature has no short form, nor has what not every machine lets us do.
 _ONLY_LONG = ["test_pace.py", "test_full_disk.py"]
 collect_ignore = [] if os.environ.get("BAKEGATE_RECOVERY") == "long" else _ONLY_LONG

@@ -223,6 +223,9 @@ class Traffic:
             text = PIPELINE.format(name=name)
             self.executor.register_pipeline(text, f"{name}.yaml", ".", "tester")
 
+    def close(self) -> None:
+        self.engines.dispose()
+
     def go_on(self, *, more: bool) -> None:
         """Replace each release that has ended by the next, as long as more are wanted."""
         with self.engines.reading() as session:
@@ -244,9 +247,10 @@ class Traffic:
             time.sleep(0.05)
 
     def until_all_ended(self, pack: Pack, seconds: float) -> None:
+        """Until every release has ended, every message is sent and no effect is left."""
         end = time.monotonic() + seconds
-        while self.under_way:
-            assert time.monotonic() < end, self.unfinished()
+        while self.under_way or self.unsent() or self.left():
+            assert time.monotonic() < end, (self.unfinished(), self.unsent(), self.left())
             pack.tend()
             self.go_on(more=False)
             pack.take_over(self.busy())
@@ -258,6 +262,17 @@ class Traffic:
             status="PENDING", load_input=False, load_output=False
         )
         return {each.executor_id or "" for each in begun}
+
+    def left(self) -> list[str]:
+        """Effects that are ordered or begun, as the durable engine has them."""
+        listed = self.executor.ground.durable.client.list_workflows(
+            status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+        )
+        return [each.workflow_id for each in listed]
+
+    def unsent(self) -> list[str]:
+        with self.engines.reading() as session:
+            return list(session.exec(select(NoticeRow.key).where(col(NoticeRow.sent_at).is_(None))))
 
     def unfinished(self) -> list[tuple[str, ...]]:
         """What has not ended, for the message of a test that fails."""

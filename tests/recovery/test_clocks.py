@@ -8,6 +8,7 @@ PostgreSQL only that of the workers.
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,6 @@ def until_some_bake(traffic: Traffic) -> None:
 
 
 def test_releases_end_though_clocks_are_set(url: str, tmp_path: Path) -> None:
-    traffic = Traffic(url, tmp_path, 4)
     clock = tmp_path / "clock"
     clock.write_text("+0\n")
     faked = {
@@ -67,7 +67,11 @@ def test_releases_end_though_clocks_are_set(url: str, tmp_path: Path) -> None:
         # Nobody is killed, so nobody is to look dead either, however crowded the machine is.
         "BAKEGATE_STORM_PACE": "default",
     }
-    with far_side(tmp_path), nursery(url, tmp_path, environment=faked) as made:
+    with (
+        closing(Traffic(url, tmp_path, 4)) as traffic,
+        far_side(tmp_path),
+        nursery(url, tmp_path, environment=faked) as made,
+    ):
         traffic.go_on(more=True)
         count = 1 if traffic.engines.sqlite else 3
         with pack(tmp_path, made, count) as workers:
@@ -79,4 +83,3 @@ def test_releases_end_though_clocks_are_set(url: str, tmp_path: Path) -> None:
             traffic.until_all_ended(workers, 180)
             assert workers.born == count
             traffic.judge()
-    traffic.engines.dispose()

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +66,8 @@ def test_a_database_that_is_away_is_waited_for(own_server: OwnServer, tmp_path: 
     with psycopg.connect(known.connection("postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE storm")
     url = known.url("storm")
-    traffic = Traffic(url, tmp_path, 6)
     with (
+        closing(Traffic(url, tmp_path, 6)) as traffic,
         far_side(tmp_path),
         nursery(url, tmp_path, environment={"BAKEGATE_STORM_PACE": "default"}) as made,
         pack(tmp_path, made) as workers,
@@ -81,4 +82,3 @@ def test_a_database_that_is_away_is_waited_for(own_server: OwnServer, tmp_path: 
         assert workers.born == len(workers.pids)
         assert all(map(is_there, workers.pids))
         traffic.judge()
-    traffic.engines.dispose()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,12 @@ def test_who_stood_still_cannot_undo_what_its_successor_did(
     postgres_url: Callable[[], str], tmp_path: Path
 ) -> None:
     url = postgres_url()
-    traffic = Traffic(url, tmp_path, 6)
-    with far_side(tmp_path), nursery(url, tmp_path) as made, pack(tmp_path, made) as workers:
+    with (
+        closing(Traffic(url, tmp_path, 6)) as traffic,
+        far_side(tmp_path),
+        nursery(url, tmp_path) as made,
+        pack(tmp_path, made) as workers,
+    ):
         traffic.until_under_way(workers)
         end = time.monotonic() + 60
         while workers.name(0) not in traffic.busy():
@@ -38,7 +43,6 @@ def test_who_stood_still_cannot_undo_what_its_successor_did(
             time.sleep(0.1)
         assert name in traffic.dead()
         traffic.judge()
-    traffic.engines.dispose()
 
 
 def test_the_work_of_the_dead_is_taken_over_within_half_a_minute(
@@ -46,8 +50,8 @@ def test_the_work_of_the_dead_is_taken_over_within_half_a_minute(
 ) -> None:
     """At the pace that workers have where nobody chose another one, three times."""
     url = postgres_url()
-    traffic = Traffic(url, tmp_path, 12)
     with (
+        closing(Traffic(url, tmp_path, 12)) as traffic,
         far_side(tmp_path),
         nursery(url, tmp_path, environment={"BAKEGATE_STORM_PACE": "default"}) as made,
         pack(tmp_path, made) as workers,
@@ -66,7 +70,6 @@ def test_the_work_of_the_dead_is_taken_over_within_half_a_minute(
                 time.sleep(0.1)
         traffic.until_all_ended(workers, 120)
         traffic.judge()
-    traffic.engines.dispose()
     seconds = ", ".join(f"{each:.1f}" for each in workers.taken)
     say(f"taken over from three killed workers after {seconds} s")
     assert workers.longest < 30

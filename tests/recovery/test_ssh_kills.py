@@ -119,6 +119,37 @@ def test_a_killed_worker_repeats_no_hook(fleet: Fleet, point: str) -> None:
 
 
 @pytest.mark.recovery
+def test_a_runner_that_comes_when_all_is_done_repeats_no_hook(fleet: Fleet) -> None:
+    """As one that a killed worker's successor started while the first was about to end."""
+    how = fleet.how(1, start=fleet.write("start"))
+    order = fleet.order("k1", "one", how)
+    fleet.finish(order)
+    folder = fleet.folder()
+    (agent,) = (folder / ".bakegate").glob("agent-*")
+    owner = _record(fleet, "owner").removeprefix("name ").strip()
+    key = _record(fleet, "deployment").split()[1]
+    words = [
+        "run",
+        str(folder),
+        owner,
+        key,
+        "1",
+        order.digest,
+        "0",
+        "60",
+        "0",
+        "",
+        "echo again",
+        "",
+    ]
+    late = subprocess.run(["sh", str(agent), *words], capture_output=True, check=True)
+    assert (late.stdout, late.stderr) == (b"", b"")
+    assert "state in_service" in _record(fleet, "host")
+    assert fleet.did() == ["start"]
+    assert not (folder / ".bakegate" / "start.log").read_text()
+
+
+@pytest.mark.recovery
 def test_a_stopped_worker_does_not_overwrite_its_successor(fleet: Fleet) -> None:
     how = fleet.how(validate=f"{fleet.write('asked')}; sleep 1")
     good = fleet.order("k1", "one", fleet.how())

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,9 @@ def test_what_is_killed_at_random_ends_as_without_kills(
 ) -> None:
     storm = LONG if os.environ.get("BAKEGATE_RECOVERY") == "long" else SHORT
     url = postgres_url()
-    traffic = Traffic(url, tmp_path, storm.pipelines)
     began = time.monotonic()
     with (
+        closing(Traffic(url, tmp_path, storm.pipelines)) as traffic,
         far_side(tmp_path, storm.seed),
         nursery(url, tmp_path) as made,
         pack(tmp_path, made) as workers,
@@ -68,7 +69,6 @@ def test_what_is_killed_at_random_ends_as_without_kills(
         rage(storm, workers, traffic)
         traffic.until_all_ended(workers, 180)
         seen = traffic.judge()
-    traffic.engines.dispose()
     # How soon work is taken over depends here on how long a worker lives; see test_pace.
     say(told(workers, traffic, seen, time.monotonic() - began))
 

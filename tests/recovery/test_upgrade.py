@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,9 @@ def test_workers_of_two_versions_finish_what_either_began(
     url = postgres_url()
     folder = tmp_path / "state"
     folder.mkdir()
-    traffic = Traffic(url, folder, 6)
     later = later_version(tmp_path / "later")
     with (
+        closing(Traffic(url, folder, 6)) as traffic,
         far_side(folder),
         nursery(url, folder, environment=PACE) as now,
         nursery(url, folder, root=later, environment=PACE) as then,
@@ -116,4 +117,3 @@ def test_workers_of_two_versions_finish_what_either_began(
         traffic.judge()
         assert finished(traffic, "act") > 0
         assert finished(traffic, "act-2") > 0
-    traffic.engines.dispose()
