@@ -1,26 +1,17 @@
 """``bakegate lint``: pipeline files against the organization's ruleset."""
 
-import gc
-import sys
 from pathlib import Path
-from typing import Annotated, Final, assert_never
+from typing import Annotated, Final
 
 import typer
 
-from cli.exits import Exit
 from cli.formats import Format
-from cli.instants import AT_HELP, instant
-from cli.lint_files import Beside, Judge, judge_files, known_findings
-from cli.practice import DEFAULT, practice
-from cli.problems import Unusable
-from policies.documents import DocumentError
-from policies.engine.lint import FileReport
-from policies.output import RENDERERS
+from cli.instants import AT_HELP
+from cli.lint_run import lint
+from cli.lint_words import Asked
+from cli.practice import DEFAULT
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-#: So many new objects, some 20 MB, before circles among them are looked for.
-OBJECTS: Final = 200_000
 
 _EPILOG: Final = """\b
 Examples:
@@ -97,48 +88,16 @@ def lint_command(
     ] = None,
 ) -> None:
     """Judge pipeline files before merge: what fails, where, and how to mend it."""
-    # What is judged has hardly any circles, so looking for them often is a tenth of all work.
-    gc.set_threshold(OBJECTS)
-    try:
-        moment = instant(at)
-        outputs = [_output(name, format) for name in output or ()]
-        judge = Judge(practice(paths, ruleset, org, moment), moment, known_findings(paths[0]))
-        report = judge_files(paths, Beside(overlay, history), judge, jobs).report
-        for name, file in outputs:
-            file.write_text(RENDERERS[name](report, each_alone=each), encoding="utf-8")
-    except (Unusable, DocumentError, OSError) as error:
-        typer.echo(_told(error), err=True)
-        raise typer.Exit(Exit.NOTHING_EVALUATED) from error
-    if not outputs:
-        color = format is Format.TEXT and sys.stdout.isatty()
-        sys.stdout.write(RENDERERS[format](report, color=color, each_alone=each))
-    raise typer.Exit(_exit(report.files))
-
-
-def _told(error: Unusable | DocumentError | OSError) -> str:
-    match error:
-        case DocumentError():
-            return str(error)  # one error per line, each with its own place
-        case OSError():
-            return f"bakegate lint: {error.filename}: {error.strerror}"
-        case Unusable():
-            return f"bakegate lint: {error}"
-        case _:
-            assert_never(error)
-
-
-def _output(text: str, default: Format) -> tuple[str, Path]:
-    """``[FORMAT=]FILE``; an unknown format is an error, never a silent default."""
-    name, found, file = text.partition("=")
-    if not found:
-        return default, Path(text)
-    if name not in RENDERERS:
-        told = f"--output {text}: there is no format {name!r}; there are {', '.join(RENDERERS)}"
-        raise Unusable(told)
-    return name, Path(file)
-
-
-def _exit(files: tuple[FileReport, ...]) -> Exit:
-    if any(each.crashed for each in files):
-        return Exit.INTERNAL
-    return Exit.FINDINGS if any(each.blocks for each in files) else Exit.CLEAN
+    asked = Asked(
+        paths=tuple(paths),
+        ruleset=ruleset,
+        org=org,
+        at=at,
+        overlay=overlay,
+        history=history,
+        format=format,
+        each=each,
+        jobs=jobs,
+        output=tuple(output or ()),
+    )
+    raise typer.Exit(lint(asked))

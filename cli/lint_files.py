@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from cli.budget import budgets
 from cli.files import BASELINE, found_upwards, pipeline_files, shown
 from cli.owners import with_owners
@@ -204,7 +202,7 @@ class _Work:
         for number, position in enumerate(share, start=1):
             # The first share is the one of the process that speaks to the user.
             if telling and 0 in share and number % _MANY == 0:
-                typer.echo(f"read {position} of {len(self.files)} files", err=True)
+                print(f"read {position} of {len(self.files)} files", file=sys.stderr)
             path, named = self.files[position]
             overlay = overlay_of(path, self.beside.overlay)
             read = with_owners(read_file(path, overlay, budget), path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.commands import app
 from policies.documents import read_document
 from policies.exception_files import read_exceptions
 from policies.findings import Enforcement

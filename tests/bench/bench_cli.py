@@ -1,4 +1,6 @@
-"""How fast ``bakegate lint`` starts, beside an import of its two libraries; it never fails.
+"""How fast ``bakegate lint`` starts, beside an import of two libraries; it never fails.
+
+It needs PyYAML; all other commands need typer as well.
 
 Run it as ``python tests/bench/bench_cli.py``. The runs take turns, so that a busy moment of the
 machine meets every command, and a first turn leaves bytecode behind. Times are those of the

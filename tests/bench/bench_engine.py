@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import process_time
 
-from cli.lint import OBJECTS
+from cli.lint_run import OBJECTS
 from policies.decision import Definition, GateInputs
 from policies.engine.gate import gate
 from policies.engine.lint import lint

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.commands import app
 from service.server import Server
 from service.settings import Settings
 from tests.service.executor.conftest import ORGANIZATION, PIPELINE

@@ -331,7 +331,7 @@ def test_a_named_file_that_is_no_pipeline_is_told_why(bakegate: Bakegate, write:
 def test_lint_starts_without_the_service(soft: Path, tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from cli.main import app\n"
+        "from cli.commands import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
         "print(*sorted(sys.modules), file=sys.stderr)\n"
     )

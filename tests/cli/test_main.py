@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from cli.main import COMMANDS, run
+from cli.commands import COMMANDS
+from cli.main import run
 
 Bakegate = Callable[..., Result]
 
@@ -61,7 +62,7 @@ def test_help_lists_every_command_from_the_table(bakegate: Bakegate) -> None:
 def test_help_loads_no_command(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from cli.main import app\n"
+        "from cli.commands import app\n"
         "app(['--help'], standalone_mode=False)\n"
         "print(*sorted(sys.modules), file=sys.stderr)\n"
     )
@@ -92,8 +93,8 @@ def test_a_defect_of_bakegate_ends_with_3_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A module that is not there stands for any defect: no command is known to have one.
-    monkeypatch.setitem(COMMANDS, "lint", ("cli.absent", "Absent."))
-    monkeypatch.setattr(sys, "argv", ["bakegate", "lint", "."])
+    monkeypatch.setitem(COMMANDS, "rules", ("cli.absent", "Absent."))
+    monkeypatch.setattr(sys, "argv", ["bakegate", "rules"])
     with pytest.raises(SystemExit) as ended:
         run()
     assert ended.value.code == 3

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.commands import app
 from service.server import Server
 from service.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.commands import app
 from policies.plain import instant_text
 from service.app import create_app
 from service.demo.changes import REFUSED_PIPELINE
