@@ -1,7 +1,6 @@
 """Exceptions files under review: ``bakegate/exceptions/v1`` as values, every error located."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +9,7 @@ from policies.documents import DocumentError, Issue, locate, read_document
 from policies.exception_limits import UNWAIVABLE
 from policies.exceptions import Exceptions, Exemption, OptOut
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.plain import nearest, parse_day
 from policies.rule import BlocklistEntry
 from policies.rules import CATALOGUE, rule

@@ -5,14 +5,13 @@ place that says which of them count.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from policies.durations import format_duration, parse_duration
 from policies.findings import Span
-from policies.frozen import dataclass, replace
+from policies.frozen import dataclass, field, replace
 from policies.granted import Reach
 from policies.rule import BlocklistEntry
 

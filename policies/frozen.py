@@ -3,28 +3,46 @@
 The model is some 250 small frozen classes, and ``bakegate lint`` of one file makes them all before
 it reads a byte. The standard decorator writes and compiles six functions for each, which was half
 of the whole start, and reads every annotation as text; this one compiles ``__init__`` alone, for
-the classes of which many values are made. Fields, ``fields``, ``replace`` and ``asdict`` are the
-standard library's, and to a type checker it is the standard decorator.
+the classes of which many values are made. The standard library itself is loaded when it is asked
+about a class: ``dataclasses.fields``, ``replace`` and ``asdict`` find what they need. To a type
+checker it is the standard decorator.
 """
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
+if TYPE_CHECKING:
+    import dataclasses
+
 T = TypeVar("T")
 
+#: A field without a default, or without a factory that makes one.
+_NONE: Final = object()
 #: In the signature of a class: the field has a factory that makes its default.
 _MADE: Final = object()
 #: So many values of a class are made before its ``__init__`` is written.
 _SLOWLY: Final = 8
 #: Gives an object another class of the same slots.
 _BECOME: Final = vars(object)["__class__"].__set__
+#: Where a class has its fields, by their names.
+_FIELDS: Final = "__frozen_fields__"
 
-_PARAMS: Final = vars(
-    # With words of its own: to write some from a signature is what takes the standard one longest.
-    dataclasses.dataclass(init=False, repr=False, eq=False)(type("_", (), {"__doc__": "Plain."}))
-)["__dataclass_params__"]
+
+class Field(NamedTuple):
+    """What a class says of one of its values; the words are those of ``dataclasses.Field``."""
+
+    name: str
+    type: Any
+    default: Any = _NONE
+    default_factory: Any = _NONE
+    init: bool = True
+    repr: bool = True
+    compare: bool = True
+    kw_only: bool | None = False
+    """None where the field leaves it to its class."""
+    metadata: Mapping[str, Any] | None = None
 
 
 class _Known(NamedTuple):
@@ -41,17 +59,28 @@ _KNOWN: Final[dict[type, _Known]] = {}
 
 
 def _known(cls: type) -> _Known:
-    taken = [each for each in dataclasses.fields(cls) if each.init]
+    taken = [each for each in own_fields(cls) if each.init]
     names = [each.name for each in taken]
     places = {name: number for number, name in enumerate(names)}
     by_place = bool(names) and not any(each.kw_only for each in taken)
     return _KNOWN.setdefault(cls, _Known(places, attrgetter(*names, "__class__"), by_place))
 
 
+def own_fields(cls: type[Any]) -> tuple[Field, ...]:
+    """The fields of a class, without asking the standard library about one that is made here."""
+    known: Mapping[str, Field] = getattr(cls, _FIELDS, None) or cls.__dataclass_fields__
+    return tuple(known.values())
+
+
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what type checkers see
+    from dataclasses import field as field  # noqa: PLC0414
     from dataclasses import replace as replace  # noqa: PLC0414
 else:
+
+    def field(*, kw_only: bool | None = None, **said: Any) -> Field:
+        """As ``dataclasses.field``, for a class that is made here."""
+        return Field("", None, kw_only=kw_only, **said)
 
     def replace(value: T, /, **changes: object) -> T:
         """As ``dataclasses.replace``, in half of its time where a class has many fields."""
@@ -78,12 +107,12 @@ else:
 def _with_slots(cls: type[T], *, kw_only: bool, frozen: bool) -> type[T]:
     """The class made anew, with its fields as slots; what it defines itself stays."""
     body = dict(vars(cls))
-    all_fields: dict[str, dataclasses.Field[Any]] = {}
+    all_fields: dict[str, Field] = {}
     for base in reversed(cls.__mro__[1:]):
-        all_fields |= vars(base).get("__dataclass_fields__", {})
+        all_fields |= vars(base).get(_FIELDS, {})
     inherited = set(all_fields)
     for name, kind in body.get("__annotations__", {}).items():
-        all_fields[name] = _field(name, kind, body.pop(name, dataclasses.MISSING), kw_only=kw_only)
+        all_fields[name] = _field(name, kind, body.pop(name, _NONE), kw_only=kw_only)
     known = tuple(all_fields.values())
     for name in ("__dict__", "__weakref__"):
         body.pop(name, None)
@@ -97,29 +126,62 @@ def _with_slots(cls: type[T], *, kw_only: bool, frozen: bool) -> type[T]:
             "__qualname__": cls.__qualname__,
             "__slots__": tuple(name for name in all_fields if name not in inherited),
             "__match_args__": tuple(each.name for each in known if each.init and not each.kw_only),
-            "__dataclass_fields__": all_fields,
-            "__dataclass_params__": _PARAMS,
+            _FIELDS: all_fields,
+            "__dataclass_fields__": _WhenAsked(lambda: _standard_fields(known)),
+            _PARAMS: _STANDARD_PARAMS,
         },
     )
     return made
 
 
-def _field(name: str, kind: Any, default: Any, *, kw_only: bool) -> "dataclasses.Field[Any]":
-    """What the standard decorator would make of an annotation and its default."""
-    made: dataclasses.Field[Any] = (
-        default
-        if isinstance(default, dataclasses.Field)
-        else dataclasses.field(default=default, kw_only=kw_only)
-    )
-    made.name, made.type = name, kind
-    # The one private name of the standard library here, the same since there are dataclasses.
-    made._field_type = dataclasses._FIELD  # type: ignore[attr-defined] # noqa: SLF001
-    if made.kw_only is dataclasses.MISSING:
-        made.kw_only = kw_only
-    return made
+def _field(name: str, kind: Any, default: Any, *, kw_only: bool) -> Field:
+    """What an annotation and its default say."""
+    if not isinstance(default, Field):
+        if hasattr(default, "default_factory"):
+            told = f"{name}: use the function field of this module"
+            raise TypeError(told)
+        return Field(name, kind, default, kw_only=kw_only)
+    only = kw_only if default.kw_only is None else default.kw_only
+    return default._replace(name=name, type=kind, kw_only=only)
 
 
-def _functions(all_fields: tuple["dataclasses.Field[Any]", ...], *, frozen: bool) -> dict[str, Any]:
+class _WhenAsked:
+    """An attribute for the standard library, which few commands ask about a class."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = cache(make)
+
+    def __get__(self, value: object, cls: type) -> Any:
+        return self._make()
+
+
+def _standard_fields(known: tuple[Field, ...]) -> "dict[str, dataclasses.Field[Any]]":
+    """Fields as the standard decorator would make them."""
+    import dataclasses  # noqa: PLC0415 - with what it loads, a twentieth of a lint of one file
+
+    found = {}
+    for each in known:
+        said = {name: value for name, value in each._asdict().items() if value is not _NONE}
+        name, kind = said.pop("name"), said.pop("type")
+        made: dataclasses.Field[Any] = dataclasses.field(**said)
+        made.name, made.type = name, kind
+        # The one private name of the standard library here, the same since there are dataclasses.
+        made._field_type = dataclasses._FIELD  # type: ignore[attr-defined] # noqa: SLF001
+        found[name] = made
+    return found
+
+
+def _standard_params() -> object:
+    from dataclasses import dataclass as standard  # noqa: PLC0415 - see above
+
+    return vars(standard(init=False, repr=False, eq=False)(type("_", (), {})))[_PARAMS]
+
+
+_PARAMS: Final = "__dataclass_params__"
+_STANDARD_PARAMS: Final = _WhenAsked(_standard_params)
+
+
+def _functions(all_fields: tuple[Field, ...], *, frozen: bool) -> dict[str, Any]:
     compared = [each.name for each in all_fields if each.compare]
     key: Callable[[Any], object] = attrgetter(*compared) if compared else type
 
@@ -141,7 +203,7 @@ def _functions(all_fields: tuple["dataclasses.Field[Any]", ...], *, frozen: bool
     }
 
 
-def _copied(all_fields: tuple["dataclasses.Field[Any]", ...]) -> dict[str, Any]:
+def _copied(all_fields: tuple[Field, ...]) -> dict[str, Any]:
     """How values go to other processes: findings do, by the thousand."""
     names = tuple(each.name for each in all_fields)
 
@@ -169,7 +231,7 @@ def _reduced(names: tuple[str, ...]) -> Callable[[Any], tuple[type, tuple[Any, .
     return reduced
 
 
-def _first_init(all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
+def _first_init(all_fields: tuple[Field, ...]) -> Callable[..., None]:
     """Makes the first values slowly, and writes ``__init__`` for a class of which there are more.
 
     A run has some hundred classes with one or two values, as the parameters of rules are; to write
@@ -192,18 +254,16 @@ def _first_init(all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..
     return first
 
 
-def _made_slowly(
-    self: Any, all_fields: tuple["dataclasses.Field[Any]", ...], given: dict[str, object]
-) -> bool:
+def _made_slowly(self: Any, all_fields: tuple[Field, ...], given: dict[str, object]) -> bool:
     """Whether the arguments were right, and all attributes are set by them."""
     for each in all_fields:
         if not each.init:
             continue
         if each.name in given:
             value = given.pop(each.name)
-        elif each.default is not dataclasses.MISSING:
+        elif each.default is not _NONE:
             value = each.default
-        elif each.default_factory is not dataclasses.MISSING:
+        elif each.default_factory is not _NONE:
             value = each.default_factory()
         else:
             return False
@@ -215,7 +275,7 @@ def _made_slowly(
     return True
 
 
-def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> Callable[..., None]:
+def _init(cls: type[Any], all_fields: tuple[Field, ...]) -> Callable[..., None]:
     """``__init__`` as the standard decorator writes it, but for how attributes are set.
 
     ``object.__setattr__`` for each takes 50 ns, and a file has 700 objects of 5 to 30 attributes.
@@ -232,10 +292,10 @@ def _init(cls: type[Any], all_fields: tuple["dataclasses.Field[Any]", ...]) -> C
         name = each.name
         if each.init:
             default = ""
-            if each.default is not dataclasses.MISSING:
+            if each.default is not _NONE:
                 known[f"_default_{name}"] = each.default
                 default = f"=_default_{name}"
-            elif each.default_factory is not dataclasses.MISSING:
+            elif each.default_factory is not _NONE:
                 known[f"_default_{name}"] = each.default_factory
                 default = "=_made"
             (named if each.kw_only else arguments).append(name + default)
@@ -258,10 +318,12 @@ def _repr(self: Any) -> str:
     return f"{self.__class__.__qualname__}({', '.join(shown)})"
 
 
-def _shown(self: Any) -> list["dataclasses.Field[Any]"]:
-    return [each for each in dataclasses.fields(self) if each.repr]
+def _shown(self: Any) -> list[Field]:
+    return [each for each in own_fields(type(self)) if each.repr]
 
 
 def _refuse(self: object, name: str, *value: object) -> NoReturn:  # noqa: ARG001 - two signatures
+    import dataclasses  # noqa: PLC0415 - see above
+
     told = f"cannot change field {name!r}"
     raise dataclasses.FrozenInstanceError(told)

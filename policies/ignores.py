@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import field
 from typing import Final
 
 from policies.findings import Finding, Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 from policies.plain import nearest
 from policies.rules import CATALOGUE, rule

@@ -6,7 +6,6 @@ says so in ``Pipeline.complete``, so that no rule mistakes what it cannot see fo
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from policies.alarm import Alarm
 from policies.facts import UNSAID, Fact, Unknown
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.graphs import Order, decoded
 from policies.guards import Analysis, Mutex, Permissions
 from policies.history import History

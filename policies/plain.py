@@ -6,14 +6,13 @@ once; the placeholder that a wrong value leaves behind never escapes, because ``
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from policies.durations import format_duration, parse_duration, parse_share
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 
 T = TypeVar("T")

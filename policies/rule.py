@@ -5,14 +5,13 @@ problems about a pipeline file; ``gate`` says one outcome about one release ente
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from policies.facts import Provenance
 from policies.findings import Enforcement, Problem, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field, own_fields
 from policies.granted import Granted
 from policies.pipeline import Pipeline, Stage
 from policies.release import Release
@@ -123,8 +122,8 @@ def specs(params: type[Params]) -> tuple[ParamSpec, ...]:
     if params not in _SPECS:
         _SPECS[params] = tuple(
             ParamSpec(name=each.name, default=each.default, **each.metadata)
-            for each in fields(params)
-            if each.default is not MISSING
+            for each in own_fields(params)
+            if each.metadata
         )
     return _SPECS[params]
 

@@ -5,7 +5,6 @@ texts that were registered.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime
 from posixpath import dirname, join, normpath
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from policies.documents import DocumentError, Issue
 from policies.exception_files import read_exceptions
 from policies.exceptions import Exceptions, joined
 from policies.findings import Span
-from policies.frozen import dataclass, replace
+from policies.frozen import dataclass, field, replace
 from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE, Organization, read_organization
 from policies.plain import nearest

@@ -8,7 +8,6 @@ found. Rules of the engine stand beside the catalogue: ``readable`` for what cou
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ from policies.engine.tiers import asked_at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
 from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span, fingerprint
 from policies.formats import Read, Unreadable
-from policies.frozen import dataclass, replace
+from policies.frozen import dataclass, field, replace
 from policies.ignores import Ignores, read_ignores
 from policies.pipeline import Pipeline
 from policies.ruleset import Effective, Resolved

@@ -1,14 +1,13 @@
 """What one lint run says: every file that was read, when, and under which ruleset."""
 
 from collections import Counter
-from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
 from policies.engine.lint import FileReport
 from policies.findings import Enforcement, Finding, Result, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 
 _URGENCY: Final = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 

@@ -5,11 +5,10 @@ What a person may choose when he starts a run, and what only the run knows, has 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import Final
 
 from policies.facts import UNKNOWN, Unknown
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 from policies.source import Mapping as MappingNode
 from policies.source import Node, Scalar

@@ -1,12 +1,11 @@
 """Following the references of a pipeline file: within its repository, counted, no circles."""
 
 import posixpath
-from dataclasses import field
 from typing import Final
 
 from policies.findings import Span
 from policies.formats.files import Files, Refused, matches
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.source import Source, SourceError, read
 
 #: Most files that one pipeline may bring in; GitLab allows 150 includes, Azure Pipelines 100.

@@ -2,12 +2,11 @@
 
 import re
 from bisect import bisect_left
-from dataclasses import field
 from typing import Final
 
 from policies.fields import texts
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 from policies.source import Mapping, Node, Scalar, Sequence
 

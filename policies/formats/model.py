@@ -1,7 +1,6 @@
 """What a reader of a format gives, whatever the format."""
 
 from collections.abc import Callable
-from dataclasses import field
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
@@ -9,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 from policies.fields import Calendars
 from policies.findings import Span
 from policies.formats.follower import Follower
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.pipeline import Pipeline
 from policies.source import Mapping, Source
 

@@ -9,7 +9,6 @@ an answer that points at an unknown fact is unknown, never a failure. Durations 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -17,7 +16,7 @@ from typing import Any, Final
 from policies.durations import parse_duration, parse_share
 from policies.facts import Fact, Provenance, Unknown
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.plain import instant_text, parse_instant
 from policies.record import release_to_json
 from policies.release import Release

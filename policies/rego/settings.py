@@ -1,9 +1,8 @@
 """How custom rules are evaluated, as the command line and the service say it."""
 
-from dataclasses import field
 from enum import StrEnum
 
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 
 
 class Engine(StrEnum):

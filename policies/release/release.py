@@ -1,9 +1,8 @@
 """One release with all that is known about it."""
 
-from dataclasses import field
 from datetime import datetime
 
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.release.artifact import Artifact
 from policies.release.changes import Change, Compat
 from policies.release.context import Context

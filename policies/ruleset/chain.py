@@ -9,7 +9,6 @@ thousand nodes merges each ruleset once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache, cached_property, reduce
 from threading import Lock
@@ -18,7 +17,7 @@ from typing import Final
 from policies.documents import DocumentError, Issue
 from policies.exceptions import NO_LIMITS, ExceptionPolicy
 from policies.findings import Enforcement
-from policies.frozen import dataclass, replace
+from policies.frozen import dataclass, field, replace
 from policies.organization import DEFAULT_ZONE
 from policies.rules import CATALOGUE
 from policies.ruleset.builtin import BUILTIN

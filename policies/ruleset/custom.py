@@ -1,13 +1,12 @@
 """A custom rule as the rest of Bakegate knows rules: made from the METADATA of its module."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from functools import cache
 from typing import Any, Final
 
 from policies.documents import DocumentError, Issue, locate
 from policies.findings import Enforcement, Severity
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 from policies.rego.contract import Contract, read_contract
 from policies.rule import (

@@ -1,7 +1,6 @@
 """Rulesets as files say them (``Ruleset``) and as they hold for one organization (``Resolved``)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from json import dumps, loads
@@ -10,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from policies.canonical import canonical, digest_of
 from policies.exceptions import NO_LIMITS, ExceptionPolicy, policy_json
 from policies.findings import Enforcement, Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.plain import compact, instant_text
 from policies.rule import AnyRule, Params, specs
 from policies.ruleset.values import value_json

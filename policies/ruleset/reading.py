@@ -1,7 +1,6 @@
 """A ruleset file as ``Ruleset``: its ``extends``, windows and entries, all errors at once."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
 from datetime import timedelta
 from json import dumps
 from posixpath import dirname, join, normpath
@@ -11,7 +10,7 @@ from policies.documents import DocumentError, Issue, read_single
 from policies.documents import issues as form_issues
 from policies.durations import parse_duration
 from policies.exceptions import ExceptionPolicy, Subject
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.granted import Reach
 from policies.organization import DEFAULT_ZONE
 from policies.plain import nearest

@@ -5,12 +5,11 @@ Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool t
 """
 
 from collections.abc import Callable
-from dataclasses import field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from policies.findings import Span
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.patterns import pattern
 
 

@@ -2,11 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final
 
-from policies.frozen import dataclass
+from policies.frozen import dataclass, field
 from policies.windows.model import Interval, WindowSet
 from policies.windows.state import open_intervals
 

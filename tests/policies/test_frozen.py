@@ -3,11 +3,10 @@
 import copy
 import dataclasses
 import pickle
-from dataclasses import field
 
 import pytest
 
-from policies.frozen import dataclass, replace
+from policies.frozen import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class Cell(Place):
 class Standard:
     name: str
     wave: int = 1
-    tags: list[str] = field(default_factory=list)
-    note: str = field(default="", compare=False, repr=False)
+    tags: list[str] = dataclasses.field(default_factory=list)
+    note: str = dataclasses.field(default="", compare=False, repr=False)
 
 
 def test_values_are_shown_and_compared_as_those_of_the_standard_library() -> None:
@@ -105,6 +104,20 @@ def test_values_are_changed_as_those_of_the_standard_library() -> None:
     assert replace(Place("a"), note="x") == Place("a", note="x")
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
         replace(Nothing(), other=1)  # type: ignore[call-arg]
+
+
+def test_fields_say_to_the_standard_library_what_its_own_say() -> None:
+    ours, theirs = dataclasses.fields(Place), dataclasses.fields(Standard)
+    assert [repr(each) for each in ours] == [repr(each) for each in theirs]
+    assert dataclasses.is_dataclass(Place)
+
+
+def test_fields_of_the_standard_library_are_refused() -> None:
+    with pytest.raises(TypeError, match="tags: use the function field"):
+
+        @dataclass(frozen=True, slots=True)
+        class Mixed:
+            tags: list[str] = dataclasses.field(default_factory=list)
 
 
 @pytest.mark.parametrize("wrong", [{"frozen": True}, {"frozen": True, "slots": False}])
