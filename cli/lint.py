@@ -100,4 +100,5 @@ def lint_command(
         jobs=jobs,
         output=tuple(output or ()),
     )
-    raise typer.Exit(lint(asked))
+    linted = lint(asked)
+    raise typer.Exit(linted.exit)

@@ -77,7 +77,7 @@ class Judge:
         self._baseline = baseline
         self._applied: dict[str, Resolved] = {}
         self.kept: list[object] = []
-        """What was judged: the command ends before it, and to free it took 3 % of the work."""
+        """What was judged, for who ends before it: to free it takes time."""
 
     def __call__(self, pipeline: Pipeline) -> Resolved:
         resolved = self._asked.of(pipeline)

@@ -30,8 +30,8 @@ def run() -> None:
 
 def _call() -> None:
     lints = sys.argv[1:2] == ["lint"]
-    if lints and (code := _linted(sys.argv[2:])) is not None:
-        _end(code)
+    if lints:
+        _lint_plainly(sys.argv[2:])
     with for_good():
         from cli.commands import app
     try:
@@ -43,10 +43,10 @@ def _call() -> None:
         raise
 
 
-def _linted(words: Sequence[str]) -> int | None:
+def _lint_plainly(words: Sequence[str]) -> None:
     """Lint without the library that reads the words of all commands, and end as it would.
 
-    None where the words need that library.
+    Returns where the words need that library.
     """
     try:
         with for_good():
@@ -54,14 +54,15 @@ def _linted(words: Sequence[str]) -> int | None:
             from cli.lint_words import plainly
         asked = plainly(words)
         if asked is None:
-            return None
-        code = lint(asked)
+            return
+        linted = lint(asked)
         sys.stdout.flush()
+        code = int(linted.exit)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        code = _INTERRUPTED
     except BrokenPipeError:
-        return _UNREAD
-    return code
+        code = _UNREAD
+    _end(code)
 
 
 def _end(code: int) -> NoReturn:
