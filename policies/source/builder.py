@@ -1,318 +1,80 @@
-"""Parser events of one text into documents; comments are kept for ignores; bombs are bounded.
+"""What the parser says of one text into documents with places.
 
-The nodes are built from events in a loop: the parser keeps its own stack, so that a file of many
-thousand brackets meets ``MAX_DEPTH`` and not the end of the C stack. Aliases share nodes, so a text
-that expands beyond ``MAX_NODES`` is refused before anything walks it.
+``Events`` follows the parser event by event and reads everything; ``Tree`` takes the parser's own
+tree, which is faster, of texts that have nothing unusual in them. Here is what they share.
 """
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
-
-import yaml
-from yaml import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+from typing import Any, Final
 
 from policies.findings import Span, span_of
-from policies.patterns import pattern
-from policies.source.nodes import (
-    Comment,
-    Entry,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    Source,
-    SourceError,
-    entry_of,
-    mapping_of,
-    scalar_of,
-    sequence_of,
-)
+from policies.source.comments import SPEAKS, comments
+from policies.source.nodes import Node, Scalar, Source, scalar_of
 
 #: Most nodes after aliases are expanded.
 MAX_NODES: Final = 300_000
-_TOO_MANY: Final = f"more than {MAX_NODES:,} values with aliases expanded; use fewer aliases"
 #: Deepest nesting that is read.
 MAX_DEPTH: Final = 100
-
-
-#: YAML 1.1 ends lines at these, editors do not; they pass the parser as private characters.
-_BREAKS: Final = {0x85: 0xE085, 0x2028: 0xE428, 0x2029: 0xE429}
-_BREAK: Final = pattern("[\x85\u2028\u2029]")
-_UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
 #: How values are written that span lines as they stand.
-_BLOCK: Final = frozenset("|>")
-
-
-class _Read(NamedTuple):
-    """A container or an alias: how many nodes it is with aliases expanded, and how deep."""
-
-    node: Node
-    weight: int
-    height: int
+BLOCK: Final = frozenset("|>")
 
 
 class Builder:
-    """Parser events of one text into documents."""
+    """What is known of one text while it is read."""
 
-    def __init__(self, text: str, path: str, shown: str | None = None) -> None:
-        self.text = text if shown is None else shown
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text
         self.path = path
         self.lines: list[str] = []
-        self.broken = not text.isascii() and bool(_BREAK.search(text))
-        self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
-        self.anchors: dict[str, _Read | None] = {}
         self.doubled = False
+        self.spoken_to = SPEAKS in text
         self.quiet: list[Span] = []
-        """Where values stand, in the order of the text: no comment is inside of them."""
+        """Where values stand, in the order of the text; needed where a comment speaks to us."""
 
-    def build(self) -> list[Source]:
-        """All documents of the text that are not empty.
-
-        A file has thousands of events, so the container that is being read stands in variables:
-        what opened it, its items, how many nodes stand below them, and how deep.
-        """
-        get: Callable[[], Any] = self.parser.get_event
-        new: Any = tuple.__new__
-        scalar, path, quiet, broken = self._scalar, self.path, self.quiet, self.broken
-        opened: Any = None
-        roots: list[Node] = []
-        items, more, height = roots, 0, 1
-        around: list[tuple[Any, list[Node], int, int]] = []
-        while (event := get()) is not None:
-            kind = type(event)
-            if kind is ScalarEvent:
-                style = event.style
-                if style in _BLOCK or event.tag or event.anchor or broken:
-                    items.append(scalar(event))
-                    continue
-                # What nearly all are is made here: the call took as long as all else for one.
-                start, end = event.start_mark, event.end_mark
-                span = new(
-                    Span, (path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-                )
-                items.append(new(Scalar, (span, event.value, not style, "")))
-                quiet.append(span)
-                continue
-            if kind is MappingStartEvent or kind is SequenceStartEvent:
-                if event.anchor or len(around) >= MAX_DEPTH:
-                    self._open(event, len(around))
-                around.append((opened, items, more, height))
-                opened, items, more, height = event, [], 0, 1
-                continue
-            if kind is MappingEndEvent or kind is SequenceEndEvent:
-                node, weight, inner = (
-                    self._closed(opened, items, event),
-                    1 + len(items) + more,
-                    height,
-                )
-                if opened.anchor or weight > MAX_NODES:
-                    self._keep(opened, _Read(node, weight, inner))
-                opened, items, more, height = around.pop()
-            elif kind is AliasEvent:
-                node, weight, inner = self._alias(event, len(around), len(items) + more)
-            else:
-                if kind is DocumentStartEvent:
-                    self.anchors = {}
-                continue
-            items.append(node)
-            more += weight - 1
-            height = max(height, inner + 1)
-        return self._sources([root for root in roots if not _empty(root)])
-
-    def _sources(self, written: list[Node]) -> list[Source]:
-        found = self._comments(written)
+    def sources(self, roots: list[Node]) -> list[Source]:
+        """The documents that are not empty."""
+        written = [root for root in roots if not _empty(root)]
+        if not self.spoken_to:
+            return [Source(self.path, self.text, each, (), self.doubled) for each in written]
+        starts = [root.span.line for root in written]
+        found = comments(self.text, self.split(), starts, self.quiet)
         return [
             Source(self.path, self.text, root, tuple(found.get(index, ())), self.doubled)
             for index, root in enumerate(written)
         ]
 
-    def _scalar(self, event: Any) -> Scalar:
-        start, end, style, text, tag = (
-            event.start_mark,
-            event.end_mark,
-            event.style,
-            event.value,
-            event.tag,
-        )
-        if style in _BLOCK:
+    def split(self) -> list[str]:
+        """The lines of the text."""
+        if not self.lines:
+            self.lines = self.text.split("\n")
+        return self.lines
+
+    def odd_scalar(self, said: Any, text: str, *, anchored: bool = False) -> Scalar:
+        """A scalar that spans lines as they stand, or that has a tag or an anchor.
+
+        ``said`` is an event of the parser or a node of its tree, which have the same words.
+        """
+        start, end, style, tag = said.start_mark, said.end_mark, said.style, said.tag
+        if style in BLOCK:
             last, column = self._block_end(start.line, end.line)
             span = span_of((self.path, start.line + 1, start.column + 1, last, column))
         else:
             first = start.column
-            if (tag or event.anchor) and not style and start.line == end.line:
+            if (tag or anchored) and not style and start.line == end.line:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
                 first = end.column - len(text)
             span = span_of((self.path, start.line + 1, first + 1, end.line + 1, end.column + 1))
         if span.line <= span.end_line:
             self.quiet.append(span)
-        if self.broken:
-            text = text.translate(_UNBREAKS)
-        node = scalar_of((span, text, not style, tag or ""))
-        if event.anchor:
-            self.anchors[event.anchor] = _Read(node, 1, 0)
-        return node
+        return scalar_of((span, text, not style, tag or ""))
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:
         """The end of the last written line of a block scalar, which the parser puts too late."""
-        if not self.lines:
-            self.lines = self.text.split("\n")
-        last = min(last, len(self.lines))
-        while last - 1 > first and not self.lines[last - 1].strip():
+        lines = self.split()
+        last = min(last, len(lines))
+        while last - 1 > first and not lines[last - 1].strip():
             last -= 1
         last = max(last, first + 1)
-        return last, len(self.lines[last - 1]) + 1
-
-    def _open(self, event: Any, depth: int) -> None:
-        """Start a container; ``depth`` are those around it."""
-        if depth >= MAX_DEPTH:
-            message = f"nested deeper than {MAX_DEPTH} levels; flatten the file"
-            raise self._refusal(event.start_mark, message)
-        if event.anchor:
-            self.anchors[event.anchor] = None
-
-    def _closed(self, opened: Any, items: list[Node], event: Any) -> Node:
-        """A container that has ended, from the event that opened it and its items."""
-        start = opened.start_mark
-        line, column = start.line + 1, start.column + 1
-        if opened.flow_style:
-            mark = event.end_mark
-            end_line, end_column = mark.line + 1, mark.column + 1
-        elif self.anchors:
-            # Aliases point elsewhere in the text, so the end is the largest place after the start.
-            end_line, end_column = max((line, column), *[node[0][3:] for node in items[-2:]])
-        else:
-            # The parser ends a block where the next token starts; readers end it with its words.
-            last = items[-1][0]
-            end_line, end_column = last[3], last[4]
-        span = span_of((self.path, line, column, end_line, end_column))
-        tag = opened.tag or ""
-        if type(opened) is MappingStartEvent:
-            return self._mapping(items, span, tag)
-        return sequence_of((span, tuple(items), tag))
-
-    def _keep(self, opened: Any, read: _Read) -> None:
-        """Remember what aliases stand for; what is too large by itself is refused."""
-        if read.weight > MAX_NODES:
-            raise SourceError(read.node.span, _TOO_MANY)
-        self.anchors[opened.anchor] = read
-
-    def _alias(self, event: Any, depth: int, held: int) -> _Read:
-        """What an alias stands for, in a container that already holds so many nodes."""
-        name, mark = event.anchor, event.start_mark
-        if name not in self.anchors:
-            raise self._refusal(mark, f"no anchor &{name} before this; define it above")
-        anchored = self.anchors[name]
-        if anchored is None:
-            raise self._refusal(mark, f"*{name} stands inside &{name} itself; write the part out")
-        if depth + anchored.height > MAX_DEPTH:
-            message = f"nested deeper than {MAX_DEPTH} levels with aliases; flatten the file"
-            raise self._refusal(mark, message)
-        if depth and 1 + held + anchored.weight > MAX_NODES:
-            raise self._refusal(mark, _TOO_MANY)
-        return anchored
-
-    def _refusal(self, mark: Any, message: str) -> SourceError:
-        line, column = mark.line + 1, mark.column + 1
-        return SourceError(Span(self.path, line, column, line, column), message)
-
-    def _mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
-        entries: dict[str, Entry] = {}
-        new: Any = tuple.__new__
-        pairs = iter(items)
-        for key in pairs:
-            if type(key) is not Scalar:
-                break
-            entries[key[1]] = new(Entry, (key, next(pairs)))
-        if 2 * len(entries) < len(items) or "<<" in entries:
-            return self._odd_mapping(items, span, tag)
-        return mapping_of((span, entries, (), tag))
-
-    def _odd_mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
-        """A mapping with merges, with keys that are written twice, or with keys that are none."""
-        entries: dict[str, Entry] = {}
-        duplicates: list[Scalar] = []
-        merges: list[Node] = []
-        pairs = iter(items)
-        for key, value in zip(pairs, pairs, strict=True):
-            if type(key) is not Scalar:
-                raise SourceError(key.span, "a key must be one word or text, not a list or mapping")
-            name = key.text
-            if name == "<<" and key.plain:
-                merges.append(value)
-                continue
-            if name in entries:
-                duplicates.append(entries[name].key)
-                self.doubled = True
-            entries[name] = entry_of((key, value))
-        for merge in merges:
-            self._merge(merge, entries)
-        return mapping_of((span, entries, tuple(duplicates), tag))
-
-    def _merge(self, merge: Node, entries: dict[str, Entry]) -> None:
-        """Keys of the merged mappings that stand nowhere nearer; the first mapping wins."""
-        for source in merge.items if isinstance(merge, Sequence) else (merge,):
-            if not isinstance(source, Mapping):
-                raise SourceError(source.span, "'<<' merges mappings only; give it an alias of one")
-            for name, entry in source.entries.items():
-                entries.setdefault(name, entry)
-
-    def _comments(self, roots: list[Node]) -> dict[int, list[Comment]]:
-        """Comments that speak to Bakegate, by the index of their document."""
-        found: dict[int, list[Comment]] = {}
-        if "bakegate:" not in self.text or not roots:
-            return found
-        quiet = self.quiet
-        starts = [root.span.line for root in roots]
-        if not self.lines:
-            self.lines = self.text.split("\n")
-        for number in _lines_with("bakegate:", self.text):
-            line = self.lines[number - 1]
-            if column := _comment_column(line, number, quiet):
-                words = line[column:].strip()
-                alone = not line[: column - 1].strip()
-                index = max(bisect_right(starts, number) - 1, 0)
-                found.setdefault(index, []).append(Comment(number, column, words, alone))
-        return found
-
-
-def _lines_with(words: str, text: str) -> Iterator[int]:
-    """The numbers of the lines that have these words in them."""
-    number, begin = 1, 0
-    while (place := text.find(words, begin)) >= 0:
-        number += text.count("\n", begin, place)
-        yield number
-        # The rest of the line says nothing new.
-        begin = text.find("\n", place)
-        if begin < 0:
-            return
-
-
-def _comment_column(line: str, number: int, quiet: list[Span]) -> int:
-    """The column of the ``#`` that starts a comment on this line, 0 where there is none."""
-    for match in re.finditer(r"(?:^|(?<=\s))#", line):
-        column = match.start() + 1
-        after = bisect_right(quiet, Span(quiet[0].path, number, column, 1 << 60, 0)) if quiet else 0
-        # Scalars do not overlap, so only the last one that starts before the place can hold it.
-        if not after or not _hides(quiet[after - 1], line, number, column):
-            return column
-    return 0
-
-
-def _hides(span: Span, line: str, number: int, column: int) -> bool:
-    if not span.contains(number, column):
-        return False
-    # The header line of a block scalar may end in a comment; quotes and words cannot hold it there.
-    return not (number == span.line and line[span.column - 1] in "|>")
+        return last, len(lines[last - 1]) + 1
 
 
 def _empty(node: Node) -> bool:

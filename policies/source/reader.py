@@ -8,9 +8,10 @@ import yaml
 
 from policies.findings import Span
 from policies.patterns import pattern
-from policies.source.builder import Builder
+from policies.source.events import Events
 from policies.source.json_text import NotJson, read_json
 from policies.source.nodes import Source, SourceError
+from policies.source.tree import Tree, Unusual
 
 #: Largest file that is read, in bytes. A workflow of 10,000 jobs is about 1 MB.
 MAX_BYTES: Final = 4_000_000
@@ -79,8 +80,11 @@ def _utf8(text: bytes, path: str) -> str:
 
 
 def _documents(text: str, path: str) -> list[Source]:
+    # What is wrong with a text is told by its events, up to the place where it is.
+    with suppress(Unusual, yaml.YAMLError):
+        return Tree(text, path).build()
     try:
-        return Builder(text, path).build()
+        return Events(text, path).build()
     except yaml.YAMLError as error:
         if text.lstrip()[:1] in ("{", "["):
             with suppress(NotJson):
@@ -89,7 +93,7 @@ def _documents(text: str, path: str) -> list[Source]:
         if mended == text:
             raise _translated(error, text, path) from error
     try:
-        return Builder(mended, path, shown=text).build()
+        return Events(mended, path, shown=text).build()
     except yaml.YAMLError as error:
         raise _translated(error, text, path) from error
 

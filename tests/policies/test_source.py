@@ -171,6 +171,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
         ("a: &a [*a]\n", 1, 8, "*a stands inside &a itself; write the part out"),
         ("? [a]\n: 1\n", 1, 3, "a key must be one word or text, not a list or mapping"),
         ("- " * 100_000, 1, 201, "nested deeper than 100 levels; flatten the file"),
+        ("- " * 40_000, 1, 201, "nested deeper than 100 levels; flatten the file"),
         ("[" * 100_000, 1, 1001, "flatten the file"),
         (BOMB, 6, 14, "more than 300,000 values with aliases expanded; use fewer aliases"),
         (b"x" * (MAX_BYTES + 1), 1, 1, "at most 4,000,000 are read; split it or leave it out"),

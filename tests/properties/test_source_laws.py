@@ -5,12 +5,15 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yaml import YAMLError
 
 from policies.documents import SCHEMAS, DocumentError, Issue, read_document
 from policies.findings import Span
 from policies.formats import read_pipelines
 from policies.inspect import inspect
 from policies.source import Mapping, Node, Scalar, Sequence, Source, SourceError, core_value, read
+from policies.source.events import Events
+from policies.source.tree import Tree, Unusual
 from tests.properties.examples import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "pipelines"
@@ -88,6 +91,20 @@ def test_places_lie_in_the_text_and_plain_words_are_what_stands_there(text: str)
                 assert lines[span.line - 1][span.column - 1 : span.end_column - 1] == node.text
         for comment in source.comments:
             assert lines[comment.line - 1][comment.column - 1] == "#"
+
+
+@given(mutated() | st.text(max_size=80))
+@settings(max_examples=examples(150), deadline=None)
+def test_the_tree_of_the_parser_says_what_its_events_say(text: str) -> None:
+    try:
+        found = Tree(text, "f.yml").build()
+    except (Unusual, YAMLError):
+        return  # Left to the events.
+    assert found == Events(text, "f.yml").build()
+
+
+def test_usual_files_are_read_from_the_tree_of_the_parser() -> None:
+    assert all(Tree(text, "f.yml").build() for text in SEEDS if "&" not in text)
 
 
 @given(mutated() | st.binary(max_size=80))
