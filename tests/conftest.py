@@ -100,7 +100,7 @@ def postgres(settings: Mapping[str, str]) -> Iterator[PostgresServer]:
         finally:
             # SIGINT is PostgreSQL's fast shutdown: it ends open sessions and writes no dump.
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+            server.wait(timeout=120)
     finally:
         shutil.rmtree(folder)
 

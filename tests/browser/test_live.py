@@ -49,7 +49,7 @@ def test_a_page_is_live_however_late_its_scripts_come(
 
     seen = visit(site)
     seen.page.route("**/hx-sse*", late)
-    with seen.page.expect_request("**/pipelines/payments-api/events?*", timeout=30_000):
+    with seen.page.expect_request("**/pipelines/payments-api/events?*", timeout=120_000):
         seen.go("/pipelines/payments-api")
 
 

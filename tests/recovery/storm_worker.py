@@ -89,7 +89,7 @@ class Outside:
 
     def ask(self, **asked: Any) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(30)
+            line.settimeout(120)
             line.connect(self._address)
             line.sendall(json.dumps(asked).encode() + b"\n")
             answer: dict[str, Any] = json.loads(line.makefile().readline())

@@ -74,7 +74,7 @@ def _started_again_it_answers(folder: Path, end: float) -> None:
         for path in (folder / "service/hosts").glob("*/*/*/hosts/*.json")
     ]
     for host in hosts:
-        with urlopen(f"http://127.0.0.1:{host['port']}/health", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{host['port']}/health", timeout=60) as answer:
             assert (host["state"], answer.status) == ("in_service", 200)
     # Three of beta, gamma and each cell, and the one-box.
     assert len(hosts) == 3 * 5 + 1

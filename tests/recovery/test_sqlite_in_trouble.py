@@ -165,7 +165,7 @@ def locked(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            process.communicate("\n", timeout=30)
+            process.communicate("\n", timeout=120)
 
 
 def test_a_file_that_another_process_locks_for_long_is_waited_for(disk: Disk) -> None:

@@ -161,7 +161,7 @@ def test_a_stopped_worker_does_not_overwrite_its_successor(fleet: Fleet) -> None
         back = replace(good, key="k3", epoch=3, rollback=True)
         assert fleet.finish(back).state == "succeeded"
         driver.send_signal(signal.SIGCONT)
-        _, said = driver.communicate(timeout=30)
+        _, said = driver.communicate(timeout=120)
     assert b"Fenced: k2 has epoch 2; host 127.0.0." in said
     assert fleet.versions() == ["one", "one"]
     assert fleet.did(HOSTS[1]) == []

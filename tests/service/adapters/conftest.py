@@ -100,7 +100,7 @@ class Ground:
     def answers(self) -> list[str]:
         found = []
         for host in self.deployer.hosts("shop", "prod", "eu-1"):
-            with urlopen(host.url, timeout=5) as answer:  # noqa: S310 - our own loopback server
+            with urlopen(host.url, timeout=60) as answer:  # noqa: S310 - our own loopback server
                 found.append(answer.read().decode())
         return found
 

@@ -98,7 +98,7 @@ def test_a_stopped_worker_neither_delays_nor_overwrites_its_successor(
         took = time.monotonic() - began
         after = ground.deployer.hosts("shop", "prod", "eu-1"), ground.starts()
         driver.send_signal(signal.SIGCONT)
-        _, said = driver.communicate(timeout=30)
+        _, said = driver.communicate(timeout=120)
     assert b"Fenced: k2 has epoch 2; target eu-1 of stage prod has seen 3" in said
     assert (ground.deployer.hosts("shop", "prod", "eu-1"), ground.starts()) == after
     assert ground.answers() == ["one", "one"]
@@ -116,7 +116,7 @@ def test_a_successor_goes_on_with_the_very_deployment_of_a_stopped_worker(ground
         driver.send_signal(signal.SIGSTOP)
         assert ground.finish(replace(order, epoch=2))[-1].state == "succeeded"
         driver.send_signal(signal.SIGCONT)
-        _, said = driver.communicate(timeout=30)
+        _, said = driver.communicate(timeout=120)
     assert b"Fenced" in said
     assert ground.starts() == [("k1", "eu-1-1"), ("k1", "eu-1-2")]
     assert ground.answers() == ["one", "one"]

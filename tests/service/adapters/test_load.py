@@ -84,7 +84,7 @@ def test_customers_send_requests_and_push_their_counts(url: str, tmp_path: Path)
     command = [sys.executable, "-m", "service.adapters.load", str(profile), str(os.getpid())]
     with subprocess.Popen(command) as customers:
         try:
-            said = App.posted.get(timeout=20)
+            said = App.posted.get(timeout=120)
         finally:
             customers.send_signal(signal.SIGTERM)
     assert customers.returncode == 0

@@ -25,7 +25,7 @@ class TestHttp(ProberContract):
             yield
 
     def prober(self) -> Prober:
-        return HttpProber(timeout=0.5)
+        return HttpProber(timeout=3)
 
     def host(self) -> str:
         return self.url

@@ -323,7 +323,7 @@ def test_who_is_killed_leaves_no_file_behind(
         side = Side(HOSTS[0], access, fleet.order("k1", "one", fleet.how(1)))
         caller = multiprocessing.get_context("spawn").Process(target=side.begin)
         caller.start()
-        silent.settimeout(30)
+        silent.settimeout(120)
         with silent.accept()[0]:
             caller.kill()
             caller.join()

@@ -45,13 +45,13 @@ def test_what_a_killed_build_left_goes_and_that_of_a_living_one_stays(tmp_path: 
     def build(work: Path) -> int:
         (work / "large").write_bytes(b"1" * 10_000)
         begun.set()
-        go_on.wait(20)
+        go_on.wait(120)
         return len(list(work.iterdir()))
 
     answers: list[int] = []
     living = threading.Thread(target=lambda: answers.append(results.once(KEY, build)))
     living.start()
-    begun.wait(20)
+    begun.wait(120)
     left = by_suffix(list(storage.listing(())))[".work"]
     assert left.kind is Kind.LEFTOVER
     assert left.size >= 10_000

@@ -240,7 +240,7 @@ def running(site: Site, name: str, folder: Path) -> Iterator[str]:
         subprocess.run(["sh", "./validate"], cwd=app, env=told, check=True, capture_output=True)
         yield url
         subprocess.run(["sh", "./stop"], cwd=app, env=told, check=True)
-        server.wait(timeout=10)
+        server.wait(timeout=60)
     finally:
         server.kill()
         server.wait()
