@@ -13,12 +13,13 @@ from cli.files import BASELINE, repository, shown
 from cli.formats import Format
 from cli.instants import AT_HELP, instant
 from cli.lint import Jobs
-from cli.lint_files import Beside, Judge, Judged, judge_files
+from cli.lint_files import Beside, Judge, Judged, judged
 from cli.practice import practice
 from cli.problems import Unusable
 from policies.baseline import baseline_text
 from policies.documents import DocumentError
 from policies.durations import format_duration, parse_duration
+from policies.engine.lint import FileReport
 from policies.exception_limits import baseline_over_limit, waivable
 from policies.findings import Finding, Result
 from policies.plain import instant_text
@@ -73,7 +74,8 @@ def baseline_command(
         moment, lasts = instant(at).replace(microsecond=0), _length(ttl)
         file = _free(repository(paths[0]) / BASELINE)
         judge = Judge(practice(paths, ruleset, org, moment), moment)
-        found = _found(judge_files(paths, Beside(), judge, jobs), lasts)
+        with judged(paths, Beside(), judge, lambda file: file, jobs) as all_found:
+            found = _found(all_found, lasts)
         text = baseline_text(found.known, moment, moment + lasts)
         with file.open("x", encoding="utf-8") as out:
             out.write(text)
@@ -105,14 +107,14 @@ class _Found:
     refused: frozenset[str]
 
 
-def _found(judged: Judged, lasts: timedelta) -> _Found:
-    policies = {each.organization: each.exceptions for each in judged.applied}
+def _found(all_found: Judged[FileReport], lasts: timedelta) -> _Found:
+    policies = {each.organization: each.exceptions for each in all_found.applied}
     for policy in policies.values():
         if told := baseline_over_limit(policy, lasts):
             raise Unusable(f"--ttl: a baseline does not count that {told}")
-    nodes = {each.name: each for file in judged.report.files for each in file.pipelines}
+    nodes = {each.name: each for file in all_found.files for each in file.pipelines}
     known, refused = [], set()
-    for file in judged.report.files:
+    for file in all_found.files:
         for each in file.findings:
             node = nodes.get(each.pipeline)
             # What the engine itself reports is no practice that could be adopted later.

@@ -6,11 +6,11 @@ beside the pipelines cannot be used, one process does it all again and tells.
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from cli.budget import budgets
 from cli.files import BASELINE, found_upwards, pipeline_files, shown
@@ -25,9 +25,8 @@ from policies.documents import DocumentError
 from policies.engine.beside import with_histories
 from policies.engine.budget import Budget
 from policies.engine.lint import FileReport, lint
-from policies.engine.parts import told_once
-from policies.engine.report import Report
-from policies.engine.together import Said, Together, said
+from policies.engine.parts import told_of_parts, told_once
+from policies.engine.together import Together, said
 from policies.exceptions import Baseline, ExceptionPolicy, Exceptions
 from policies.formats import Read
 from policies.frozen import dataclass, replace
@@ -38,6 +37,9 @@ from policies.ruleset import Resolved
 
 if TYPE_CHECKING:
     from policies.rego.port import Rego
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 #: From so many files on, a person is told how far the work is.
 _MANY: Final = 200
@@ -104,10 +106,15 @@ def _applied(resolved: Resolved) -> Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The report of a run, and the rulesets that it asked."""
+class Judged(Generic[T]):
+    """What came of the files of a run, and the rulesets that they asked.
 
-    report: Report
+    ``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma.
+    """
+
+    files: tuple[T, ...]
+    ruleset: str
+    digest: str
     applied: frozenset[Applied]
 
 
@@ -125,35 +132,42 @@ def known_findings(path: Path) -> Baseline | None:
     return read_baseline(found.read_bytes(), shown(found)) if found else None
 
 
-def judge_files(paths: list[Path], beside: Beside, judge: Judge, jobs: int | None = None) -> Judged:
+@contextmanager
+def judged(
+    paths: list[Path],
+    beside: Beside,
+    judge: Judge,
+    made: Callable[[FileReport], T],
+    jobs: int | None = None,
+) -> Iterator[Judged[T]]:
     """Every pipeline file under ``paths``, judged; raises Unusable, DocumentError and OSError.
 
+    ``made`` makes of each report, in the process that judged its file, what is wanted of it.
     ``jobs`` is how many processes share the work; None leaves it to the number of processors and
-    to what there is to do.
+    to what there is to do. They have ended when the context is left.
     """
     missing = [str(each) for each in paths if not each.exists()]
     if missing:
         told = f"no such file or folder: {', '.join(missing)}"
         raise Unusable(told)
-    answers = _answers(_Work(list(pipeline_files(paths)), beside, judge), jobs)
-    files = {position: file for each in answers for position, file in each.files.items()}
-    if not files:
-        told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
-        raise Unusable(told)
-    applied = frozenset[Applied]().union(*(each.applied for each in answers))
-    applied = applied or frozenset({judge.default})
-    names = sorted({each.name for each in applied})
-    digests = sorted(each.digest for each in applied)
-    one = digests[0] if len(digests) == 1 else digest(digests)
-    found = tuple(told_once(files[each] for each in sorted(files)))
-    return Judged(Report(judge.at, ", ".join(names), one, found), applied)
+    with _answers(_Work(list(pipeline_files(paths)), beside, judge, made), jobs) as answers:
+        files = {position: file for each in answers for position, file in each.files.items()}
+        if not files:
+            told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
+            raise Unusable(told)
+        applied = frozenset[Applied]().union(*(each.applied for each in answers))
+        applied = applied or frozenset({judge.default})
+        names = sorted({each.name for each in applied})
+        digests = sorted(each.digest for each in applied)
+        one = digests[0] if len(digests) == 1 else digest(digests)
+        yield Judged(tuple(files[each] for each in sorted(files)), ", ".join(names), one, applied)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What came of a share: the reports by the positions of their files, and what was asked."""
+class _Answer(Generic[T]):
+    """What came of a share: of its files by their positions, and what was asked."""
 
-    files: dict[int, FileReport]
+    files: dict[int, T]
     applied: frozenset[Applied]
 
 
@@ -170,27 +184,35 @@ def _rego() -> "Rego":
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Generic[T]):
     """The files of a run, each with whether the user named it himself, and what they need."""
 
     files: list[tuple[Path, bool]]
     beside: Beside
     judge: Judge
+    made: Callable[[FileReport], T]
     rego: "Callable[[], Rego]" = _rego
 
-    def __call__(self, share: list[int], gather: Gather) -> _Answer:
+    def __call__(self, share: list[int], gather: Gather) -> _Answer[T]:
         """Judge the files at these positions; ``gather`` tells what the others say."""
         with budgets() as budget:
             reads = dict(self._reads(share, budget))
             self.judge.kept.append(reads)
-            told: dict[int, Said] = {}
-            for each in gather({position: said(read) for position, read in reads.items()}):
-                told |= each
-            together, past = Together(told), self._past()
-            files = {}
+            said_by_all = _merged(gather({each: said(read) for each, read in reads.items()}))
+            together, past = Together(said_by_all), self._past()
+            reports = {}
             for position, read in reads.items():
                 found = with_histories(together.placed(position, read), past)
-                files[position] = self._judged(position, found, together, budget)
+                reports[position] = self._judged(position, found, together, budget)
+        self.judge.kept.append(reports)
+        of_parts = {
+            position: told_of_parts(each, together.brought) for position, each in reports.items()
+        }
+        told = _merged(gather(of_parts))
+        files = {
+            position: self.made(told_once(each, position, told))
+            for position, each in reports.items()
+        }
         return _Answer(files, self.judge.applied)
 
     def _reads(self, share: list[int], budget: Budget) -> Iterator[tuple[int, Read]]:
@@ -221,14 +243,24 @@ class _Work:
         return replace(report, findings=tuple(found)) if more else report
 
 
-def _answers(work: _Work, jobs: int | None) -> list[_Answer]:
+@contextmanager
+def _answers(work: _Work[T], jobs: int | None) -> Iterator[list[_Answer[T]]]:
     weights = [_LEAST + _size(path) for path, _ in work.files]
     worth = min(processors(), _MOST, sum(weights) // _WORTH) if jobs is None else jobs
     shares = dealt(weights, max(1, min(worth, len(weights))))
-    if len(shares) > 1:
-        with suppress(Lost, Unusable, DocumentError, OSError):
-            return in_shares(shares, replace(work, rego=_not_shared))
-    return in_shares([list(range(len(weights)))], work)
+    alone = [list(range(len(weights)))]
+    with ExitStack() as processes:
+        answers: list[_Answer[T]] | None = None
+        if len(shares) > 1:
+            with suppress(Lost, Unusable, DocumentError, OSError):
+                shared = replace(work, rego=_not_shared)
+                answers = processes.enter_context(in_shares(shares, shared))
+        yield answers or processes.enter_context(in_shares(alone, work))
+
+
+def _merged(said: Iterable[dict[int, V]]) -> dict[int, V]:
+    """What all shares said, by the positions of their files."""
+    return {position: each for share in said for position, each in share.items()}
 
 
 def _size(path: Path) -> int:

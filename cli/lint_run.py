@@ -2,19 +2,24 @@
 
 import gc
 import sys
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple, assert_never
 
 from cli.exits import Exit
 from cli.formats import Format
 from cli.instants import instant
-from cli.lint_files import Beside, Judge, judge_files, known_findings
+from cli.lint_files import Beside, Judge, Judged, judged, known_findings
 from cli.lint_words import Asked
 from cli.practice import practice
 from cli.problems import Unusable
 from policies.documents import DocumentError
 from policies.engine.lint import FileReport
-from policies.output import RENDERERS
+from policies.engine.report import Summary, Tally, tally, together
+from policies.output import RENDERERS, Renderer, Style
 
 #: So many new objects, some 20 MB, before circles among them are looked for.
 OBJECTS: Final = 200_000
@@ -26,28 +31,66 @@ class Linted(NamedTuple):
     """What was judged; the process ends before it, because to free it takes 3 % of the work."""
 
 
+class _Answer(NamedTuple):
+    """One form in which is answered, to a file or to the standard output."""
+
+    renderer: Renderer
+    style: Style
+    file: Path | None = None
+
+
+class _Told(NamedTuple):
+    """One file as it is told: its part of each answer, and of the summary and the exit code."""
+
+    path: str
+    parts: tuple[str, ...]
+    tally: Tally
+    exit: Exit
+
+
 def lint(asked: Asked) -> Linted:
     """Judge the files, print or write the answer, or tell what cannot be done and why."""
     # What is judged has hardly any circles, so looking for them often is a tenth of all work.
     gc.set_threshold(OBJECTS)
     paths = list(asked.paths)
-    try:
-        moment = instant(asked.at)
-        outputs = [_output(name, asked.format) for name in asked.output]
-        resolved = practice(paths, asked.ruleset, asked.org, moment)
-        judge = Judge(resolved, moment, known_findings(paths[0]))
-        report = judge_files(paths, Beside(asked.overlay, asked.history), judge, asked.jobs).report
-        for name, file in outputs:
-            file.write_text(RENDERERS[name](report, each_alone=asked.each), encoding="utf-8")
-    except (Unusable, DocumentError, OSError) as error:
-        from typer import echo  # it takes longer to load than to lint a file
+    with ExitStack() as processes:
+        try:
+            moment = instant(asked.at)
+            answers = [_output(each, asked) for each in asked.output] or [_printed(asked)]
+            resolved = practice(paths, asked.ruleset, asked.org, moment)
+            judge = Judge(resolved, moment, known_findings(paths[0]))
+            beside = Beside(asked.overlay, asked.history)
+            found = processes.enter_context(
+                judged(paths, beside, judge, partial(_told_of, answers), asked.jobs)
+            )
+            texts = _texts(answers, found, moment)
+            for answer, text in zip(answers, texts, strict=True):
+                if answer.file:
+                    answer.file.write_text(text, encoding="utf-8")
+        except (Unusable, DocumentError, OSError) as error:
+            from typer import echo  # it takes longer to load than to lint a file
 
-        echo(_told(error), err=True)
-        return Linted(Exit.NOTHING_EVALUATED)
-    if not outputs:
-        color = asked.format is Format.TEXT and sys.stdout.isatty()
-        sys.stdout.write(RENDERERS[asked.format](report, color=color, each_alone=asked.each))
-    return Linted(_exit(report.files), (judge.kept, report))
+            echo(_told(error), err=True)
+            return Linted(Exit.NOTHING_EVALUATED)
+        if not asked.output:
+            sys.stdout.write(texts[0])
+            sys.stdout.flush()
+    return Linted(max(each.exit for each in found.files), judge.kept)
+
+
+def _told_of(answers: list[_Answer], file: FileReport) -> _Told:
+    parts = tuple(each.renderer.part(file, each.style) for each in answers)
+    return _Told(file.path, parts, tally(file), _exit(file))
+
+
+def _texts(answers: list[_Answer], found: Judged[_Told], at: datetime) -> list[str]:
+    files = sorted(found.files, key=attrgetter("path"))
+    tallied = together(each.tally for each in files)
+    summary = Summary(at, found.ruleset, found.digest, tallied)
+    return [
+        each.renderer.whole([file.parts[number] for file in files], summary, each.style)
+        for number, each in enumerate(answers)
+    ]
 
 
 def _told(error: Unusable | DocumentError | OSError) -> str:
@@ -62,18 +105,23 @@ def _told(error: Unusable | DocumentError | OSError) -> str:
             assert_never(error)
 
 
-def _output(text: str, default: Format) -> tuple[str, Path]:
+def _printed(asked: Asked) -> _Answer:
+    color = asked.format is Format.TEXT and sys.stdout.isatty()
+    return _Answer(RENDERERS[asked.format], Style(color, asked.each))
+
+
+def _output(text: str, asked: Asked) -> _Answer:
     """``[FORMAT=]FILE``; an unknown format is an error, never a silent default."""
     name, found, file = text.partition("=")
     if not found:
-        return default, Path(text)
+        name, file = asked.format, text
     if name not in RENDERERS:
         told = f"--output {text}: there is no format {name!r}; there are {', '.join(RENDERERS)}"
         raise Unusable(told)
-    return name, Path(file)
+    return _Answer(RENDERERS[name], Style(each_alone=asked.each), Path(file))
 
 
-def _exit(files: tuple[FileReport, ...]) -> Exit:
-    if any(each.crashed for each in files):
+def _exit(file: FileReport) -> Exit:
+    if file.crashed:
         return Exit.INTERNAL
-    return Exit.FINDINGS if any(each.blocks for each in files) else Exit.CLEAN
+    return Exit.FINDINGS if file.blocks else Exit.CLEAN

@@ -32,20 +32,24 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def in_shares(shares: Sequence[S], work: Callable[[S, Gather], T]) -> list[T]:
+@contextmanager
+def in_shares(shares: Sequence[S], work: Callable[[S, Gather], T]) -> Iterator[list[T]]:
     """The answers of ``work`` for every share, in their order; the first is worked on here.
 
-    Raises what ``work`` raises for the first share, and Lost where another one has no answer.
+    The processes of the others end by themselves meanwhile, and are waited for at the end of the
+    context. Raises what ``work`` raises for the first share, and Lost where another one has no
+    answer.
     """
     if len(shares) == 1:
-        return [work(shares[0], lambda value: [value])]
+        yield [work(shares[0], lambda value: [value])]
+        return
     with _children_waited_for():
         helpers: list[_Helper] = []
         try:
             for share in shares[1:]:
                 helpers.append(_helper(share, work, helpers))
             first = work(shares[0], lambda value: _gathered(value, helpers))
-            return [first, *(each.heard() for each in helpers)]
+            yield [first, *(each.heard() for each in helpers)]
         finally:
             for each in helpers:
                 each.end()

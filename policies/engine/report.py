@@ -1,52 +1,71 @@
-"""What one lint run says: every file that was read, when, and under which ruleset."""
+"""What a run of lint says as a whole: its files, and the numbers that a summary tells."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
-from operator import attrgetter
 from typing import Final
 
 from policies.engine.lint import FileReport
-from policies.findings import Enforcement, Finding, Result, Severity
-from policies.frozen import dataclass, field
+from policies.findings import Enforcement, Result, Severity
+from policies.frozen import dataclass
 
 _URGENCY: Final = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
-_SORT: Final = attrgetter("enforcement", "result")
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much was found in some files."""
+
+    files: int
+    counts: Counter[tuple[Enforcement, Result]]
+    """The findings that nobody waived."""
+    acts: Counter[tuple[Enforcement, int, str]]
+    """Those of them that ask for an act: by level, urgency (0 is most urgent) and rule."""
+    waived: int
+
+
+def tally(file: FileReport) -> Tally:
+    counts: Counter[tuple[Enforcement, Result]] = Counter()
+    acts: Counter[tuple[Enforcement, int, str]] = Counter()
+    for each in file.findings:
+        level, result = each.enforcement, each.result
+        if result is Result.WAIVED:
+            continue
+        counts[level, result] += 1
+        if level is Enforcement.BLOCK or (level is Enforcement.WARN and result is Result.FAIL):
+            acts[level, _URGENCY.index(each.severity), each.rule] += 1
+    return Tally(1, counts, acts, len(file.findings) - counts.total())
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    """The tally of all files of several."""
+    files, waived = 0, 0
+    counts: Counter[tuple[Enforcement, Result]] = Counter()
+    acts: Counter[tuple[Enforcement, int, str]] = Counter()
+    for each in tallies:
+        files += each.files
+        waived += each.waived
+        counts.update(each.counts)
+        acts.update(each.acts)
+    return Tally(files, counts, acts, waived)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Summary:
     """``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma."""
 
     at: datetime
     ruleset: str
     digest: str
-    files: tuple[FileReport, ...]
-    standing: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
-    """The findings that nobody waived."""
-    _counts: Counter[tuple[Enforcement, Result]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        found = tuple(
-            finding
-            for file in self.files
-            for finding in file.findings
-            if finding.result is not Result.WAIVED
-        )
-        object.__setattr__(self, "standing", found)
-        object.__setattr__(self, "_counts", Counter(map(_SORT, found)))
+    found: Tally
 
     def count(self, level: Enforcement) -> int:
-        return sum(self._counts[level, result] for result in Result)
+        return sum(self.found.counts[level, result] for result in Result)
 
     @property
     def untold(self) -> int:
         """How many findings at ``warn`` only say that a file cannot tell."""
-        return self._counts[Enforcement.WARN, Result.UNKNOWN]
-
-    @property
-    def waived(self) -> int:
-        return sum(len(file.findings) for file in self.files) - len(self.standing)
+        return self.found.counts[Enforcement.WARN, Result.UNKNOWN]
 
     @property
     def first(self) -> tuple[tuple[str, int], ...]:
@@ -54,16 +73,26 @@ class Report:
 
         They are of the strictest level that asks for an act, by severity and then by number.
         """
-        for level in (Enforcement.BLOCK, Enforcement.WARN):
-            if not self.count(level):
-                continue
-            told = Counter(
-                (_URGENCY.index(each.severity), each.rule)
-                for each in self.standing
-                if each.enforcement is level
-                and (level is Enforcement.BLOCK or each.result is Result.FAIL)
-            )
+        for asked in (Enforcement.BLOCK, Enforcement.WARN):
+            told = [
+                (urgency, -number, rule)
+                for (level, urgency, rule), number in self.found.acts.items()
+                if level is asked
+            ]
             if told:
-                ordered = sorted(told, key=lambda key: (key[0], -told[key], key[1]))
-                return tuple((key[1], told[key]) for key in ordered)
+                return tuple((rule, -number) for _, number, rule in sorted(told))
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run, as who holds all of its findings has it."""
+
+    at: datetime
+    ruleset: str
+    digest: str
+    files: tuple[FileReport, ...]
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(self.at, self.ruleset, self.digest, together(map(tally, self.files)))

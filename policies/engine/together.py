@@ -42,9 +42,12 @@ class Together:
     """The files of one run, by their positions in it."""
 
     def __init__(self, files: Mapping[int, Said]) -> None:
-        brought = frozenset[str]().union(*(each.brings for each in files.values()))
+        self.brought = frozenset[str]().union(*(each.brings for each in files.values()))
+        """The paths of files that others bring in."""
         self._listed = {
-            position for position, each in files.items() if each.path in brought and not each.starts
+            position
+            for position, each in files.items()
+            if each.path in self.brought and not each.starts
         }
         self._first: dict[tuple[str, str], tuple[int, int, Span]] = {}
         self._writers: dict[Place, list[Writer]] = {}

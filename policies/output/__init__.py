@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from policies.output.json_v1 import render_json
-from policies.output.renderer import Renderer
-from policies.output.text import render_text
+from policies.output.json_v1 import JSON
+from policies.output.renderer import Renderer, Style
+from policies.output.text import TEXT
 
 RENDERERS: Final[Mapping[str, Renderer]] = {
-    "json": render_json,
-    "text": render_text,
+    "json": JSON,
+    "text": TEXT,
 }
 
-__all__ = ["RENDERERS", "Renderer"]
+__all__ = ["RENDERERS", "Renderer", "Style"]

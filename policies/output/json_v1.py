@@ -1,15 +1,21 @@
 """``bakegate.lint/v1``: a frozen public type. It may grow, it does not change or shrink."""
 
+from collections.abc import Sequence
 from json import dumps
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from policies.engine.lint import FileReport
-from policies.engine.report import Report
+from policies.engine.report import Summary
 from policies.findings import Enforcement, Finding
+from policies.output.renderer import Renderer, Style
 from policies.plain import instant_text
 from policies.version import ENGINE
 
 TYPE: Final = "bakegate.lint/v1"
+
+#: Before a line of a file, and before the end of the list of files.
+_DEEPER: Final = " " * 4
+_CLOSED: Final = "\n  "
 
 
 class FindingV1(TypedDict):
@@ -60,29 +66,39 @@ class LintV1(TypedDict):
     summary: SummaryV1
 
 
-def to_v1(report: Report) -> LintV1:
-    return LintV1(
+def _whole(parts: Sequence[str], summary: Summary, _: Style) -> str:
+    around = LintV1(
         type=TYPE,
-        at=instant_text(report.at),
+        at=instant_text(summary.at),
         engine=ENGINE,
-        ruleset=RulesetV1(name=report.ruleset, digest=report.digest),
-        files=[_file(each) for each in sorted(report.files, key=lambda file: file.path)],
+        ruleset=RulesetV1(name=summary.ruleset, digest=summary.digest),
+        files=[],
         summary=SummaryV1(
-            files=len(report.files),
-            block=report.count(Enforcement.BLOCK),
-            warn=report.count(Enforcement.WARN),
-            observe=report.count(Enforcement.OBSERVE),
+            files=summary.found.files,
+            block=summary.count(Enforcement.BLOCK),
+            warn=summary.count(Enforcement.WARN),
+            observe=summary.count(Enforcement.OBSERVE),
         ),
     )
+    # Strings have no quote inside that is not escaped, so that this is the key and nothing else.
+    before, key, after = f"{_json(around)}\n".partition('"files": [')
+    files = ",".join(f"\n{_DEEPER}{each}" for each in parts)
+    return f"{before}{key}{files}{files and _CLOSED}{after}"
 
 
-def render_json(report: Report, *, color: bool = False, each_alone: bool = True) -> str:
+def _part(file: FileReport, _: Style) -> str:
     """Every finding by itself: what people like to read together, a machine can put together."""
-    del color, each_alone
-    return dumps(to_v1(report), indent=2, ensure_ascii=False) + "\n"
+    return _json(file_v1(file)).replace("\n", f"\n{_DEEPER}")
 
 
-def _file(file: FileReport) -> FileV1:
+def _json(data: Any) -> str:
+    return dumps(data, indent=2, ensure_ascii=False)
+
+
+JSON: Final = Renderer(part=_part, whole=_whole)
+
+
+def file_v1(file: FileReport) -> FileV1:
     return FileV1(
         path=file.path,
         format=file.format,

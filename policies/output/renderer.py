@@ -1,14 +1,30 @@
-"""What every output format is: a report in, text with a final newline out."""
+"""What every output format is: reports of files in, text with a final newline out."""
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from policies.engine.report import Report
+from policies.engine.lint import FileReport
+from policies.engine.report import Report, Summary
 
 
-class Renderer(Protocol):
+class Style(NamedTuple):
+    """How people like to read; formats that machines read take no notice of it."""
+
+    color: bool = False
+    each_alone: bool = False
+    """Every finding by itself instead of what a person reads together."""
+
+
+class Renderer(NamedTuple):
+    """A format; the parts can be rendered where the files are judged, which is not one process."""
+
+    part: Callable[[FileReport, Style], str]
+    """What one file comes to."""
+    whole: Callable[[Sequence[str], Summary, Style], str]
+    """Of the parts of all files, in the order of their paths."""
+
     def __call__(self, report: Report, *, color: bool = False, each_alone: bool = False) -> str:
-        """Render the report; formats that machines read take no notice of the options.
-
-        ``each_alone`` shows every finding by itself instead of what a person reads together.
-        """
-        ...
+        """Render a report that is here as a whole."""
+        style = Style(color, each_alone)
+        files = sorted(report.files, key=lambda each: each.path)
+        return self.whole([self.part(each, style) for each in files], report.summary, style)

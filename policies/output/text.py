@@ -5,13 +5,16 @@ block for all its rules. Findings at ``observe`` are for leaders, so only their 
 What was waived is only counted too: it stands in the file, with its reason.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
+from typing import Final
 from unicodedata import category, east_asian_width
 
-from policies.engine.report import Report
+from policies.engine.lint import FileReport
+from policies.engine.report import Summary
 from policies.findings import Enforcement, Result, Span
 from policies.output.folding import Folded, Group, folded
+from policies.output.renderer import Renderer, Style
 from policies.phrases import listed
 
 Paint = Callable[[str, str], str]
@@ -27,21 +30,27 @@ _COLUMNS = 98
 _WIDEST = 160
 
 
-def render_text(report: Report, *, color: bool = False, each_alone: bool = False) -> str:
-    paint = _paint if color else _plain
+def _part(file: FileReport, style: Style) -> str:
+    paint = _paint if style.color else _plain
     lines: list[str] = []
-    for file in sorted(report.files, key=lambda each: each.path):
-        sources: dict[str, list[str]] = {}
-        found = folded(file.findings, each_alone=each_alone)
-        for group in found.groups:
-            path = group.first.span.path
-            if path not in sources:
-                sources[path] = file.text_of(path).splitlines()
-            lines.extend((*_group(group, sources[path], paint), ""))
-        if found.untold:
-            lines.extend((*_untold(file.path, found, paint), ""))
-    lines.extend(_summary(report, paint))
-    return "\n".join(lines) + "\n"
+    sources: dict[str, list[str]] = {}
+    found = folded(file.findings, each_alone=style.each_alone)
+    for group in found.groups:
+        path = group.first.span.path
+        if path not in sources:
+            sources[path] = file.text_of(path).splitlines()
+        lines.extend((*_group(group, sources[path], paint), ""))
+    if found.untold:
+        lines.extend((*_untold(file.path, found, paint), ""))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _whole(parts: Sequence[str], summary: Summary, style: Style) -> str:
+    told = _summary(summary, _paint if style.color else _plain)
+    return "".join((*parts, *(f"{line}\n" for line in told)))
+
+
+TEXT: Final = Renderer(part=_part, whole=_whole)
 
 
 def _group(group: Group, source: list[str], paint: Paint) -> Iterator[str]:
@@ -97,25 +106,26 @@ def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:
     yield " " * (len(margin) - 2) + "| " + lead + paint("^" * marked, "bold")
 
 
-def _summary(report: Report, paint: Paint) -> Iterator[str]:
+def _summary(summary: Summary, paint: Paint) -> Iterator[str]:
     """How much of what, with what only cannot be told by itself, and where to start."""
     numbers = {
-        Enforcement.BLOCK: report.count(Enforcement.BLOCK),
-        Enforcement.WARN: report.count(Enforcement.WARN) - report.untold,
-        Enforcement.OBSERVE: report.count(Enforcement.OBSERVE),
+        Enforcement.BLOCK: summary.count(Enforcement.BLOCK),
+        Enforcement.WARN: summary.count(Enforcement.WARN) - summary.untold,
+        Enforcement.OBSERVE: summary.count(Enforcement.OBSERVE),
     }
     counts = [
         paint(f"{number} {level.word}", _COLORS[level.word])
         for level, number in numbers.items()
         if number
     ]
-    rest = (("unknown", report.untold), ("waived", report.waived))
+    rest = (("unknown", summary.untold), ("waived", summary.found.waived))
     more = [f"{number} {word}" for word, number in rest if number]
-    files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
+    number_of_files = summary.found.files
+    files = f"{number_of_files} file{'' if number_of_files == 1 else 's'}"
     found = ", ".join((*counts, *more)) or "nothing found"
-    yield f"{files}, ruleset {report.ruleset}: {found}"
-    if report.first:
-        (rule, number), *others = report.first
+    yield f"{files}, ruleset {summary.ruleset}: {found}"
+    if summary.first:
+        (rule, number), *others = summary.first
         yield f"start with {rule} ({number}): bakegate explain {rule}"
         if others:
             told = [f"{rule} ({number})" for rule, number in others[:_MOST_NEXT]]

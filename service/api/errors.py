@@ -1,7 +1,6 @@
 """Errors of the domain as RFC 9457 problem details: one shape, one complete table of statuses."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,9 +13,8 @@ from starlette.exceptions import HTTPException
 
 from policies.documents import Issue
 from policies.engine.lint import FileReport
-from policies.engine.report import Report
 from policies.findings import Finding
-from policies.output.json_v1 import to_v1
+from policies.output.json_v1 import file_v1
 from policies.plain import nearest
 from service.api.schemas import SHAPES
 from service.errors import (
@@ -157,10 +155,9 @@ def _issue(issue: Issue) -> dict[str, Any]:
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """The findings in the public form, which only a whole report has."""
+    """The findings in the public form, which only a whole file has."""
     file = FileReport(path="", format="", pipelines=(), findings=findings)
-    report = Report(at=datetime.fromtimestamp(0, UTC), ruleset="", digest="", files=(file,))
-    return [dict(each) for each in to_v1(report)["files"][0]["findings"]]
+    return [dict(each) for each in file_v1(file)["findings"]]
 
 
 #: Who answers which error on the API's paths.

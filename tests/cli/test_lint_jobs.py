@@ -81,7 +81,8 @@ def test_answers_come_in_the_order_of_the_shares() -> None:
     def work(share: int, gather: Callable[[Any], list[Any]]) -> tuple[int, list[Any]]:
         return os.getpid(), gather(share * 10)
 
-    answers = in_shares([1, 2, 3], work)
+    with in_shares([1, 2, 3], work) as found:
+        answers = found
     assert [said for _, said in answers] == [[10, 20, 30]] * 3
     assert len({process for process, _ in answers}) == 3
     assert answers[0][0] == os.getpid()
@@ -106,8 +107,8 @@ def test_a_process_that_is_killed_is_lost_and_no_other_stays(when: str, tmp_path
             os.kill(os.getpid(), signal.SIGKILL)
         return share
 
-    with pytest.raises(Lost):
-        in_shares([0, 1, 2], work)
+    with pytest.raises(Lost), in_shares([0, 1, 2], work):
+        pass
     assert none_stays(tmp_path)
 
 
@@ -120,8 +121,8 @@ def test_an_error_of_the_first_share_ends_the_others(tmp_path: Path) -> None:
             time.sleep(0.01)
         raise KeyError("first")
 
-    with pytest.raises(KeyError, match="first"):
-        in_shares([0, 1, 2], work)
+    with pytest.raises(KeyError, match="first"), in_shares([0, 1, 2], work):
+        pass
     assert none_stays(tmp_path)
 
 
@@ -134,7 +135,8 @@ def ignored_children() -> Iterator[None]:
 
 @pytest.mark.usefixtures("ignored_children")
 def test_a_caller_that_ignores_its_children_changes_nothing() -> None:
-    assert in_shares([1, 2], lambda share, _: share) == [1, 2]
+    with in_shares([1, 2], lambda share, _: share) as answers:
+        assert answers == [1, 2]
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
 
 

@@ -107,7 +107,7 @@ def test_what_a_file_cannot_say_is_one_block_for_all_its_rules() -> None:
     report = Report(AT, "harbor", DIGEST, (file,))
     folded = RENDERERS["text"](report)
     alone = RENDERERS["text"](report, each_alone=True)
-    unknown = [each for each in report.standing if each.result is Result.UNKNOWN]
+    unknown = [each for each in file.findings if each.result is Result.UNKNOWN]
     rules = {each.rule for each in unknown if each.enforcement is Enforcement.WARN}
     (head,) = [line for line in folded.splitlines() if "cannot tell" in line]
     assert (
@@ -115,7 +115,7 @@ def test_what_a_file_cannot_say_is_one_block_for_all_its_rules() -> None:
     )
     assert all(f"{rule}" in folded for rule in rules)
     assert "(unknown)" not in folded
-    assert alone.count(": warn: ") == report.count(Enforcement.WARN)
+    assert alone.count(": warn: ") == report.summary.count(Enforcement.WARN)
 
 
 def test_one_rule_at_many_places_is_one_finding_with_its_places() -> None:

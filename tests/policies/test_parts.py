@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from policies.engine.lint import FileReport, lint
-from policies.engine.parts import told_once
+from policies.engine.parts import told_of_parts, told_once
 from policies.engine.together import Together, said
 from policies.formats import Read, read_pipelines
 from policies.ruleset import builtin, resolve
@@ -16,8 +16,12 @@ CALLED = "on: workflow_call\njobs: {unit: {steps: [{run: pytest || true}]}}\n"
 CALLER = "on: push\njobs: {test: {uses: ./.github/workflows/called.yml}}\n"
 
 
+def all_of(found: list[Read]) -> Together:
+    return Together(dict(enumerate(map(said, found))))
+
+
 def placed(found: list[Read]) -> list[Read]:
-    together = Together(dict(enumerate(map(said, found))))
+    together = all_of(found)
     return [together.placed(position, each) for position, each in enumerate(found)]
 
 
@@ -64,7 +68,10 @@ def test_a_finding_in_a_file_of_several_is_told_once() -> None:
         ".github/workflows/b.yml": CALLER,
         ".github/workflows/called.yml": CALLED,
     }
-    files = list(told_once(judged(each) for each in placed(reads(texts))))
+    brought = all_of(reads(texts)).brought
+    reports = [judged(each) for each in placed(reads(texts))]
+    told = {position: told_of_parts(each, brought) for position, each in enumerate(reports)}
+    files = [told_once(each, position, told) for position, each in enumerate(reports)]
     places = [
         (file.path, each.span.path)
         for file in files
