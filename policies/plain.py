@@ -7,7 +7,6 @@ once; the placeholder that a wrong value leaves behind never escapes, because ``
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -54,6 +53,9 @@ def path_text(path: DataPath) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The words to add to an error about an unknown name; empty when nothing is near."""
+    # Imported here: lint starts without it, and few words are unknown.
+    from difflib import get_close_matches  # noqa: PLC0415 - see above
+
     close = get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -6,7 +6,6 @@ What was waived is only counted too: it stands in the file, with its reason.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from textwrap import wrap
 from typing import Final
 from unicodedata import category, east_asian_width
 
@@ -83,14 +82,19 @@ def _untold(path: str, found: Folded, paint: Paint) -> Iterator[str]:
     rules = found.untold_rules
     words = "1 rule cannot" if len(rules) == 1 else f"{len(rules)} rules cannot"
     yield f"{path}: {paint('unknown', 'bold')}: {words} tell from this file"
-    yield from wrap(
-        ", ".join(rules),
-        _COLUMNS,
-        initial_indent="  ",
-        subsequent_indent="  ",
-        break_on_hyphens=False,
-    )
+    yield from _lines([*(f"{each}," for each in rules[:-1]), rules[-1]])
     yield "  fix:  Say in bakegate.yaml what the file cannot; --each tells what each rule misses."
+
+
+def _lines(words: list[str]) -> Iterator[str]:
+    """Words in indented lines of a page; ``textwrap`` looks longer for where to break."""
+    line = " "
+    for word in words:
+        if line != " " and len(line) + 1 + len(word) > _COLUMNS:
+            yield line
+            line = " "
+        line = f"{line} {word}"
+    yield line
 
 
 def _excerpt(span: Span, source: list[str], paint: Paint) -> Iterator[str]:

@@ -68,7 +68,9 @@ class Chain:
         self.issues: tuple[Issue, ...] = parent.issues if parent else ()
         self.debate: str = parent.debate if parent else ""
         self.merged: dict[str, Merged] = dict(parent.merged) if parent else {}
-        self.fixed: dict[str, Effective] = dict(parent.fixed) if parent else {}
+        self._parent = parent
+        self._kept: dict[str, Kept] = {}
+        """The levels of the rules that changed here, schedules aside."""
         self._thaws: dict[tuple[str, datetime], datetime | None] = {}
         if node is None:
             self._keep(unsaid(each) for each in CATALOGUE)
@@ -115,6 +117,20 @@ class Chain:
             placed=tuple(placed for node in self.nodes if (placed := node.windows())),
             exceptions=self.limits,
         )
+
+    @cached_property
+    def fixed(self) -> dict[str, Effective]:
+        """All rules with their levels, schedules aside; what did not change here is the parent's.
+
+        Worked out when it is asked for: of most chains, only the last node's is.
+        """
+        own = {
+            name: self._effective(self.merged[name], kept, None)
+            for name, kept in self._kept.items()
+        }
+        if not self._parent or len(own) == len(self.merged):
+            return {name: own[name] for name in self.merged}
+        return self._parent.fixed | own
 
     @cached_property
     def limits(self) -> ExceptionPolicy:
@@ -231,7 +247,7 @@ class Chain:
         for merged in rules:
             kept = level(merged, plain_level, issues if not merged.dated else [])
             self.merged[merged.rule.id] = merged
-            self.fixed[merged.rule.id] = self._effective(merged, kept, None)
+            self._kept[merged.rule.id] = kept
         self.issues = (*self.issues, *issues)
 
     def _broken(self, asked: Asked) -> list[Issue]:

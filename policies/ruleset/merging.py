@@ -72,9 +72,10 @@ def below(merged: Merged, node: Node, issues: list[Issue]) -> Merged:
     params = dict(merged.params)
     if settings:
         for spec in specs(rule.params):
-            value = _param(rule, spec)
-            said = node.last(rule.id, value.said)
-            params[spec.name] = value.after(params[spec.name], said, node, locks, issues)
+            said = node.last(rule.id, partial(_param_said, name=spec.name))
+            if said or spec.name in locks:
+                value = _param(rule, spec)
+                params[spec.name] = value.after(params[spec.name], said, node, locks, issues)
     reasons = [each.reason for each in settings if each.reason]
     debates = [each.debate for each in settings if each.debate]
     return Merged(
@@ -95,12 +96,11 @@ def level(merged: Merged, said: LevelOf, issues: list[Issue]) -> Kept:
         value = _Value(
             merged.rule,
             LEVEL,
-            partial(said, node),
             lambda child, parent: bool(child >= parent),
             lambda one: f"level {one.word!r}",
             "only a higher level is stricter",
         )
-        spoken = node.last(merged.rule.id, value.said)
+        spoken = node.last(merged.rule.id, partial(said, node))
         kept = value.after(kept, spoken, node, node.locks(merged.rule), issues)
     return kept
 
@@ -123,11 +123,10 @@ def plain_level(_: Node, setting: Setting) -> Said | None:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """How one value of a rule merges: who says it, which is stricter, in words."""
+    """How one value of a rule merges: which is stricter, in words."""
 
     rule: AnyRule
     name: str
-    said: Callable[[Setting], Said | None]
     strict_enough: Callable[[Any, Any], bool]
     words: Callable[[Any], str]
     allowed: str
@@ -160,7 +159,6 @@ def _param(rule: AnyRule, spec: ParamSpec) -> _Value:
     return _Value(
         rule,
         spec.name,
-        lambda setting: _param_said(setting, spec.name),
         lambda child, parent: at_least_as_strict(spec, child, parent),
         lambda value: f"{spec.name} {value_json(spec, value)!r}",
         tightening(spec),
@@ -173,17 +171,18 @@ def _unknown(
     """What unknown means: what is said of all rules counts until one is named."""
     words = UNKNOWN[key]
     kept = merged.unknown[key]
+    said = node.last(merged.rule.id, partial(_unknown_said, key=key))
+    exempt = key == "on_unknown_gate" and merged.rule.id in LIVE_HEALTH
+    general = None if kept.said or said or exempt else node.general(key)
+    if not said and not general and key not in locks:
+        return kept
     value = _Value(
         merged.rule,
         key,
-        lambda setting: _unknown_said(setting, key),
         lambda child, parent: words.index(child) >= words.index(parent),
         lambda word: f"{key.replace('on_unknown_', 'on_unknown.')} {word!r}",
         "only a stricter answer is allowed",
     )
-    said = node.last(merged.rule.id, value.said)
-    exempt = key == "on_unknown_gate" and merged.rule.id in LIVE_HEALTH
-    general = None if kept.said or said or exempt else node.general(key)
     after = value.after(kept, said or general, node, locks, issues)
     return replace(after, said=kept.said or said is not None)
 
