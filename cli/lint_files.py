@@ -27,7 +27,7 @@ from policies.engine.budget import Budget
 from policies.engine.lint import FileReport, lint
 from policies.engine.parts import told_of_parts, told_once
 from policies.engine.together import Together, said
-from policies.exceptions import Baseline, ExceptionPolicy, Exceptions
+from policies.exceptions import Baseline, Exceptions
 from policies.formats import Read
 from policies.frozen import dataclass, replace
 from policies.history import History
@@ -60,16 +60,6 @@ _MARKS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A ruleset that was asked, as a report names it, and what it lets be excepted."""
-
-    organization: str
-    name: str
-    digest: str
-    exceptions: ExceptionPolicy
-
-
 class Judge:
     """Asks for the ruleset of each pipeline and remembers which ones were applied."""
 
@@ -90,32 +80,38 @@ class Judge:
         return replace(self._asked.exceptions(pipeline), baseline=self._baseline)
 
     @property
-    def applied(self) -> frozenset[Applied]:
-        return frozenset(_applied(each) for each in self._applied.values())
+    def applied(self) -> frozenset[str]:
+        """The organizations whose rulesets were asked."""
+        return frozenset(self._applied)
+
+    def of(self, organizations: Iterable[str]) -> tuple[Resolved, ...]:
+        """The rulesets of organizations that were asked here or elsewhere, by their names."""
+        return tuple(
+            self._applied.get(each) or self._asked.named(each) for each in sorted(organizations)
+        )
 
     @property
-    def default(self) -> Applied:
+    def default(self) -> Resolved:
         """What would be applied to a pipeline that names no organization."""
-        return _applied(self._asked.default)
-
-
-def _applied(resolved: Resolved) -> Applied:
-    return Applied(
-        resolved.organization, resolved.name, resolved.digest, exceptions=resolved.exceptions
-    )
+        return self._asked.default
 
 
 @dataclass(frozen=True, slots=True)
 class Judged(Generic[T]):
-    """What came of the files of a run, and the rulesets that they asked.
-
-    ``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma.
-    """
+    """What came of the files of a run, and the rulesets that they asked."""
 
     files: tuple[T, ...]
-    ruleset: str
-    digest: str
-    applied: frozenset[Applied]
+    applied: tuple[Resolved, ...]
+
+    @property
+    def ruleset(self) -> str:
+        """The names of what was applied, with commas."""
+        return ", ".join(sorted({each.name for each in self.applied}))
+
+    def digest(self) -> str:
+        """Of what was applied: the ruleset's, or one of those of several."""
+        digests = sorted(each.digest for each in self.applied)
+        return digests[0] if len(digests) == 1 else digest(digests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +151,17 @@ def judged(
         if not files:
             told = f"no pipeline file in {', '.join(map(str, paths))}; name a file to be told why"
             raise Unusable(told)
-        applied = frozenset[Applied]().union(*(each.applied for each in answers))
-        applied = applied or frozenset({judge.default})
-        names = sorted({each.name for each in applied})
-        digests = sorted(each.digest for each in applied)
-        one = digests[0] if len(digests) == 1 else digest(digests)
-        yield Judged(tuple(files[each] for each in sorted(files)), ", ".join(names), one, applied)
+        asked = frozenset[str]().union(*(each.applied for each in answers))
+        applied = judge.of(asked) or (judge.default,)
+        yield Judged(tuple(files[each] for each in sorted(files)), applied)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer(Generic[T]):
-    """What came of a share: of its files by their positions, and what was asked."""
+    """What came of a share: of its files by their positions, and whose rulesets were asked."""
 
     files: dict[int, T]
-    applied: frozenset[Applied]
+    applied: frozenset[str]
 
 
 def _not_shared() -> "Rego":

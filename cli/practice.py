@@ -33,11 +33,13 @@ DEFAULT = "recommended"
 class Practice:
     """What to ask of each pipeline; ``default`` of one that names no node of the organization.
 
-    ``exceptions`` gives what the organization's files except for a pipeline.
+    ``named`` gives it by the name of a node that ``of`` answered for. ``exceptions`` gives what the
+    organization's files except for a pipeline.
     """
 
     default: Resolved
     of: Callable[[Pipeline], Resolved]
+    named: Callable[[str], Resolved]
     exceptions: Callable[[Pipeline], Exceptions] = lambda _: NO_EXCEPTIONS
 
 
@@ -68,6 +70,7 @@ def practice(paths: list[Path], ruleset: str | None, node: str | None, at: datet
     return Practice(
         root,
         lambda pipeline: _of_pipeline(tree, pipeline, at) or root,
+        lambda node: tree.resolved(node, at),
         lambda pipeline: tree.exceptions(_node(tree, pipeline) or tree.root.name),
     )
 
@@ -90,7 +93,7 @@ def ruleset_named(name: str, at: datetime) -> Resolved:
 
 
 def _same(resolved: Resolved) -> Practice:
-    return Practice(resolved, lambda _: resolved)
+    return Practice(resolved, lambda _: resolved, lambda _: resolved)
 
 
 def _of_pipeline(tree: "Tree", pipeline: Pipeline, at: datetime) -> Resolved | None:

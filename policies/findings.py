@@ -8,7 +8,6 @@ what is true, how hard the organization asks, how much it matters, and what happ
 from collections.abc import Callable, Iterable
 from enum import IntEnum, StrEnum
 from functools import partial
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from policies.frozen import dataclass
@@ -119,6 +118,11 @@ class Problem:
     related: tuple[Related, ...] = ()
 
 
+#: What makes a finding the same one another time: rule, pipeline (or what its file is named by),
+#: ``where`` and the number among those of the same ``where``.
+Identity = tuple[str, str, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A problem with everything that the engine knows about it."""
@@ -130,14 +134,22 @@ class Finding:
     severity: Severity
     message: str
     span: Span
-    fingerprint: str
+    identity: Identity
     fix: str = ""
     docs: str = ""
     related: tuple[Related, ...] = ()
     waived_by: str = ""
 
+    @property
+    def fingerprint(self) -> str:
+        """A name of the finding that survives moved lines and changed words."""
+        return fingerprint(*self.identity)
+
 
 def fingerprint(rule: str, pipeline: str, where: str, occurrence: int) -> str:
-    """A name of a finding that survives moved lines and changed words."""
+    """SHA-256 of an identity."""
+    # Imported here: it loads OpenSSL, and a lint that prints text for people tells no fingerprint.
+    from hashlib import sha256  # noqa: PLC0415 - see above
+
     parts = "\n".join((rule, pipeline, where, str(occurrence)))
     return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()

@@ -16,7 +16,7 @@ from policies.engine.announcement import announced
 from policies.engine.budget import LINT_BUDGET, RULE_SECONDS, Budget, OverBudget, unlimited
 from policies.engine.tiers import asked_at_tier, tier_of
 from policies.exceptions import NO_EXCEPTIONS, Exceptions
-from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span, fingerprint
+from policies.findings import Enforcement, Finding, Problem, Result, Severity, Span
 from policies.formats import Read, Unreadable
 from policies.frozen import dataclass, field, replace
 from policies.ignores import Ignores, read_ignores
@@ -224,7 +224,7 @@ class _Run:
             severity=Severity.LOW,
             message=told,
             span=span,
-            fingerprint=fingerprint(EXCEPTION_STALE, self.pipeline.name, what, 0),
+            identity=(EXCEPTION_STALE, self.pipeline.name, what, 0),
             fix=fix,
             docs=_docs(EXCEPTION_STALE),
         )
@@ -255,7 +255,7 @@ class _Run:
                     severity=rule.severity,
                     message=announced(problem.message, effective, self.resolved.zone),
                     span=problem.span,
-                    fingerprint=fingerprint(rule.id, pipeline, problem.where, occurrence),
+                    identity=(rule.id, pipeline, problem.where, occurrence),
                     fix=problem.fix,
                     docs=docs,
                     related=problem.related,
@@ -287,7 +287,7 @@ class _Run:
             severity=Severity.HIGH,
             message=f"rule {crashed!r} {what}; the others ran",
             span=self.pipeline.span,
-            fingerprint=fingerprint(INTERNAL, self.pipeline.name, crashed, 0),
+            identity=(INTERNAL, self.pipeline.name, crashed, 0),
             fix=fix,
             docs=_docs(crashed),
         )
@@ -302,7 +302,7 @@ class _Run:
             message=f"rule {slow!r} took more than {RULE_SECONDS:g} s and was stopped; "
             "the others ran",
             span=self.pipeline.span,
-            fingerprint=fingerprint(LINT_BUDGET, self.pipeline.name, slow, 0),
+            identity=(LINT_BUDGET, self.pipeline.name, slow, 0),
             fix="Please report this with the file; until then, set the rule to off.",
             docs=_docs(LINT_BUDGET),
         )
@@ -354,7 +354,7 @@ def _unreadable(problem: Unreadable) -> Finding:
         severity=Severity.HIGH,
         message=problem.message,
         span=problem.span,
-        fingerprint=fingerprint(rule, "", problem.span.path, 0),
+        identity=(rule, "", problem.span.path, 0),
         fix=fix,
         docs=_docs(rule),
     )
@@ -376,7 +376,7 @@ def _complaints(
             severity=Severity.LOW,
             message=message,
             span=ignore.span,
-            fingerprint=fingerprint(IGNORE_VALID, file, names, occurrence),
+            identity=(IGNORE_VALID, file, names, occurrence),
             fix=fix[0].upper() + fix[1:] + ".",
             docs=_docs(IGNORE_VALID),
         )

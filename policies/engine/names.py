@@ -6,7 +6,7 @@ them.
 
 from typing import Final
 
-from policies.findings import Enforcement, Finding, Related, Result, Severity, Span, fingerprint
+from policies.findings import Enforcement, Finding, Related, Result, Severity, Span
 from policies.pipeline import Pipeline
 
 PIPELINE_NAME: Final = "pipeline-name"
@@ -23,7 +23,7 @@ def named_twice(pipeline: Pipeline, first: Span) -> Finding:
         severity=Severity.MEDIUM,
         message=told,
         span=pipeline.span,
-        fingerprint=fingerprint(PIPELINE_NAME, pipeline.name, pipeline.span.path, 0),
+        identity=(PIPELINE_NAME, pipeline.name, pipeline.span.path, 0),
         fix=f"Name this one in bakegate.yaml: pipelines: {{{pipeline.span.path}: {{name: ...}}}}.",
         docs=f"bakegate explain {PIPELINE_NAME}",
         related=(Related(first, "the first one of this name"),),

@@ -1,7 +1,7 @@
 """What a run of lint says as a whole: its files, and the numbers that a summary tells."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -52,11 +52,14 @@ def together(tallies: Iterable[Tally]) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma."""
+    """``ruleset`` and ``digest`` name what was applied; several nodes are joined with a comma.
+
+    The digest is worked out where it is told.
+    """
 
     at: datetime
     ruleset: str
-    digest: str
+    digest: Callable[[], str]
     found: Tally
 
     def count(self, level: Enforcement) -> int:
@@ -95,4 +98,5 @@ class Report:
 
     @property
     def summary(self) -> Summary:
-        return Summary(self.at, self.ruleset, self.digest, together(map(tally, self.files)))
+        found = together(map(tally, self.files))
+        return Summary(self.at, self.ruleset, lambda: self.digest, found)

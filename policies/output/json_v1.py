@@ -71,7 +71,7 @@ def _whole(parts: Sequence[str], summary: Summary, _: Style) -> str:
         type=TYPE,
         at=instant_text(summary.at),
         engine=ENGINE,
-        ruleset=RulesetV1(name=summary.ruleset, digest=summary.digest),
+        ruleset=RulesetV1(name=summary.ruleset, digest=summary.digest()),
         files=[],
         summary=SummaryV1(
             files=summary.found.files,

@@ -14,7 +14,7 @@ def finding(rule: str, line: int) -> Finding:
         severity=Severity.HIGH,
         message="m",
         span=Span("f.yaml", line, 1, line, 5),
-        fingerprint="f1",
+        identity=("r", "p", "w", 0),
     )
 
 

@@ -126,7 +126,7 @@ def test_a_refused_pipeline_has_the_findings_of_lint(
         severity=Severity.HIGH,
         message="no step runs unit tests",
         span=place,
-        fingerprint="f" * 64,
+        identity=("unit-tests", "shop", "name", 0),
         docs="https://wiki.example/unit-tests",
     )
     backend.refusal = Refused("shop", (finding,))
