@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from policies.durations import parse_duration
 from policies.facts import UNSAID, Fact
-from policies.fields import Fields, texts
+from policies.fields import Fields
 from policies.pipeline import Approvals, Bake, OnAlarm, Synthetic
 from policies.scripted import Request
 from policies.source import Mapping, core_value
@@ -35,7 +35,7 @@ def read_bake(fields: Fields) -> Bake:
 
 
 def read_transition(fields: Fields) -> Fact[str | None]:
-    found = fields.fact("transition", str)
+    found = fields.word("transition")
     return found if found.value else Fact("automatic", fields.span)
 
 
@@ -43,7 +43,7 @@ def read_approvals(fields: Fields) -> Fact[Approvals | None]:
     group = fields.group("approvals")
     if group is None:
         return fields.nothing
-    roles = texts(group.node.get("roles"))
+    roles = group.texts("roles")
     count = int(group.text("count", "1"))
     return Fact(Approvals(count, roles, group.flag("forbid_author")), group.span)
 
@@ -56,8 +56,8 @@ def read_synthetics(fields: Fields) -> tuple[Synthetic, ...]:
             every=each.fact("every", duration),
             requests=read_requests(each),
             outside=_outside(each),
-            operations=texts(each.node.get("operations")),
-            dependencies=texts(each.node.get("dependencies")),
+            operations=each.texts("operations"),
+            dependencies=each.texts("dependencies"),
         )
         for each in fields.listed("synthetics")
     )
@@ -101,7 +101,7 @@ def _pairs(fields: Fields, key: str) -> tuple[tuple[str, str], ...]:
     group = fields.group(key)
     if group is None:
         return ()
-    entries = group.node.entries
+    entries = group.entries
     if key == "json":
         return tuple((name, json.dumps(core_value(each.value))) for name, each in entries.items())
     return tuple((name, group.text(name)) for name in entries)

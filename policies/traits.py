@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from policies.durations import parse_duration, parse_share
 from policies.facts import Fact, Provenance
-from policies.fields import Fields, texts
+from policies.fields import Fields
 from policies.guards import Mutex, Queue
 from policies.neighbours import ConfigSource
 from policies.pipeline import Target
@@ -39,7 +39,7 @@ def _duration(fields: Fields, key: str) -> Any:
 
 
 def _words(fields: Fields, key: str) -> tuple[str, ...]:
-    return texts(fields.node.get(key))
+    return fields.texts(key)
 
 
 def _sources(fields: Fields, key: str) -> tuple[ConfigSource, ...]:
@@ -101,7 +101,7 @@ def said(
     fields: Fields, table: Mapping[str, tuple[str, Reader]], provenance: Provenance
 ) -> dict[str, Any]:
     """The facts that the file gives, by the name of their attribute."""
-    entries = fields.node.entries
+    entries = fields.entries
     return {
         name: Fact(read(fields, key), fields.place(key), provenance)
         for key, (name, read) in table.items()

@@ -11,7 +11,7 @@ from policies.alarm import Alarm
 from policies.documents import DocumentError, Issue, issues
 from policies.durations import parse_duration, parse_share
 from policies.facts import Fact
-from policies.fields import Calendars, Fields, texts, windows_of
+from policies.fields import Calendars, Fields, windows_of
 from policies.formats import bakegate_checks
 from policies.formats.bakegate_stages import Stages
 from policies.formats.model import Beside, Unreadable
@@ -64,12 +64,12 @@ def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
     alarms = tuple(_alarm(each) for each in top.named("alarms"))
     stages = Stages(top, tuple(alarm.name for alarm in alarms), calendars, lines)
     build = top.group("build")
-    artifact: Fact[str | None] = build.fact("artifact", str) if build else Fact(None, name.span)
+    artifact: Fact[str | None] = build.word("artifact") if build else Fact(None, name.span)
     return Pipeline(
         name=name.text,
         format="bakegate",
         span=name.span,
-        organization=top.fact("organization", str),
+        organization=top.word("organization"),
         kind=top.fact("kind", PipelineKind),
         tier=top.fact("tier", int),
         owner=_owner(top),
@@ -80,7 +80,7 @@ def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
         complete=Fact(value=True, span=name.span),
         artifact=artifact,
         deployers=stages.deployers,
-        environment=texts(top.node.get("environment")),
+        environment=top.texts("environment"),
         **all_of(top, PIPELINE),
     )
 
@@ -88,9 +88,9 @@ def _pipeline(top: Fields, calendars: Calendars, lines: list[str]) -> Pipeline:
 def _owner(top: Fields) -> Owner:
     owner = top.group("owner") or Fields(Mapping(top.place("owner"), {}), top.span)
     return Owner(
-        team=owner.fact("team", str),
-        oncall=owner.fact("oncall", str),
-        channel=owner.fact("channel", str),
+        team=owner.word("team"),
+        oncall=owner.word("oncall"),
+        channel=owner.word("channel"),
         ttr=owner.fact("ttr", lambda text: parse_duration(text).exact),
     )
 
@@ -98,7 +98,7 @@ def _owner(top: Fields) -> Owner:
 def _origin(top: Fields) -> Origin:
     origin = top.group("source") or Fields(Mapping(top.place("source"), {}), top.span)
     return Origin(
-        repository=origin.fact("repository", str),
+        repository=origin.word("repository"),
         branches=origin.fact("branch", lambda text: (text,)),
         start=origin.fact("start", lambda text: (text,)),
     )
@@ -117,7 +117,7 @@ def _alarm(fields: Fields) -> Alarm:
         period=parse_duration(fields.text("period", "1m")).exact,
         missing=fields.text("missing", "unknown"),
         scope=fields.text("scope", "stage"),
-        signals=texts(fields.node.get("signals")),
+        signals=fields.texts("signals"),
         negatives=int(negatives) if negatives else None,
         reported=fields.flag("reported"),
     )

@@ -74,10 +74,10 @@ class Stages:
             bake_known=Fact(value=True, span=fields.span),
             transition=read_transition(fields),
             approvals=read_approvals(fields),
-            configuration=fields.fact("configuration", str),
+            configuration=fields.word("configuration"),
             targets=read_targets(fields),
             parallel=int(fields.text("parallel", "1")),
-            checklist=texts(fields.node.get("checklist")),
+            checklist=fields.texts("checklist"),
             synthetics=read_synthetics(fields),
             windows=windows_of(fields, self.calendars),
             rollback=fields.text("rollback"),
@@ -174,14 +174,14 @@ def _conduct(fields: Fields) -> dict[str, Any]:
 
 def _remote(fields: Fields) -> Remote | None:
     given = fields.group("options")
-    options = tuple((key, given.text(key)) for key in given.node.entries) if given else ()
+    options = tuple((key, given.text(key)) for key in given.entries) if given else ()
     if not (options or fields.scalar("url") or fields.scalar("secret")):
         return None
-    return Remote(fields.fact("url", str), fields.fact("secret", str), options=options)
+    return Remote(fields.word("url"), fields.word("secret"), options=options)
 
 
 def _hooks(fields: Fields) -> Hooks:
-    return Hooks(*(fields.fact(key, str) for key in ("stop", "start", "validate")))
+    return Hooks(*(fields.word(key) for key in ("stop", "start", "validate")))
 
 
 def _build(fields: Fields, lines: list[str]) -> Stage:
@@ -216,7 +216,7 @@ def _bake(fields: Fields) -> Bake:
 
 def _step(fields: Fields, lines: list[str]) -> Step:
     name = fields.required("name")
-    run, uses = fields.fact("run", str), fields.fact("uses", str)
+    run, uses = fields.word("run"), fields.word("uses")
     given = fields.scalar("kind")
     if given:
         kind: Fact[StepKind] = Fact(StepKind(given.text), given.span)
@@ -232,8 +232,8 @@ def _step(fields: Fields, lines: list[str]) -> Step:
         soft=_soft(fields, lines) or fields.nothing,
         timeout=fields.fact("timeout", duration),
         retries=int(fields.text("retries", "0")),
-        reports=tuple((key, reports.text(key)) for key in reports.node.entries) if reports else (),
-        secrets=texts(fields.node.get("secrets")),
+        reports=tuple((key, reports.text(key)) for key in reports.entries) if reports else (),
+        secrets=fields.texts("secrets"),
         requests=read_requests(fields),
     )
 
