@@ -7,25 +7,38 @@ longer to make than this check, is only needed where something may be wrong.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from policies.findings import Span
 from policies.schemas.formats import FORMATS
 from policies.source import Entry, Mapping, Node, Scalar, Sequence, core_value
 
+T = TypeVar("T")
 Check = Callable[[Node], bool]
 Schema = MappingOf[str, Any]
 
 
 class _Said(NamedTuple):
-    """What one keyword asks: of any node, or of those of one kind; of a scalar's plain value."""
+    """What one keyword asks of nodes of each kind: of a scalar's plain value, and of what is in."""
 
-    node: Check | None = None
     value: Callable[[Any], bool] | None = None
     entries: Callable[[dict[str, Entry]], bool] | None = None
     items: Callable[[tuple[Node, ...]], bool] | None = None
+
+
+class _Part(NamedTuple):
+    """What a whole schema asks of nodes of each kind."""
+
+    scalars: "_Remembered"
+    entries: Callable[[dict[str, Entry]], bool]
+    items: Callable[[tuple[Node, ...]], bool]
+
+    def allows(self, node: Node) -> bool:
+        if isinstance(node, Scalar):
+            return self.scalars[node[1:]]
+        return self.entries(node.entries) if isinstance(node, Mapping) else self.items(node.items)
 
 
 #: Keywords that say something to people and nothing about a value.
@@ -41,13 +54,15 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "null": (type(None),),
 }
 _NOWHERE: Final = Span("", 0, 0, 0, 0)
+#: Keywords that are asked together.
+_OF_ENTRIES: Final = ("properties", "additionalProperties", "required")
 #: Most scalars that one check remembers.
 _REMEMBERED: Final = 4096
 
 
 def quick_check(schema: Schema) -> Check:
     """The check of one schema whose references lead to its own ``$defs``; raises KeyError."""
-    return _Compiler(schema.get("$defs", {})).check(schema)
+    return _Compiler(schema.get("$defs", {})).part(schema).allows
 
 
 class _Compiler:
@@ -55,63 +70,62 @@ class _Compiler:
 
     def __init__(self, definitions: Schema) -> None:
         self.definitions = definitions
-        self.known: dict[str, Check] = {}
-        self.scalars: dict[Check, _Remembered] = {}
-        """What a check says of scalars, for those that ask nothing of every node."""
+        self.known: dict[str, _Part] = {}
 
-    def check(self, schema: Schema) -> Check:
+    def part(self, schema: Schema) -> _Part:
         said = [
             KEYWORDS[word](self, what, schema)
             for word, what in schema.items()
             if word not in SILENT
         ]
-        always = [each.node for each in said if each.node]
-        if len(always) == len(said) == 1:
-            return always[0]
-        scalar = _Remembered(each.value for each in said if each.value)
-        of_entries: list[Callable[[Any], bool]] = [each.entries for each in said if each.entries]
-        of_items: list[Callable[[Any], bool]] = [each.items for each in said if each.items]
+        return _Part(
+            _Remembered(_all_of([each.value for each in said if each.value])),
+            _all_of([each.entries for each in said if each.entries]),
+            _all_of([each.items for each in said if each.items]),
+        )
 
-        def check(node: Node) -> bool:
-            # Loops, because this is asked of every value and a generator costs twice as much.
-            for part in always:
-                if not part(node):
-                    return False
-            if type(node) is Scalar:
-                return scalar[node[1:]]
-            inner: Any = node[1]  # the entries of a mapping, the items of a list
-            for below in of_entries if type(node) is Mapping else of_items:
-                if not below(inner):
-                    return False
-            return True
-
-        if not always:
-            self.scalars[check] = scalar
-        return check
-
-    def reference(self, name: str) -> Check:
+    def reference(self, name: str) -> _Part:
         if name not in self.known:
 
-            def later(node: Node) -> bool:
-                return self.known[name](node)
+            def value(plain: Any) -> bool:
+                return self.known[name].scalars.right(plain)
+
+            def entries(inner: dict[str, Entry]) -> bool:
+                return self.known[name].entries(inner)
+
+            def items(inner: tuple[Node, ...]) -> bool:
+                return self.known[name].items(inner)
 
             # Set before it is made: a definition that refers to itself finds this.
-            self.known[name] = later
-            self.known[name] = self.check(self.definitions[name])
+            self.known[name] = _Part(_Remembered(value), entries, items)
+            self.known[name] = self.part(self.definitions[name])
         return self.known[name]
 
 
-class _Remembered(dict[tuple[str, bool, str], bool]):
-    """All checks of a scalar as it is written; files repeat the same names and durations often."""
+def _all_of(checks: "list[Callable[[T], bool]]") -> "Callable[[T], bool]":
+    if len(checks) == 1:
+        return checks[0]
 
-    def __init__(self, parts: Iterable[Callable[[Any], bool]]) -> None:
-        self.parts = tuple(parts)
+    def check(inner: T) -> bool:
+        # Loops, here and below: a generator costs twice as much, and a file has hundreds of values.
+        for each in checks:  # noqa: SIM110 - see above
+            if not each(inner):
+                return False
+        return True
+
+    return check
+
+
+class _Remembered(dict[tuple[str, bool, str], bool]):
+    """A check of a scalar as it is written; files repeat the same names and durations often."""
+
+    def __init__(self, right: Callable[[Any], bool]) -> None:
+        self.right = right
 
     def __missing__(self, written: tuple[str, bool, str]) -> bool:
         if len(self) >= _REMEMBERED:
             self.clear()
-        value = core_value(Scalar(_NOWHERE, *written))
-        right = self[written] = all(part(value) for part in self.parts)
+        right = self[written] = self.right(core_value(Scalar(_NOWHERE, *written)))
         return right
 
 
@@ -130,6 +144,9 @@ def _never(_: object) -> bool:
     return False
 
 
+_NEVER: Final = _Remembered(_never)
+
+
 def _enum(_: _Compiler, said: list[Any], __: Schema) -> _Said:
     """One of several scalars; a mapping or list is none of them."""
 
@@ -143,26 +160,30 @@ def _const(compiler: _Compiler, said: Any, schema: Schema) -> _Said:
     return _enum(compiler, [said], schema)
 
 
-def _properties(compiler: _Compiler, said: Schema, schema: Schema) -> _Said:
-    """``properties`` and ``additionalProperties`` in one walk; either one brings both."""
-    if said is not schema.get("properties", schema.get("additionalProperties")):
+def _properties(compiler: _Compiler, said: object, schema: Schema) -> _Said:
+    """``required`` and both kinds of properties in one walk; each of the three brings all."""
+    if said is not next(schema[word] for word in _OF_ENTRIES if word in schema):
         return _Said()
-    known = {name: compiler.check(part) for name, part in schema.get("properties", {}).items()}
+    required: list[str] = schema.get("required", [])
     more = schema.get("additionalProperties", True)
-    rest: Check = compiler.check(more) if isinstance(more, MappingOf) else lambda _: bool(more)
-    # Most values are scalars, and what is known of one is looked up without a call.
-    scalars = compiler.scalars
-    both = {name: (check, scalars.get(check)) for name, check in known.items()}
-    other = rest, scalars.get(rest)
+    rest = compiler.part(more if isinstance(more, MappingOf) else {})
+    known: dict[str, tuple[Any, ...]] = {
+        name: tuple(compiler.part(part)) for name, part in schema.get("properties", {}).items()
+    }
+    other: tuple[Any, ...] = tuple(rest) if more else (_NEVER, _never, _never)
 
     def check(entries: dict[str, Entry]) -> bool:
+        for name in required:
+            if name not in entries:
+                return False
         for name, entry in entries.items():
-            value = entry[1]
-            ask, scalar = both.get(name, other)
-            if scalar is not None and type(value) is Scalar:
-                if not scalar[value[1:]]:
+            value: Any = entry[1]
+            scalars, of_entries, of_items = known.get(name, other)
+            kind = type(value)
+            if kind is Scalar:
+                if not scalars[value[1:]]:
                     return False
-            elif not ask(value):
+            elif not (of_entries if kind is Mapping else of_items)(value[1]):
                 return False
         return True
 
@@ -170,7 +191,7 @@ def _properties(compiler: _Compiler, said: Schema, schema: Schema) -> _Said:
 
 
 def _names(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
-    check = compiler.check(said)
+    check = compiler.part(said).allows
     # A key is text, whatever it looks like.
     return _Said(
         entries=lambda entries: all(check(Scalar(_NOWHERE, name, plain=False)) for name in entries)
@@ -178,18 +199,8 @@ def _names(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
 
 
 def _items(compiler: _Compiler, said: Schema, _: Schema) -> _Said:
-    item = compiler.check(said)
+    item = compiler.part(said).allows
     return _Said(items=lambda items: all(map(item, items)))
-
-
-def _required(_: _Compiler, said: list[str], __: Schema) -> _Said:
-    def check(entries: dict[str, Entry]) -> bool:
-        for name in said:  # noqa: SIM110 - a loop, as above
-            if name not in entries:
-                return False
-        return True
-
-    return _Said(entries=check)
 
 
 def _dependent(_: _Compiler, said: MappingOf[str, list[str]], __: Schema) -> _Said:
@@ -203,8 +214,12 @@ def _dependent(_: _Compiler, said: MappingOf[str, list[str]], __: Schema) -> _Sa
 
 
 def _any_of(compiler: _Compiler, said: list[Schema], _: Schema) -> _Said:
-    parts = [compiler.check(each) for each in said]
-    return _Said(node=lambda node: any(part(node) for part in parts))
+    parts = [compiler.part(each) for each in said]
+    return _Said(
+        value=lambda value: any(each.scalars.right(value) for each in parts),
+        entries=lambda entries: any(each.entries(entries) for each in parts),
+        items=lambda items: any(each.items(items) for each in parts),
+    )
 
 
 def _one_of(_: _Compiler, said: list[Schema], __: Schema) -> _Said:
@@ -265,7 +280,8 @@ def _format(_: _Compiler, said: str, __: Schema) -> _Said:
 
 
 def _reference(compiler: _Compiler, said: str, _: Schema) -> _Said:
-    return _Said(node=compiler.reference(said.removeprefix("#/$defs/")))
+    part = compiler.reference(said.removeprefix("#/$defs/"))
+    return _Said(part.scalars.right, part.entries, part.items)
 
 
 #: What each keyword asks; a schema with another one cannot be checked here.
@@ -277,7 +293,7 @@ KEYWORDS: Final[dict[str, Callable[[_Compiler, Any, Schema], _Said]]] = {
     "properties": _properties,
     "additionalProperties": _properties,
     "propertyNames": _names,
-    "required": _required,
+    "required": _properties,
     "dependentRequired": _dependent,
     "minProperties": _least_entries,
     "items": _items,
