@@ -49,7 +49,11 @@ class Order:
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives, which depends on the nodes and on ``key`` only."""
-        return kept(self.known, key, work)
+        # As ``kept``, without the call: rules ask a hundred times for a file.
+        if key not in self.known:
+            self.known[key] = work()
+        value: T = self.known[key]
+        return value
 
     def needs(self) -> list[list[int]]:
         """The edges of each node; what many nodes wait for together is one more node behind them.

@@ -117,7 +117,12 @@ class Path:
 
 def once(pipeline: Pipeline, key: Hashable, work: Callable[[], T]) -> T:
     """What ``work`` gives, which depends on the pipeline and on ``key`` only."""
-    return pipeline.order.once(key, work)
+    # As ``Order.once``, without the call: rules ask a hundred times for a file.
+    known = pipeline.order.known
+    if key not in known:
+        known[key] = work()
+    value: T = known[key]
+    return value
 
 
 @cache

@@ -13,6 +13,7 @@ from policies.patterns import pattern
 
 #: A captured value in a text.
 CAPTURED: Final = pattern(r"\$\{([a-z][a-z0-9_]*)\}")
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Request:
     @property
     def needs(self) -> frozenset[str]:
         """The captured values that it uses."""
-        said = (self.path, self.body or "", *(value for _, value in self.headers))
-        return frozenset(name for text in said if "${" in text for name in CAPTURED.findall(text))
+        said = "\n".join([self.path, self.body or "", *[value for _, value in self.headers]])
+        return frozenset(CAPTURED.findall(said)) if "${" in said else _NOTHING
 
 
 def unknown_captures(requests: Iterable[Request]) -> tuple[tuple[int, str], ...]:

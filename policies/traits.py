@@ -111,8 +111,11 @@ def said(
 
 def all_of(fields: Fields, table: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
     """All facts of a table, where a missing key says that there is none."""
-    absent = dict.fromkeys((name for name, _ in table.values()), fields.nothing)
-    return absent | said(fields, table, Provenance.DECLARED)
+    entries, nothing = fields.entries, fields.nothing
+    return {
+        name: Fact(read(fields, key), fields.place(key)) if key in entries else nothing
+        for key, (name, read) in table.items()
+    }
 
 
 def read_targets(fields: Fields) -> tuple[Target, ...]:

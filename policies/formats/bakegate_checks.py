@@ -36,22 +36,18 @@ def issues(top: Fields) -> list[Issue]:
 
 def _names(top: Fields, stages: Collection[Fields]) -> Iterator[Issue]:
     """Equal names of stages, and of steps, synthetics and targets within one stage."""
-    first = {"build": top.place("build")} if top.group("build") else {}
-    yield from _repeated("stage", stages, first)
+    build = top.group("build")
+    yield from _repeated("stage", stages, {"build"} if build else set())
     for stage in stages:
         for key, word in (("tests", "test"), ("synthetics", "synthetic"), ("targets", "target")):
-            yield from _repeated(word, stage.listed(key), {})
-    build = top.group("build")
+            found = stage.listed(key)
+            if len(found) > 1:
+                yield from _repeated(word, found, set())
     if build:
-        yield from _repeated("step", build.listed("steps"), {})
+        yield from _repeated("step", build.listed("steps"), set())
 
 
-def _repeated(
-    word: str, found: Collection[Fields], seen: MappingOf[str, object]
-) -> Iterator[Issue]:
-    if len(found) + len(seen) < 2:  # noqa: PLR2004 - none or one, as in most places
-        return
-    known = set(seen)
+def _repeated(word: str, found: Collection[Fields], known: set[str]) -> Iterator[Issue]:
     for each in found:
         if each.name and each.name in known:
             message = f"a second {word} is named '{each.name}'; give each a name of its own"

@@ -47,6 +47,8 @@ class Stages:
         source = top.group("source")
         self.branches = source.names("branch") if source else Fact(None, top.span)
         self.deployers = tuple(_deployer(each, alarms) for each in top.named("deployers"))
+        named = zip(self.deployers, top.named("deployers"), strict=True)
+        self.named = {fields.name: (deploy, fields) for deploy, fields in named}
 
     def read(self) -> tuple[Stage, ...]:
         stages: list[Stage] = []
@@ -87,11 +89,11 @@ class Stages:
     def _guarded(self, fields: Fields) -> dict[str, Any]:
         """What holds of every stage because our own executor runs it, and what is declared."""
         place = fields.span
-        return all_of(fields, STAGE) | {
-            "mutex": Fact(Mutex(fields.name, Queue.LATEST, place), place),
-            "branches": self.branches,
-            "analyses": fields.nothing,
-        }
+        found = all_of(fields, STAGE)
+        found["mutex"] = Fact(Mutex(fields.name, Queue.LATEST, place), place)
+        found["branches"] = self.branches
+        found["analyses"] = fields.nothing
+        return found
 
     def _deploy(self, fields: Fields) -> Deploy | None:
         node = fields.node.get("deploy")
@@ -107,8 +109,7 @@ class Stages:
                 return None
 
     def _deployer(self, name: str, span: Span, stage: Fields) -> Deploy:
-        found = next(each for each in self.deployers if each.name == name)
-        fields = next(each for each in self.top.named("deployers") if each.name == name)
+        found, fields = self.named[name]
         return reached(replace(found, span=span), fields, stage)
 
 
