@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 #: From here on minutes are told; below, seconds say more.
@@ -36,6 +37,7 @@ def progress(done: timedelta, need: timedelta) -> str:
     return f"{min(round(done.total_seconds() / size), whole - 1)} of {whole} {unit}"
 
 
+@lru_cache
 def percent(share: float) -> str:
     """Write 0.01 as ``1%``."""
     return f"{share * 100:.4g}%"

@@ -267,7 +267,7 @@ class Stage:
     kinds: frozenset[StepKind | Unknown] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", frozenset(step.kind.value for step in self.steps))
+        object.__setattr__(self, "kinds", frozenset([step.kind.value for step in self.steps]))
 
     @property
     def is_prod(self) -> bool:
@@ -330,11 +330,13 @@ class Pipeline:
     """Which stage waits for which, by their numbers in ``stages``."""
 
     def __post_init__(self) -> None:
-        prod = tuple(stage for stage in self.stages if stage.is_prod)
-        lowest = min((_wave(stage) for stage in prod), default=1)
+        prod = tuple([each for each in self.stages if each.kind.value is StageKind.PROD])
+        waves = [_wave(stage) for stage in prod]
+        lowest = min(waves, default=1)
+        first = tuple([each for each, wave in zip(prod, waves, strict=True) if wave == lowest])
         order = Order([stage.name for stage in self.stages], [each.needs for each in self.stages])
         object.__setattr__(self, "prod", prod)
-        object.__setattr__(self, "first", tuple(each for each in prod if _wave(each) == lowest))
+        object.__setattr__(self, "first", first)
         object.__setattr__(self, "order", order)
 
     def stage(self, name: str) -> Stage | None:
@@ -378,4 +380,4 @@ class Pipeline:
 
 
 def _wave(stage: Stage) -> int:
-    return stage.wave.or_else(1) or 1
+    return stage.wave.value or 1

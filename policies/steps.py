@@ -220,4 +220,4 @@ def named(steps: Iterable[Step]) -> str:
 
 def of_kind(stage: Stage, kinds: Iterable[str]) -> bool:
     """Whether the stage is of one of the kinds that a parameter names; unknown kinds are not."""
-    return isinstance(stage.kind.value, StageKind) and stage.kind.value.value in kinds
+    return isinstance(stage.kind.value, StageKind) and stage.kind.value in kinds

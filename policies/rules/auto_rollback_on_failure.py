@@ -110,8 +110,8 @@ def lint(pipeline: Pipeline, params: AutoRollbackOnFailure) -> Iterator[Problem]
 
 
 def _stays(stage: Stage, params: AutoRollbackOnFailure) -> Iterator[Problem]:
-    where = f"stages/{stage.name}/rollback_on"
     fact = stage.deploy.rollback_on if stage.deploy else None
+    where = f"stages/{stage.name}/rollback_on"
     if fact is None or not fact.known:
         why = f": {fact.note}" if fact and fact.note else ""
         message = f"whether a failed deployment of {stage.name} is rolled back cannot be told{why}"

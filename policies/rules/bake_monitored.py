@@ -117,6 +117,8 @@ def _timers(pipeline: Pipeline) -> list[tuple[Stage, Step]]:
     found: list[tuple[Stage, Step]] = []
     prod = pipeline.bits(pipeline.prod)
     for stage in pipeline.stages:
+        if StepKind.WAIT not in stage.kinds:
+            continue
         between = pipeline.above(stage) & prod and pipeline.below(stage) & prod
         if (stage.is_prod or between) and not _watched(stage):
             found += [(stage, step) for step in stage.steps if has_kind(step, {StepKind.WAIT})]

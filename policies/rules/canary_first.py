@@ -193,8 +193,10 @@ def _share(pipeline: Pipeline, stage: Stage, params: CanaryFirst) -> float | Unk
 
 
 def _too_wide(pipeline: Pipeline, stage: Stage, params: CanaryFirst) -> Iterator[Problem]:
-    where, guessed = f"stages/{stage.name}/exposure", stage.exposure.inferred or stage.kind.inferred
     form, share = _form(pipeline, stage), _share(pipeline, stage, params)
+    if isinstance(share, float) and 0 < share <= params.max_exposure and form in params.allow:
+        return
+    where, guessed = f"stages/{stage.name}/exposure", stage.exposure.inferred or stage.kind.inferred
     limit = percent(params.max_exposure)
     if share is None or isinstance(share, Unknown):
         message = f"the share of hosts that {stage.name} exposes cannot be told"

@@ -56,7 +56,7 @@ beta stage of the AWS deployment pipeline reference architecture, which also ask
 within thirty minutes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Final
@@ -187,14 +187,18 @@ def _not_ahead(pipeline: Pipeline, first: Stage, kind: StepKind) -> Iterator[Ste
 def _too_slow(
     pipeline: Pipeline, firsts: tuple[Stage, ...], params: IntegrationTests
 ) -> Iterator[Problem]:
+    kinds = kinds_of(params.kinds)
     for stage in ahead_of_all(pipeline, firsts):
-        for step in _after_deploy(pipeline, stage):
-            yield from _slow(stage, step, params)
+        if not kinds.isdisjoint(stage.kinds):
+            tests = [each for each in _after_deploy(pipeline, stage) if has_kind(each, kinds)]
+            yield from _slow(stage, tests, params)
 
 
-def _slow(stage: Stage, step: Step, params: IntegrationTests) -> Iterator[Problem]:
-    timeout = step.timeout.or_else(None)
-    if has_kind(step, kinds_of(params.kinds)) and timeout is not None and timeout > params.max:
+def _slow(stage: Stage, tests: Iterable[Step], params: IntegrationTests) -> Iterator[Problem]:
+    for step in tests:
+        timeout = step.timeout.or_else(None)
+        if timeout is None or timeout <= params.max:
+            continue
         limit = format_duration(params.max)
         yield Problem(
             step.timeout.span,

@@ -157,6 +157,8 @@ def _unprotected(stage: Stage, params: RollbackOnAlarm) -> Iterator[Problem]:
         if phase in params.phases and count is not None and count < params.min_alarms
     ]
     hidden = [phase for phase in counts if phase in params.phases and counts[phase] is None]
+    if not few and not hidden:
+        return
     where = f"stages/{stage.name}/rollback"
     if few:
         told = f"no alarm rolls {stage.name} back during {listed(few)}"
@@ -164,7 +166,7 @@ def _unprotected(stage: Stage, params: RollbackOnAlarm) -> Iterator[Problem]:
             told = f"fewer than {params.min_alarms} alarms roll {stage.name} back during "
             told += listed(few)
         yield Problem(stage.span, where, told, _fix(stage, few), inferred=_guessed(stage))
-    elif hidden:
+    else:
         message = f"whether an alarm rolls {stage.name} back during {listed(hidden)} cannot be told"
         yield unclear(stage.span, where, message)
 
@@ -209,7 +211,7 @@ def _dangling(pipeline: Pipeline, stage: Stage) -> Iterator[Problem]:
 
 def _blind(pipeline: Pipeline, stage: Stage, params: RollbackOnAlarm) -> Iterator[Problem]:
     for alarm in pipeline.alarms.or_else(()) or ():
-        if alarm.name in _names(stage) and alarm.missing == "ok" and params.missing_data == "hold":
+        if alarm.missing == "ok" and params.missing_data == "hold" and alarm.name in _names(stage):
             yield Problem(
                 alarm.span,
                 f"stages/{stage.name}/alarms/{alarm.name}/missing",

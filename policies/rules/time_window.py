@@ -111,9 +111,9 @@ def lint(pipeline: Pipeline, params: TimeWindow) -> Iterator[Problem]:
 
 
 def _always_open(pipeline: Pipeline, stage: Stage, params: TimeWindow) -> Iterator[Problem]:
-    where = f"stages/{stage.name}/time_windows"
     if stage.windows or pipeline.windows.or_else(None):
         return
+    where = f"stages/{stage.name}/time_windows"
     if not pipeline.windows.known or pipeline.around.windows is None:
         why = pipeline.windows.note or "the organization's windows are not known here"
         message = f"whether a time window applies to {stage.name} cannot be told: {why}"

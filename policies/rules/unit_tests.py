@@ -56,7 +56,7 @@ upper end of a useful answer: the AWS deployment pipeline reference architecture
 test automation. At least one test: ours, so that an empty suite does not count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -113,8 +113,7 @@ def lint(pipeline: Pipeline, params: UnitTests) -> Iterator[Problem]:
         )
     for point in points:
         yield from _untested(pipeline, point)
-        for step in steps_before_end(point):
-            yield from _slow(point, step, params)
+        yield from _slow(point, steps_before_end(point), params)
     yield from _too_slow(pipeline, points, params)
 
 
@@ -168,13 +167,15 @@ def _too_slow(
     pipeline: Pipeline, points: tuple[Stage, ...], params: UnitTests
 ) -> Iterator[Problem]:
     for stage in ahead_of_all(pipeline, points):
-        for step in stage.steps if StepKind.UNIT in stage.kinds else ():
-            yield from _slow(stage, step, params)
+        if StepKind.UNIT in stage.kinds:
+            yield from _slow(stage, stage.steps, params)
 
 
-def _slow(stage: Stage, step: Step, params: UnitTests) -> Iterator[Problem]:
-    timeout = step.timeout.or_else(None)
-    if has_kind(step, _UNIT) and timeout is not None and timeout > params.max:
+def _slow(stage: Stage, steps: Sequence[Step], params: UnitTests) -> Iterator[Problem]:
+    for step in steps:
+        timeout = step.timeout.or_else(None) if has_kind(step, _UNIT) else None
+        if timeout is None or timeout <= params.max:
+            continue
         limit = format_duration(params.max)
         yield Problem(
             step.timeout.span,
