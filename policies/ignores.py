@@ -38,6 +38,11 @@ class Ignores:
 
     found: tuple[Ignore, ...]
     used: set[tuple[Ignore, str]] = field(default_factory=set)
+    lines: frozenset[int] = field(init=False)
+    """The lines that they speak of, of whatever file: few findings are on one."""
+
+    def __post_init__(self) -> None:
+        self.lines = frozenset([each.line for each in self.found])
 
     def covering(self, finding: Finding) -> str:
         """The words of the ignore that sets a finding aside; empty where none does."""

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from functools import lru_cache
+from typing import Final
 
 from policies.durations import parse_duration
 from policies.facts import UNSAID, Fact
@@ -11,6 +12,8 @@ from policies.pipeline import Approvals, Bake, OnAlarm, Synthetic
 from policies.scripted import Request
 from policies.source import Mapping, core_value
 
+#: What an alarm does, by its word.
+_ACTS: Final = {str(each): each for each in OnAlarm}
 #: Methods that a synthetic's request may name as its key.
 METHODS = ("get", "post", "put", "delete", "head")
 
@@ -30,7 +33,7 @@ def read_bake(fields: Fields) -> Bake:
         positive=points.fact("positive", int),
         negative=points.fact("negative", int),
         alarms=fields.names("alarms"),
-        on_alarm=fields.fact("on_alarm", OnAlarm),
+        on_alarm=fields.fact("on_alarm", _ACTS.__getitem__),
     )
 
 

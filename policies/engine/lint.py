@@ -167,8 +167,12 @@ class _Run:
             return Result.PASS, []
         shown = [each for each in problems if each.result is not Result.NOT_APPLICABLE]
         findings = self._stamped(effective, shown)
-        if self.ignores.found or not self.waivers.exceptions.none:
+        if not self.waivers.exceptions.none:
             findings = [self._waived(each) for each in findings]
+        elif lines := self.ignores.lines:
+            findings = [
+                self._waived(each) if each.span.line in lines else each for each in findings
+            ]
         silent = {each.result for each in problems}
         told = {each.result for each in findings} or silent
         if len(findings) < len(shown) and Result.UNKNOWN in silent:
