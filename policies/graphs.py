@@ -68,6 +68,8 @@ class Order:
 
     def _joined(self) -> list[list[int]]:
         index, edges = self.index, []
+        if max(map(len, self._needs)) < _MANY:
+            return [[index[name] for name in each if name in index] for each in self._needs]
         shared = {key for key, count in Counter(map(id, self._needs)).items() if count > 1}
         groups: dict[int, int] = {}
         behind: list[list[int]] = []
@@ -180,6 +182,9 @@ def _together(nodes: list[int], behind: list[int]) -> int:
 
 def _deepest_first(edges: list[list[int]]) -> list[int]:
     """Every node after those that its edges lead to, where no circle forbids it."""
+    if all(target < node for node, targets in enumerate(edges) for target in targets):
+        # As most files are written.
+        return list(range(len(edges)))
     order: list[int] = []
     seen: set[int] = set()
     for start in range(len(edges)):

@@ -171,7 +171,9 @@ def steps_before_end(point: Stage) -> tuple[Step, ...]:
 
 def entries(pipeline: Pipeline) -> tuple[Stage, ...]:
     """The production stages that a release is deployed to without having been in production."""
-    return pipeline.heads([stage for stage in pipeline.prod if deploys(stage)])
+    return pipeline.order.once(
+        entries, lambda: pipeline.heads([stage for stage in pipeline.prod if deploys(stage)])
+    )
 
 
 def without_production(pipeline: Pipeline) -> tuple[Problem, ...]:

@@ -5,7 +5,6 @@ found. Rules of the engine stand beside the catalogue: ``readable`` for what cou
 ``ignore-valid`` for ignores and ``exception-stale`` for exceptions that do nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -367,11 +366,11 @@ def _unreadable(problem: Unreadable) -> Finding:
 def _complaints(
     ignores: Ignores, forbidden: frozenset[str], known: AbstractSet[str], file: str
 ) -> Iterator[Finding]:
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for ignore, message, fix in ignores.complaints(forbidden, known):
         names = ",".join(ignore.rules)
-        occurrence = seen[names]
-        seen[names] += 1
+        occurrence = seen.get(names, 0)
+        seen[names] = occurrence + 1
         yield Finding(
             rule=IGNORE_VALID,
             pipeline="",

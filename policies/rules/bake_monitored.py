@@ -115,10 +115,9 @@ def _exempt(pipeline: Pipeline, stage: Stage) -> bool:
 def _timers(pipeline: Pipeline) -> list[tuple[Stage, Step]]:
     """Waits in production stages, and in stages that stand between two of them."""
     found: list[tuple[Stage, Step]] = []
-    prod = pipeline.bits(pipeline.prod)
-    for stage in pipeline.stages:
-        if StepKind.WAIT not in stage.kinds:
-            continue
+    waiting = [stage for stage in pipeline.stages if StepKind.WAIT in stage.kinds]
+    prod = pipeline.bits(pipeline.prod) if waiting else 0
+    for stage in waiting:
         between = pipeline.above(stage) & prod and pipeline.below(stage) & prod
         if (stage.is_prod or between) and not _watched(stage):
             found += [(stage, step) for step in stage.steps if has_kind(step, {StepKind.WAIT})]

@@ -120,7 +120,7 @@ def lint(pipeline: Pipeline, params: CanaryFirst) -> Iterator[Problem]:
 
 
 def _wave(stage: Stage) -> int:
-    return stage.wave.or_else(1) or 1
+    return stage.wave.value or 1
 
 
 def _opening(
@@ -131,10 +131,11 @@ def _opening(
     limited = [stage for stage in opening if _form(pipeline, stage)]
     for stage in limited:
         yield from _too_wide(pipeline, stage, params)
-    names_limited = {stage.name for stage in limited}
-    for stage in opening:
-        if stage.name not in names_limited:
-            yield _unlimited(pipeline, stage, wave)
+    if len(limited) < len(opening):
+        names_limited = {stage.name for stage in limited}
+        for stage in opening:
+            if stage.name not in names_limited:
+                yield _unlimited(pipeline, stage, wave)
     if len(limited) > 1:
         names = " and ".join(stage.name for stage in limited)
         yield Problem(
