@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import Final, NamedTuple, assert_never
+from typing import Final, assert_never
 
 from cli.exits import Exit
 from cli.formats import Format
@@ -19,19 +19,22 @@ from cli.problems import Unusable
 from policies.documents import DocumentError
 from policies.engine.lint import FileReport
 from policies.engine.report import Summary, Tally, tally, together
+from policies.frozen import dataclass
 from policies.output import RENDERERS, Renderer, Style
 
 #: So many new objects, some 20 MB, before circles among them are looked for.
 OBJECTS: Final = 200_000
 
 
-class Linted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Linted:
     exit: Exit
     kept: object = None
     """What was judged; the process ends before it, because to free it takes 3 % of the work."""
 
 
-class _Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Answer:
     """One form in which is answered, to a file or to the standard output."""
 
     renderer: Renderer
@@ -39,7 +42,8 @@ class _Answer(NamedTuple):
     file: Path | None = None
 
 
-class _Told(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Told:
     """One file as it is told: its part of each answer, and of the summary and the exit code."""
 
     path: str

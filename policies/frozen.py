@@ -9,7 +9,6 @@ checker it is the standard decorator.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -127,7 +126,7 @@ def _with_slots(cls: type[T], *, kw_only: bool, frozen: bool) -> type[T]:
             "__slots__": tuple(name for name in all_fields if name not in inherited),
             "__match_args__": tuple(each.name for each in known if each.init and not each.kw_only),
             _FIELDS: all_fields,
-            "__dataclass_fields__": _WhenAsked(lambda: _standard_fields(known)),
+            "__dataclass_fields__": _WhenAsked(_standard_fields, known),
             _PARAMS: _STANDARD_PARAMS,
         },
     )
@@ -148,11 +147,15 @@ def _field(name: str, kind: Any, default: Any, *, kw_only: bool) -> Field:
 class _WhenAsked:
     """An attribute for the standard library, which few commands ask about a class."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = cache(make)
+    def __init__(self, make: Callable[..., Any], *of: object) -> None:
+        self._make = make
+        self._of = of
+        self._made: Any = None
 
     def __get__(self, value: object, cls: type) -> Any:
-        return self._make()
+        if self._made is None:
+            self._made = self._make(*self._of)
+        return self._made
 
 
 def _standard_fields(known: tuple[Field, ...]) -> "dict[str, dataclasses.Field[Any]]":
@@ -205,6 +208,8 @@ def _functions(all_fields: tuple[Field, ...], *, frozen: bool) -> dict[str, Any]
 
 def _copied(all_fields: tuple[Field, ...]) -> dict[str, Any]:
     """How values go to other processes: findings do, by the thousand."""
+    if all_fields and all(each.init and not each.kw_only for each in all_fields):
+        return {"__reduce__": _reduce}
     names = tuple(each.name for each in all_fields)
 
     def state(self: object) -> list[object]:
@@ -214,21 +219,15 @@ def _copied(all_fields: tuple[Field, ...]) -> dict[str, Any]:
         for name, value in zip(names, state, strict=True):
             object.__setattr__(self, name, value)
 
-    if all(each.init and not each.kw_only for each in all_fields):
-        return {"__reduce__": _reduced(names)}
     # What a parent is made anew from would be too little.
     return {"__getstate__": state, "__setstate__": restore, "__reduce__": object.__reduce__}
 
 
-def _reduced(names: tuple[str, ...]) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+def _reduce(self: object) -> tuple[type, tuple[Any, ...]]:
     """A value as its class and the arguments that make it anew, in half of the time."""
-    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names, "__class__")
-
-    def reduced(self: object) -> tuple[type, tuple[Any, ...]]:
-        known = values(self)
-        return known[-1], known[:-1]
-
-    return reduced
+    cls = self.__class__
+    *values, _ = (_KNOWN.get(cls) or _known(cls)).values(self)
+    return cls, tuple(values)
 
 
 def _first_init(all_fields: tuple[Field, ...]) -> Callable[..., None]:

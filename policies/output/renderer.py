@@ -1,13 +1,14 @@
 """What every output format is: reports of files in, text with a final newline out."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from policies.engine.lint import FileReport
 from policies.engine.report import Report, Summary
+from policies.frozen import dataclass
 
 
-class Style(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Style:
     """How people like to read; formats that machines read take no notice of it."""
 
     color: bool = False
@@ -15,7 +16,8 @@ class Style(NamedTuple):
     """Every finding by itself instead of what a person reads together."""
 
 
-class Renderer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Renderer:
     """A format; the parts can be rendered where the files are judged, which is not one process."""
 
     part: Callable[[FileReport, Style], str]

@@ -61,7 +61,13 @@ def test_values_cannot_change_and_take_no_other_attributes() -> None:
     assert not hasattr(place, "__dict__")
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Such as the parameters of a rule that has none."""
+
+
 def test_values_survive_copies_and_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(Nothing())) == Nothing()  # noqa: S301 - our own bytes
     cell = Cell("a", tags=["x"], note="y", zone="b")
     for other in (copy.deepcopy(cell), pickle.loads(pickle.dumps(cell))):  # noqa: S301 - our own bytes
         assert (other, other.note, other.label) == (cell, "y", "a-b")
@@ -96,10 +102,6 @@ def test_what_is_not_frozen_can_change_and_is_no_key() -> None:
 
 
 def test_values_are_changed_as_those_of_the_standard_library() -> None:
-    @dataclass(frozen=True, slots=True)
-    class Nothing:
-        """Such as the parameters of a rule that has none."""
-
     assert replace(Nothing()) == Nothing()
     assert replace(Place("a"), note="x") == Place("a", note="x")
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
