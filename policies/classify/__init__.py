@@ -20,7 +20,8 @@ GUESSED: Final = 0.5
 #: A test runner whose name says which kind of test it runs.
 REFINED: Final = 0.8
 
-_SPLIT: Final = pattern(r"\n|&&|\|\||;|(?<!\|)\|(?!\|)|\$\(")
+#: Each way begins with its character: ``re`` passes over all others much faster then.
+_SPLIT: Final = pattern(r"\n|&&|\|\||;|\|(?<!\|\|)(?!\|)|\$\(")
 #: A command that is only asked which version it is, or how it is used.
 _ASKED: Final = pattern(r"--?(?:version|help)\b|-V\b")
 #: Tests that a command leaves out say nothing of those that it runs.
@@ -201,12 +202,12 @@ def _after_time(words: list[str], at: int) -> bool:
 
 
 def _skipped(word: str, prefixes: frozenset[str]) -> bool:
-    return word in prefixes or (word[:1] == "-") or bool(_ASSIGNMENT.match(word))
+    return word in prefixes or word[:1] == "-" or ("=" in word and bool(_ASSIGNMENT.match(word)))
 
 
 def _command(word: str, rest: str) -> tuple[StepKind, float]:
     known = tables()
-    if _ASKED.match(rest):
+    if rest[:1] == "-" and _ASKED.match(rest):
         return StepKind.OTHER, 0.9
     if any(word in rest.lower() for word in ("ignore", "exclude", "not ")):
         rest = _LEFT_OUT.sub(" ", rest)

@@ -84,8 +84,9 @@ def untrusted(workflow: Workflow, step: Mapping) -> Fact[str | None] | None:
 
 def _pasted(workflow: Workflow, script: str) -> str:
     """The first words of anybody that the script takes in as they are written."""
-    for expression in expressions(script):
-        for words, events in _WRITTEN:
-            if events & workflow.events and (found := words.search(expression)):
+    asked = [words for words, events in _WRITTEN if events & workflow.events]
+    for expression in expressions(script) if asked else ():
+        for words in asked:
+            if found := words.search(expression):
                 return found.group()
     return ""
