@@ -7,6 +7,7 @@ beside the pipelines cannot be used, one process does it all again and tells.
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from policies.documents import DocumentError
 from policies.engine.beside import with_histories
 from policies.engine.budget import Budget
 from policies.engine.lint import FileReport, lint
-from policies.engine.parts import told_of_parts, told_once
+from policies.engine.parts import Key, told_of_parts, told_once
 from policies.engine.together import Together, said
 from policies.exceptions import Baseline, Exceptions
 from policies.formats import Read
@@ -53,10 +54,9 @@ _MOST: Final = 6
 _LEAST: Final = 1_000
 
 #: What a pipeline file has in it, even when it cannot be read as YAML.
-_MARKS: Final = re.compile(
-    rb"^(?:jobs:|stages:|steps:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
-    rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\"",
-    re.MULTILINE,
+_MARKS: Final = (
+    rb"(?m)^(?:jobs:|stages:|steps:|schema: *bakegate/pipeline/|kind: *Rollout\b)"
+    rb"|AWS::CodePipeline::Pipeline|\"requisiteStageRefIds\""
 )
 
 
@@ -198,10 +198,7 @@ class _Work(Generic[T]):
                 found = with_histories(together.placed(position, read), past)
                 reports[position] = self._judged(position, found, together, budget)
         self.judge.kept.append(reports)
-        of_parts = {
-            position: told_of_parts(each, together.brought) for position, each in reports.items()
-        }
-        told = _merged(gather(of_parts))
+        told = _of_parts(reports, together.brought, gather)
         files = {
             position: self.made(told_once(each, position, told))
             for position, each in reports.items()
@@ -251,6 +248,15 @@ def _answers(work: _Work[T], jobs: int | None) -> Iterator[list[_Answer[T]]]:
         yield answers or processes.enter_context(in_shares(alone, work))
 
 
+def _of_parts(
+    reports: Mapping[int, FileReport], brought: AbstractSet[str], gather: Gather
+) -> Mapping[int, tuple[Key, ...]]:
+    """What all reports say of files that others bring in."""
+    if not brought:  # Every share knows that, so none waits for the others.
+        return {}
+    return _merged(gather({at: told_of_parts(each, brought) for at, each in reports.items()}))
+
+
 def _merged(said: Iterable[dict[int, V]]) -> dict[int, V]:
     """What all shares said, by the positions of their files."""
     return {position: each for share in said for position, each in share.items()}
@@ -265,6 +271,6 @@ def _size(path: Path) -> int:
 
 def _is_marked(path: Path) -> bool:
     try:
-        return bool(_MARKS.search(path.read_bytes()))
+        return bool(re.search(_MARKS, path.read_bytes()))
     except OSError:  # nobody may read it, so nobody can say that it is no pipeline
         return True

@@ -38,7 +38,6 @@ development in the research of DORA; the AWS DevOps guidance. How long a branch 
 a notice by the tool that sees branches, not here.
 """
 
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
@@ -48,6 +47,7 @@ from policies.findings import Enforcement, Problem, Result, Severity
 from policies.frozen import dataclass
 from policies.observations import observed
 from policies.paths import chosen_by_run
+from policies.patterns import pattern
 from policies.phrases import listed, short
 from policies.pipeline import Pipeline, Stage
 from policies.rule import Case, Family, Outcome, Params, Rule, Stricter, Unit, param
@@ -66,7 +66,7 @@ class ReleaseFromTrunk(Params):
 
 _DEFAULT: Final = frozenset({"main", "master", "trunk", "default"})
 #: What a template or a variable leaves open.
-_OPEN: Final = re.compile(r"\{[{%]|\$[({]|<%")
+_OPEN: Final = pattern(r"\{[{%]|\$[({]|<%")
 #: How readers write a tag among branches.
 _TAG: Final = "refs/tags/"
 

@@ -8,10 +8,11 @@ A chain grows by one node at a time and shares what its parent merged, so that a
 thousand nodes merges each ruleset once.
 """
 
+# ``threading.Lock`` is this one, and lint starts without the rest of that module.
+from _thread import allocate_lock
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, cached_property, reduce
-from threading import Lock
 from typing import Final
 
 from policies.documents import DocumentError, Issue
@@ -57,7 +58,7 @@ class Asked:
 #: What was resolved already, and most of it: each holds a ruleset as it is stored, up to 200 kB.
 _known: Final[dict[tuple[object, ...], Resolved]] = {}
 _MOST: Final = 128
-_keeping: Final = Lock()
+_keeping: Final = allocate_lock()
 
 
 class Chain:
