@@ -214,7 +214,7 @@ class Chain:
         )
 
     def _add(self, node: Node) -> None:
-        everything = node.last_word("debate") or any(node.general(key) for key in UNKNOWN)
+        everything = node.last_word("debate") or bool(node.general)
         self.debate = node.last_word("debate") or self.debate
         new = self._introduced(node)
         self.merged |= new
@@ -337,7 +337,7 @@ class Chain:
         return Effective(
             rule=rule,
             enforcement=kept.value,
-            params=replace(rule.params(), **values),
+            params=rule.params(**values),
             on_unknown_lint=merged.unknown["on_unknown_lint"].value,
             on_unknown_gate=merged.unknown["on_unknown_gate"].value,
             reason=merged.reason,

@@ -173,7 +173,7 @@ def _unknown(
     kept = merged.unknown[key]
     said = node.last(merged.rule.id, partial(_unknown_said, key=key))
     exempt = key == "on_unknown_gate" and merged.rule.id in LIVE_HEALTH
-    general = None if kept.said or said or exempt else node.general(key)
+    general = None if kept.said or said or exempt else node.general.get(key)
     if not said and not general and key not in locks:
         return kept
     value = _Value(

@@ -41,14 +41,22 @@ class Node:
 
     path: str
     layers: tuple[Layer, ...]
+    general: Mapping[str, Statement]
+    """What it says last of unknown for all rules, where it says something."""
 
     @classmethod
     def of(cls, path: str, ruleset: Ruleset) -> "Node":
-        layers = (
+        layers = tuple(
             Layer(each, {setting.rule: setting for setting in each.settings}, above)
             for each, above in ruleset.layers()
         )
-        return cls(path, tuple(layers))
+        general = {
+            key: Statement(word, layer.above or layer.ruleset.span, _by(path, layer.ruleset.span))
+            for layer in layers
+            for key, words in UNKNOWN.items()
+            if (word := getattr(layer.ruleset, key)) in words
+        }
+        return cls(path, layers, general)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -78,17 +86,7 @@ class Node:
             said = pick(setting) if setting else None
             if said:
                 value, span = said
-                found = Statement(value, layer.above or span, self._by(span))
-        return found
-
-    def general(self, key: str) -> Statement | None:
-        """What this node says last of unknown for all rules; None where it says nothing."""
-        found = None
-        for layer in self.layers:
-            word = getattr(layer.ruleset, key)
-            if word in UNKNOWN[key]:
-                span = layer.ruleset.span
-                found = Statement(word, layer.above or span, self._by(span))
+                found = Statement(value, layer.above or span, _by(self.path, span))
         return found
 
     def last_word(self, key: str) -> str:
@@ -121,6 +119,8 @@ class Node:
                 for issue in error.issues:
                     yield Issue(each.span, f"time_windows in zone {zone}: {issue.message}")
 
-    def _by(self, span: Span) -> str:
-        where = f"{span.path}:{span.line}"
-        return f"{self.path} ({where})" if self.path else where
+
+def _by(path: str, span: Span) -> str:
+    """Who said something, in words."""
+    where = f"{span.path}:{span.line}"
+    return f"{path} ({where})" if path else where
