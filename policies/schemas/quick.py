@@ -177,7 +177,7 @@ def _properties(compiler: _Compiler, said: object, schema: Schema) -> _Said:
             if name not in entries:
                 return False
         for name, entry in entries.items():
-            value: Any = entry[1]
+            value: Any = entry.value
             scalars, of_entries, of_items = known.get(name, other)
             kind = type(value)
             if kind is Scalar:

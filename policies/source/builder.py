@@ -6,8 +6,8 @@ tree, which is faster, of texts that have nothing unusual in them. Here is what 
 
 from typing import Any, Final
 
-from policies.findings import Span, span_of
-from policies.source.comments import SPEAKS, comments
+from policies.findings import span_of
+from policies.source.comments import SPEAKS, Before, comments
 from policies.source.nodes import Node, Scalar, Source, scalar_of
 
 #: Most nodes after aliases are expanded.
@@ -27,16 +27,14 @@ class Builder:
         self.lines: list[str] = []
         self.doubled = False
         self.spoken_to = SPEAKS in text
-        self.quiet: list[Span] = []
-        """Where values stand, in the order of the text; needed where a comment speaks to us."""
 
-    def sources(self, roots: list[Node]) -> list[Source]:
-        """The documents that are not empty."""
+    def sources(self, roots: list[Node], before: Before) -> list[Source]:
+        """The documents that are not empty; ``before`` is only asked where we are spoken to."""
         written = [root for root in roots if not _empty(root)]
         if not self.spoken_to:
             return [Source(self.path, self.text, each, (), self.doubled) for each in written]
         starts = [root.span.line for root in written]
-        found = comments(self.text, self.split(), starts, self.quiet)
+        found = comments(self.text, self.split(), starts, before)
         return [
             Source(self.path, self.text, root, tuple(found.get(index, ())), self.doubled)
             for index, root in enumerate(written)
@@ -63,8 +61,6 @@ class Builder:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
                 first = end.column - len(text)
             span = span_of((self.path, start.line + 1, first + 1, end.line + 1, end.column + 1))
-        if span.line <= span.end_line:
-            self.quiet.append(span)
         return scalar_of((span, text, not style, tag or ""))
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from policies.findings import Span
@@ -12,17 +12,21 @@ from policies.source.nodes import Comment
 SPEAKS: Final = "bakegate:"
 
 
+#: Where the last value stands that starts at a line and column or before, if one does.
+Before = Callable[[int, int], Span | None]
+
+
 def comments(
-    text: str, lines: Sequence[str], starts: Sequence[int], quiet: Sequence[Span]
+    text: str, lines: Sequence[str], starts: Sequence[int], before: Before
 ) -> dict[int, list[Comment]]:
     """The comments of a text by the index of their document; ``starts`` are the first lines.
 
-    ``quiet`` is where values stand, in the order of the text: no comment is inside of them.
+    No comment is inside of a value, which ``before`` finds.
     """
     found: dict[int, list[Comment]] = {}
     for number in _lines_with(SPEAKS, text):
         line = lines[number - 1]
-        if column := _comment_column(line, number, quiet):
+        if column := _comment_column(line, number, before):
             words = line[column:].strip()
             alone = not line[: column - 1].strip()
             index = max(bisect_right(starts, number) - 1, 0)
@@ -42,13 +46,13 @@ def _lines_with(words: str, text: str) -> Iterator[int]:
             return
 
 
-def _comment_column(line: str, number: int, quiet: Sequence[Span]) -> int:
+def _comment_column(line: str, number: int, before: Before) -> int:
     """The column of the ``#`` that starts a comment on this line, 0 where there is none."""
     for match in re.finditer(r"(?:^|(?<=\s))#", line):
         column = match.start() + 1
-        after = bisect_right(quiet, Span(quiet[0].path, number, column, 1 << 60, 0)) if quiet else 0
-        # Scalars do not overlap, so only the last one that starts before the place can hold it.
-        if not after or not _hides(quiet[after - 1], line, number, column):
+        # Values do not overlap, so only the last one that starts before the place can hold it.
+        value = before(number, column)
+        if value is None or not _hides(value, line, number, column):
             return column
     return 0
 

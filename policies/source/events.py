@@ -5,6 +5,7 @@ thousand brackets meets ``MAX_DEPTH`` and not the end of the C stack. Aliases sh
 that expands beyond ``MAX_NODES`` is refused before anything walks it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,6 @@ from policies.source.nodes import (
     Sequence,
     Source,
     SourceError,
-    entry_of,
     mapping_of,
     sequence_of,
 )
@@ -63,6 +63,8 @@ class Events(Builder):
         self.broken = has_odd_breaks(text)
         self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
         self.anchors: dict[str, _Read | None] = {}
+        self.quiet: list[Span] = []
+        """Where values stand, in the order of the text."""
 
     def build(self) -> list[Source]:
         """All documents of the text that are not empty.
@@ -113,11 +115,17 @@ class Events(Builder):
             items.append(node)
             more += weight - 1
             height = max(height, inner + 1)
-        return self.sources(roots)
+        return self.sources(roots, self._before)
+
+    def _before(self, line: int, column: int) -> Span | None:
+        after = bisect_right(self.quiet, (line, column), key=lambda each: each[1:3])
+        return self.quiet[after - 1] if after else None
 
     def _scalar(self, event: Any) -> Scalar:
         text = event.value.translate(_UNBREAKS) if self.broken else event.value
         node = self.odd_scalar(event, text, anchored=bool(event.anchor))
+        if node.span.line <= node.span.end_line:
+            self.quiet.append(node.span)
         if event.anchor:
             self.anchors[event.anchor] = _Read(node, 1, 0)
         return node
@@ -151,12 +159,11 @@ class Events(Builder):
 
     def _mapping(self, items: list[Node], span: Span, tag: str) -> Mapping:
         entries: dict[str, Entry] = {}
-        new: Any = tuple.__new__
         pairs = iter(items)
         for key in pairs:
             if type(key) is not Scalar:
                 break
-            entries[key[1]] = new(Entry, (key, next(pairs)))
+            entries[key[1]] = Entry(key, next(pairs))
         if 2 * len(entries) < len(items) or "<<" in entries:
             return self._odd_mapping(items, span, tag)
         return mapping_of((span, entries, (), tag))
@@ -177,7 +184,7 @@ class Events(Builder):
             if name in entries:
                 duplicates.append(entries[name].key)
                 self.doubled = True
-            entries[name] = entry_of((key, value))
+            entries[name] = Entry(key, value)
         for merge in merges:
             self._merge(merge, entries)
         return mapping_of((span, entries, tuple(duplicates), tag))

@@ -6,7 +6,7 @@ Scalars keep their spelling: what ``yes`` or ``012`` means depends on the tool t
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, overload
 
 from policies.findings import Span
 from policies.frozen import dataclass, field
@@ -22,9 +22,39 @@ class Scalar(NamedTuple):
     tag: str = ""
 
 
-class Entry(NamedTuple):
-    key: Scalar
-    value: "Node"
+class Entry:
+    """A key and what it has.
+
+    Readers ask for one key of five, so a key may be given as what it can be made of.
+    """
+
+    __slots__ = ("_key", "_make", "value")
+
+    @overload
+    def __init__(self, key: Scalar, value: "Node") -> None: ...
+    @overload
+    def __init__(self, key: Any, value: "Node", make: Callable[[Any], Scalar]) -> None: ...
+    def __init__(
+        self, key: Any, value: "Node", make: Callable[[Any], Scalar] | None = None
+    ) -> None:
+        self._key = key
+        self._make = make
+        self.value: Final = value
+
+    @property
+    def key(self) -> Scalar:
+        if self._make is not None:
+            self._key, self._make = self._make(self._key), None
+        made: Scalar = self._key
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and (self.key, self.value) == (other.key, other.value)
+
+    __hash__ = None  # type: ignore[assignment] # what a key has may be a mapping
+
+    def __repr__(self) -> str:
+        return f"Entry(key={self.key!r}, value={self.value!r})"
 
 
 class Mapping(NamedTuple):
@@ -37,7 +67,7 @@ class Mapping(NamedTuple):
 
     def get(self, key: str) -> "Node | None":
         entry = self.entries.get(key)
-        return None if entry is None else entry[1]
+        return None if entry is None else entry.value
 
 
 class Sequence(NamedTuple):
@@ -50,7 +80,6 @@ Node = Scalar | Mapping | Sequence
 
 #: All of their parts in order, in a third of the time: a file has thousands.
 scalar_of: Final[Callable[[tuple[Span, str, bool, str]], Scalar]] = partial(tuple.__new__, Scalar)
-entry_of: Final[Callable[[tuple[Scalar, Node]], Entry]] = partial(tuple.__new__, Entry)
 mapping_of: Final[Callable[[tuple[Span, dict[str, Entry], tuple[Scalar, ...], str]], Mapping]] = (
     partial(tuple.__new__, Mapping)
 )
@@ -115,8 +144,10 @@ def core_value(node: Node) -> Any:
         return _core_scalar(node)
     if isinstance(node, Mapping):
         return {
-            name: _core_scalar(value) if type(value) is Scalar else core_value(value)
-            for name, (_, value) in node.entries.items()
+            name: _core_scalar(entry.value)
+            if type(entry.value) is Scalar
+            else core_value(entry.value)
+            for name, entry in node.entries.items()
         }
     return [_core_scalar(item) if type(item) is Scalar else core_value(item) for item in node.items]
 
