@@ -209,7 +209,8 @@ def _command(word: str, rest: str) -> tuple[StepKind, float]:
     known = tables()
     if rest[:1] == "-" and _ASKED.match(rest):
         return StepKind.OTHER, 0.9
-    if any(word in rest.lower() for word in ("ignore", "exclude", "not ")):
+    said = rest.lower()
+    if "ignore" in said or "exclude" in said or "not " in said:
         rest = _LEFT_OUT.sub(" ", rest)
     for row in known.commands.get(word, ()):
         if row.match is None or re.search(row.match, rest):
