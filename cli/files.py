@@ -8,6 +8,7 @@ from stat import S_ISLNK
 from typing import TYPE_CHECKING, Final
 
 from policies.formats import File, Files, Refused
+from policies.frozen import dataclass
 from policies.source import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _is_read(folder: str) -> bool:
 
 def found_upwards(start: Path, name: str) -> Path | None:
     """The nearest ``name`` from ``start`` upwards, not past the repository's root (``.git``)."""
-    return _found_upwards((start if start.is_dir() else start.parent).absolute(), name)
+    return _found_upwards(Path(absolute(start if start.is_dir() else start.parent)), name)
 
 
 @cache
@@ -92,14 +93,23 @@ def repository(path: Path) -> Path:
 
 def repository_of(path: Path) -> Path | None:
     """The root of the repository that ``path`` lies in; None outside of one."""
-    return _repository_of(path.absolute().parent)
+    return _repository_of(os.path.dirname(absolute(path)))  # noqa: PTH120 - as in absolute
+
+
+def absolute(path: Path) -> str:
+    """A path from the root of the file system, without ``..``; links are not followed.
+
+    A text, which takes a quarter of the time of a path.
+    """
+    return os.path.abspath(path)  # noqa: PTH100 - see above
 
 
 @cache
-def _repository_of(folder: Path) -> Path | None:
-    if (folder / ".git").exists():
-        return folder
-    return None if folder.parent == folder else _repository_of(folder.parent)
+def _repository_of(folder: str) -> Path | None:
+    here = Path(folder)
+    if (here / ".git").exists():
+        return here
+    return None if here.parent == here else _repository_of(str(here.parent))
 
 
 def files_around(path: Path) -> Files:
@@ -107,10 +117,28 @@ def files_around(path: Path) -> Files:
 
     Nothing outside is ever read, whatever links say.
     """
-    found = repository_of(path)
-    file = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    root = found or (Path.cwd() if file.is_relative_to(Path.cwd()) else file.parent)
-    return Files(file.relative_to(root).as_posix(), _loader(root), found is not None, _lister(root))
+    folder, name = os.path.split(absolute(path))
+    around = _around(folder, os.getcwd())  # noqa: PTH109 - as in absolute
+    return Files(f"{around.inside}{name}", _loader(around.root), around.known, _lister(around.root))
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Where files of a folder may be read from, and the folder in it; "" for the root itself."""
+
+    root: Path
+    known: bool
+    """Whether it is a repository."""
+    inside: str
+
+
+@cache
+def _around(folder: str, here: str) -> _Around:
+    place = Path(folder)
+    found = _repository_of(folder)
+    root = found or (Path(here) if place.is_relative_to(here) else place)
+    inside = "" if place == root else f"{place.relative_to(root).as_posix()}/"
+    return _Around(root, found is not None, inside)
 
 
 @cache
@@ -169,10 +197,9 @@ def _lister(root: Path) -> Callable[[str], tuple[str, ...] | None]:
 
 def shown(path: Path) -> str:
     """A path as people and machines read it: relative to here where that is shorter, with ``/``."""
-    # Of texts, which take a quarter of the time of paths; every file is asked for.
-    absolute, here = os.path.abspath(path), os.getcwd()  # noqa: PTH100, PTH109 - see above
-    inside = f"{absolute}{os.sep}".startswith(here if here.endswith(os.sep) else here + os.sep)
-    return Path(absolute[len(here) :].lstrip(os.sep) if inside else path).as_posix()
+    there, here = absolute(path), os.getcwd()  # noqa: PTH109 - as in absolute
+    inside = f"{there}{os.sep}".startswith(here if here.endswith(os.sep) else here + os.sep)
+    return Path(there[len(here) :].lstrip(os.sep) if inside else path).as_posix()
 
 
 def beside(folder: Path) -> Callable[[str], str]:

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cli.files import repository_of
+from cli.files import absolute, repository_of
 from policies.facts import Fact, Provenance
 from policies.formats import Read
 from policies.frozen import replace
@@ -22,7 +22,7 @@ def with_owners(read: Read, path: Path) -> Read:
     if root is None or not read.pipelines:
         return read
     owners = _owners(root)
-    owned = bool(owners and owners.of(path.absolute().relative_to(root).as_posix()))
+    owned = bool(owners and owners.of(Path(absolute(path)).relative_to(root).as_posix()))
     # Rules of a branch may ask for reviews as well, so an absence is not the last word.
     provenance = Provenance.DECLARED if owned else Provenance.INFERRED
     return replace(

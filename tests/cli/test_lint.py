@@ -328,6 +328,21 @@ def test_a_named_file_that_is_no_pipeline_is_told_why(bakegate: Bakegate, write:
     )
 
 
+def test_a_file_is_named_from_a_folder_beside_it(
+    bakegate: Bakegate, soft: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(".github/CODEOWNERS", "/.github/ @shop\n")
+    here = bakegate("lint", str(soft.relative_to(Path.cwd())), "--format", "json")
+    monkeypatch.chdir(write("sub/x.txt", "").parent)
+    beside = bakegate("lint", "../.github/workflows/deploy.yml", "--format", "json")
+    told = [
+        [(each["rule"], each["line"]) for each in json.loads(result.stdout)["files"][0]["findings"]]
+        for result in (here, beside)
+    ]
+    assert told[0] == told[1]
+    assert beside.exit_code == 1
+
+
 def test_lint_starts_without_the_service(soft: Path, tmp_path: Path) -> None:
     program = (
         "import sys\n"
