@@ -126,10 +126,11 @@ class Tree(Builder):
 
     def _around(self, said: Any, last: Node | None) -> Span:
         """Where a container stands, and its last item if it has one."""
-        start, end = said.start_mark, said.end_mark
+        start = said.start_mark
         if said.flow_style or last is None:
+            end = said.end_mark
             end_line, end_column = end.line + 1, end.column + 1
         else:
             # The parser ends a block where the next token starts; readers end it with its words.
-            end_line, end_column = last[0][3:]
+            end_line, end_column = last.span.end_line, last.span.end_column
         return span_of((self.path, start.line + 1, start.column + 1, end_line, end_column))
