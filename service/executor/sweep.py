@@ -177,12 +177,13 @@ class Sweep:
                 _log.warning("%s was left lying and is taken up again", name)
 
     def _try_to_write(self) -> None:
-        """See whether the database takes something; raises Unavailable."""
+        """See whether the database takes as much as it has to; raises Unavailable."""
         with self.ground.engines.transaction() as session:
             tried = Blob(digest="tried", text="." * _TRIED)
             session.add(tried)
             session.flush()
             session.delete(tried)
+        self.ground.engines.trouble = ""
 
     def _campaign(self) -> None:
         if time.monotonic() >= self._campaign_at:

@@ -67,7 +67,8 @@ class Interrupted(BaseException):
 class Engines:
     """``write`` and ``read`` are ours, ``durable`` belongs to the durable engine.
 
-    ``trouble`` says why the database could not be used last, until a write succeeds again.
+    ``trouble`` says why the database could not be used last. Whoever has seen that it takes what it
+    has to take empties it: a small write may succeed on a full disk.
     """
 
     write: sa.Engine
@@ -89,7 +90,6 @@ class Engines:
                 yield session
                 session.commit()
             after = session.info.pop("after_commit", [])
-        self.trouble = ""
         # Calls of the durable engine that write on their own connection would wait for ours.
         for call in after:
             call()

@@ -154,8 +154,10 @@ def _let_end(executor: Executor) -> None:
     It would look by itself whether that is done, but only after a second.
     """
     durable, end = executor.ground.durable, time.monotonic() + PATIENCE_S
+    # What waits may be begun while it is looked what is begun.
+    left = ["ENQUEUED", "PENDING"]
     while (
-        durable.client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        durable.client.list_workflows(status=left, load_input=False, load_output=False)
         and time.monotonic() < end
     ):
         time.sleep(0.02)

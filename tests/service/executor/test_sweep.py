@@ -55,6 +55,18 @@ def test_a_bake_ends_though_the_clock_was_set_back(field: Field) -> None:
     assert field.state(release, "one-box") == "succeeded"
 
 
+def test_a_time_that_only_others_have_seen_is_noticed(field: Field) -> None:
+    """As where the sweep waits for the database while the clock is set forward and back."""
+    field.executor.sweep.once()
+    field.clock.move(timedelta(hours=1))
+    release = field.submit("a")
+    assert field.state(release, "one-box") == "baking"
+    field.clock.move(timedelta(hours=-1, seconds=10))
+    field.executor.sweep._clock._read_at = 0
+    field.passing(70)
+    assert field.state(release, "one-box") == "succeeded"
+
+
 @pytest.mark.served
 def test_harm_is_seen_at_once_after_the_clock_was_set_back(field: Field) -> None:
     bad = field.submit("b")
