@@ -56,7 +56,6 @@ def _lint_plainly(words: Sequence[str]) -> None:
         if asked is None:
             return
         linted = lint(asked)
-        sys.stdout.flush()
         code = int(linted.exit)
     except KeyboardInterrupt:
         code = _INTERRUPTED

@@ -71,3 +71,15 @@ def test_plain_words_need_no_library_for_commands(tmp_path: Path, soft: Path) ->
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
     assert "yaml" in loaded
     assert loaded & {"typer", "service", "jsonschema"} == set()
+
+
+def test_a_reader_that_went_away_is_told_nothing(tmp_path: Path, soft: Path) -> None:
+    soft.write_text("on: push\njobs: {}\n", encoding="utf-8")  # With a reader it ends with 0.
+    command = [sys.executable, "-c", "from cli.main import run; run()", "lint", str(soft)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout
+        running.stdout.close()
+        assert running.stderr
+        assert (running.stderr.read(), running.wait()) == (b"", 1)
