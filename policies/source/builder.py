@@ -6,7 +6,7 @@ tree, which is faster, of texts that have nothing unusual in them. Here is what 
 
 from typing import Any, Final
 
-from policies.findings import span_of
+from policies.findings import Span, span_of
 from policies.source.comments import SPEAKS, Before, comments
 from policies.source.nodes import Node, Scalar, Source, scalar_of
 
@@ -56,12 +56,19 @@ class Builder:
             last, column = self._block_end(start.line, end.line)
             span = span_of((self.path, start.line + 1, start.column + 1, last, column))
         else:
+            if start.line >= len(self.split()):
+                return scalar_of((self._end(), text, not style, tag or ""))
             first = start.column
             if (tag or anchored) and not style and start.line == end.line:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
                 first = end.column - len(text)
             span = span_of((self.path, start.line + 1, first + 1, end.line + 1, end.column + 1))
         return scalar_of((span, text, not style, tag or ""))
+
+    def _end(self) -> Span:
+        """Behind the last character of the text."""
+        line, column = len(self.split()), len(self.split()[-1]) + 1
+        return span_of((self.path, line, column, line, column))
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:
         """The end of the last written line of a block scalar, which the parser puts too late."""

@@ -39,6 +39,7 @@ _TOO_MANY: Final = f"more than {MAX_NODES:,} values with aliases expanded; use f
 #: YAML 1.1 ends lines at these, editors do not; they pass the parser as private characters.
 _BREAKS: Final = {0x85: 0xE085, 0x2028: 0xE428, 0x2029: 0xE429}
 _BREAK: Final = pattern("[\x85\u2028\u2029]")
+_KEY: Final = pattern(r"\?(?:\s|\Z)")
 _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
 
 
@@ -50,8 +51,14 @@ class _Read(NamedTuple):
     height: int
 
 
-def has_odd_breaks(text: str) -> bool:
-    """Whether YAML 1.1 ends lines where editors do not."""
+def has_odd_lines(text: str) -> bool:
+    """Whether the parser counts lines where editors do not.
+
+    YAML 1.1 ends them at more characters. And the parser ends the last line in any case: what is
+    missing at the end of a text, after ``? a`` for one, is a line below it.
+    """
+    if not text.endswith("\n") and _KEY.search(text):
+        return True
     return not text.isascii() and bool(_BREAK.search(text))
 
 
@@ -60,7 +67,7 @@ class Events(Builder):
 
     def __init__(self, text: str, path: str, shown: str | None = None) -> None:
         super().__init__(text if shown is None else shown, path)
-        self.broken = has_odd_breaks(text)
+        self.broken = has_odd_lines(text)
         self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
         self.anchors: dict[str, _Read | None] = {}
         self.quiet: list[Span] = []

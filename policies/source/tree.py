@@ -17,7 +17,7 @@ from yaml._yaml import get_version
 from policies.findings import Span, span_of
 from policies.patterns import pattern
 from policies.source.builder import BLOCK, MAX_DEPTH, MAX_NODES, Builder
-from policies.source.events import has_odd_breaks
+from policies.source.events import has_odd_lines
 from policies.source.nodes import (
     Entry,
     Node,
@@ -65,7 +65,7 @@ class Tree(Builder):
 
     def build(self) -> list[Source]:
         text = self.text
-        if not _BOUNDED or len(text) > _LONGEST or has_odd_breaks(text):
+        if not _BOUNDED or len(text) > _LONGEST or has_odd_lines(text):
             raise Unusual
         if _ANCHOR.search(text) or _NAMELESS.search(text):
             raise Unusual

@@ -40,8 +40,8 @@ def as_the_library_reads(asked: list[str]) -> dict[str, Any]:
     return read | {
         "paths": tuple(Path(each) for each in read["paths"]),
         "format": Format(read["format"]),
-        "overlay": read["overlay"] and Path(read["overlay"]),
-        "history": read["history"] and Path(read["history"]),
+        "overlay": None if read["overlay"] is None else Path(read["overlay"]),
+        "history": None if read["history"] is None else Path(read["history"]),
         "output": tuple(read["output"] or ()),
     }
 
@@ -49,6 +49,7 @@ def as_the_library_reads(asked: list[str]) -> dict[str, Any]:
 @given(words)
 @example(["a.yml", "--jobs", "\N{ARABIC-INDIC DIGIT THREE}"])
 @example(["", "--output", "a", "--output", "json=b"])
+@example(["--history", "", "a.yml"])
 def test_what_is_plain_is_what_the_library_reads(asked: list[str]) -> None:
     plain = plainly(asked)
     assert plain is None or asdict(plain) == as_the_library_reads(asked)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from yaml import YAMLError
 
@@ -77,6 +77,10 @@ def inside(span: Span, lines: list[str]) -> bool:
 
 @given(mutated() | st.text(max_size=80))
 @settings(max_examples=examples(150), deadline=None)
+@example("?")
+@example("a: 1\n? - b\n  - c")
+@example("? !x")
+@example("- ? &x a\n# b")
 def test_places_lie_in_the_text_and_plain_words_are_what_stands_there(text: str) -> None:
     whole = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     sources, refused = attempt(text)
