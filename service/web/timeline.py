@@ -18,6 +18,8 @@ _ROOM: Final = 0.04
 #: How much longer than the past a forecast may be drawn.
 _FAR: Final = 2
 
+_SECOND: Final = timedelta(seconds=1)
+
 #: Phases that are no wait, as what was done.
 _DONE: Final = {"work": "worked", "bake": "baked", "rework": "rolled back"}
 #: What a wait says before its length.
@@ -59,7 +61,7 @@ def timeline(view: ReleaseView, now: datetime) -> Timeline:
     """
     start = view.created_at
     end = view.ended_at or now
-    span = max(end - start, timedelta(seconds=1))
+    span = max(end - start, _SECOND)
     whole = span if view.ended_at else max(span, _ahead(view, now, span)) * (1 + _ROOM)
     scale = Scale(start, whole)
     coming = view.forecast.stretches if view.forecast else ()
@@ -86,13 +88,19 @@ def _row(
     coming: tuple[StretchView, ...],
 ) -> Row:
     found = phases(run, view.decisions, view.events, run.ended_at or end)
-    parts = [each for each in found if each.until - each.since >= timedelta(seconds=1)]
+    parts = [each for each in found if _counts(each, run)]
     bars = [Bar(class_of(each.kind), *scale.span(each.since, each.until)) for each in parts]
     bars += _expected(run.stage, coming, scale)
     built = any(e.kind == "build.started" and e.stage == run.stage for e in view.events)
     told = [_told(each, built=built) for each in parts]
     none = "ended at once" if run.ended_at else "has just begun"
     return Row(run.stage, tuple(bars), ", ".join(told) or none)
+
+
+def _counts(phase: Phase, run: RunView) -> bool:
+    """Every stage waits for milliseconds until somebody is free; what was done is told anyhow."""
+    done = phase.kind in _DONE and run.ended_at is not None
+    return done or phase.until - phase.since >= _SECOND
 
 
 def _later(view: ReleaseView, scale: Scale, now: datetime) -> Iterator[Row]:
@@ -128,4 +136,5 @@ def _told(phase: Phase, *, built: bool) -> str:
     word = _DONE.get(phase.kind) or f"{_WORDS[Cause(phase.kind)]}{names}"
     if phase.kind == "work" and built:
         word = "built"
-    return f"{word} {format_duration(phase.until - phase.since)}"
+    length = phase.until - phase.since
+    return f"{word} {format_duration(length) if length >= _SECOND else 'for less than 1s'}"

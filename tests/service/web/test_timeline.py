@@ -67,6 +67,25 @@ def test_a_stage_that_took_no_time_says_whether_it_is_over() -> None:
         assert (row.segments, row.label) == ((), label)
 
 
+def test_what_was_done_in_less_than_a_second_is_shown() -> None:
+    """As a one-box whose alarm fires at once; that it waited for milliseconds is left out."""
+    start, second = ago(minutes=10), timedelta(seconds=1)
+    back = replace(
+        ended(1846, "one-box", "rolled_back", ended_at=start + 2 * second),
+        entered_at=start,
+        started_at=start + 0.1 * second,
+    )
+    events = (
+        event(1, "bake.started", start + 0.5 * second, stage="one-box"),
+        event(2, "rollback.started", start + second, stage="one-box"),
+    )
+    view = replace(TEN_MINUTES, ended_at=back.ended_at, runs=(back,))
+    (row,) = timeline(replace(view, events=events), NOW).rows
+    assert row.segments == (Bar("work", 5, 20), Bar("bake", 25, 25), Bar("rework", 50, 50))
+    told = "worked for less than 1s, baked for less than 1s, rolled back 1s"
+    assert row.label == told
+
+
 def test_a_release_that_has_ended_has_no_now() -> None:
     assert timeline(TEN_MINUTES, NOW + timedelta(days=3)).now is None
 
