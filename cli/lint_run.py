@@ -34,8 +34,8 @@ class Linted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """One form in which is answered, to a file or to the standard output."""
+class _Form:
+    """How it is answered, and whether to a file or to the standard output."""
 
     renderer: Renderer
     style: Style
@@ -60,21 +60,21 @@ def lint(asked: Asked) -> Linted:
     with ExitStack() as processes:
         try:
             moment = instant(asked.at)
-            answers = [_output(each, asked) for each in asked.output] or [_printed(asked)]
+            forms = [_output(each, asked) for each in asked.output] or [_printed(asked)]
             resolved = practice(paths, asked.ruleset, asked.org, moment)
             judge = Judge(resolved, moment, known_findings(paths[0]))
             beside = Beside(asked.overlay, asked.history)
             found = processes.enter_context(
-                judged(paths, beside, judge, partial(_told_of, answers), asked.jobs)
+                judged(paths, beside, judge, partial(_told_of, forms), asked.jobs)
             )
-            texts = _texts(answers, found, moment)
-            for answer, text in zip(answers, texts, strict=True):
-                if answer.file:
-                    answer.file.write_text(text, encoding="utf-8")
+            texts = _texts(forms, found, moment)
+            for form, text in zip(forms, texts, strict=True):
+                if form.file:
+                    form.file.write_text(text, encoding="utf-8")
         except (Unusable, DocumentError, OSError) as error:
             from typer import echo  # it takes longer to load than to lint a file
 
-            echo(_told(error), err=True)
+            echo(_complaint(error), err=True)
             return Linted(Exit.NOTHING_EVALUATED)
         if not asked.output:
             sys.stdout.write(texts[0])
@@ -82,22 +82,22 @@ def lint(asked: Asked) -> Linted:
     return Linted(max(each.exit for each in found.files), judge.kept)
 
 
-def _told_of(answers: list[_Answer], file: FileReport) -> _Told:
-    parts = tuple(each.renderer.part(file, each.style) for each in answers)
+def _told_of(forms: list[_Form], file: FileReport) -> _Told:
+    parts = tuple(each.renderer.part(file, each.style) for each in forms)
     return _Told(file.path, parts, tally(file), _exit(file))
 
 
-def _texts(answers: list[_Answer], found: Judged[_Told], at: datetime) -> list[str]:
+def _texts(forms: list[_Form], found: Judged[_Told], at: datetime) -> list[str]:
     files = sorted(found.files, key=attrgetter("path"))
     tallied = together(each.tally for each in files)
     summary = Summary(at, found.ruleset, found.digest, tallied)
     return [
         each.renderer.whole([file.parts[number] for file in files], summary, each.style)
-        for number, each in enumerate(answers)
+        for number, each in enumerate(forms)
     ]
 
 
-def _told(error: Unusable | DocumentError | OSError) -> str:
+def _complaint(error: Unusable | DocumentError | OSError) -> str:
     match error:
         case DocumentError():
             return str(error)  # one error per line, each with its own place
@@ -109,12 +109,12 @@ def _told(error: Unusable | DocumentError | OSError) -> str:
             assert_never(error)
 
 
-def _printed(asked: Asked) -> _Answer:
+def _printed(asked: Asked) -> _Form:
     color = asked.format is Format.TEXT and sys.stdout.isatty()
-    return _Answer(RENDERERS[asked.format], Style(color, asked.each))
+    return _Form(RENDERERS[asked.format], Style(color, asked.each))
 
 
-def _output(text: str, asked: Asked) -> _Answer:
+def _output(text: str, asked: Asked) -> _Form:
     """``[FORMAT=]FILE``; an unknown format is an error, never a silent default."""
     name, found, file = text.partition("=")
     if not found:
@@ -122,7 +122,7 @@ def _output(text: str, asked: Asked) -> _Answer:
     if name not in RENDERERS:
         told = f"--output {text}: there is no format {name!r}; there are {', '.join(RENDERERS)}"
         raise Unusable(told)
-    return _Answer(RENDERERS[name], Style(each_alone=asked.each), Path(file))
+    return _Form(RENDERERS[name], Style(each_alone=asked.each), Path(file))
 
 
 def _exit(file: FileReport) -> Exit:

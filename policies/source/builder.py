@@ -46,6 +46,17 @@ class Builder:
             self.lines = self.text.split("\n")
         return self.lines
 
+    def around(self, start: Any, end: Any, last: Node | None) -> Span:
+        """Where a container stands; ``last`` is the last item of a block, and None of any other.
+
+        The parser ends a block where the next token starts; readers end it with its words.
+        """
+        if last is None:
+            end_line, end_column = end.line + 1, end.column + 1
+        else:
+            _, _, _, end_line, end_column = last[0]
+        return span_of((self.path, start.line + 1, start.column + 1, end_line, end_column))
+
     def odd_scalar(self, said: Any, text: str, *, anchored: bool = False) -> Scalar:
         """A scalar that spans lines as they stand, or that has a tag or an anchor.
 
@@ -55,9 +66,9 @@ class Builder:
         if style in BLOCK:
             last, column = self._block_end(start.line, end.line)
             span = span_of((self.path, start.line + 1, start.column + 1, last, column))
+        elif start.line >= len(self.split()):
+            span = self._end()
         else:
-            if start.line >= len(self.split()):
-                return scalar_of((self._end(), text, not style, tag or ""))
             first = start.column
             if (tag or anchored) and not style and start.line == end.line:
                 # The parser starts a value at its tag or anchor; its own words end where it ends.
@@ -67,7 +78,8 @@ class Builder:
 
     def _end(self) -> Span:
         """Behind the last character of the text."""
-        line, column = len(self.split()), len(self.split()[-1]) + 1
+        lines = self.split()
+        line, column = len(lines), len(lines[-1]) + 1
         return span_of((self.path, line, column, line, column))
 
     def _block_end(self, first: int, last: int) -> tuple[int, int]:

@@ -39,8 +39,8 @@ _TOO_MANY: Final = f"more than {MAX_NODES:,} values with aliases expanded; use f
 #: YAML 1.1 ends lines at these, editors do not; they pass the parser as private characters.
 _BREAKS: Final = {0x85: 0xE085, 0x2028: 0xE428, 0x2029: 0xE429}
 _BREAK: Final = pattern("[\x85\u2028\u2029]")
-_KEY: Final = pattern(r"\?(?:\s|\Z)")
 _UNBREAKS: Final = {private: real for real, private in _BREAKS.items()}
+_EXPLICIT_KEY: Final = pattern(r"\?(?:\s|\Z)")
 
 
 class _Read(NamedTuple):
@@ -57,7 +57,7 @@ def has_odd_lines(text: str) -> bool:
     YAML 1.1 ends them at more characters. And the parser ends the last line in any case: what is
     missing at the end of a text, after ``? a`` for one, is a line below it.
     """
-    if not text.endswith("\n") and _KEY.search(text):
+    if not text.endswith("\n") and _EXPLICIT_KEY.search(text):
         return True
     return not text.isascii() and bool(_BREAK.search(text))
 
@@ -67,8 +67,8 @@ class Events(Builder):
 
     def __init__(self, text: str, path: str, shown: str | None = None) -> None:
         super().__init__(text if shown is None else shown, path)
-        self.broken = has_odd_lines(text)
-        self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.broken else text)
+        self.odd_lines = has_odd_lines(text)
+        self.parser = yaml.CBaseLoader(text.translate(_BREAKS) if self.odd_lines else text)
         self.anchors: dict[str, _Read | None] = {}
         self.quiet: list[Span] = []
         """Where values stand, in the order of the text."""
@@ -81,7 +81,7 @@ class Events(Builder):
         """
         get: Callable[[], Any] = self.parser.get_event
         new: Any = tuple.__new__
-        scalar, path, quiet, broken = self._scalar, self.path, self.quiet, self.broken
+        scalar, path, quiet, odd_lines = self._scalar, self.path, self.quiet, self.odd_lines
         opened: Any = None
         roots: list[Node] = []
         items, more, height = roots, 0, 1
@@ -90,7 +90,7 @@ class Events(Builder):
             kind = type(event)
             if kind is ScalarEvent:
                 style = event.style
-                if style in BLOCK or event.tag or event.anchor or broken:
+                if style in BLOCK or event.tag or event.anchor or odd_lines:
                     items.append(scalar(event))
                     continue
                 # What nearly all are is made here: the call took as long as all else for one.
@@ -129,7 +129,7 @@ class Events(Builder):
         return self.quiet[after - 1] if after else None
 
     def _scalar(self, event: Any) -> Scalar:
-        text = event.value.translate(_UNBREAKS) if self.broken else event.value
+        text = event.value.translate(_UNBREAKS) if self.odd_lines else event.value
         node = self.odd_scalar(event, text, anchored=bool(event.anchor))
         if node.span.line <= node.span.end_line:
             self.quiet.append(node.span)
@@ -147,18 +147,13 @@ class Events(Builder):
 
     def _closed(self, opened: Any, items: list[Node], event: Any) -> Node:
         """A container that has ended, from the event that opened it and its items."""
-        start = opened.start_mark
-        line, column = start.line + 1, start.column + 1
-        if opened.flow_style:
-            mark = event.end_mark
-            end_line, end_column = mark.line + 1, mark.column + 1
-        elif self.anchors:
+        last = None if opened.flow_style else items[-1]
+        span = self.around(opened.start_mark, event.end_mark, last)
+        if last and self.anchors:
             # Aliases point elsewhere in the text, so the end is the largest place after the start.
+            path, line, column, _, _ = span
             end_line, end_column = max((line, column), *[node[0][3:] for node in items[-2:]])
-        else:
-            # The parser ends a block where the next token starts; readers end it with its words.
-            _, _, _, end_line, end_column = items[-1][0]
-        span = span_of((self.path, line, column, end_line, end_column))
+            span = span_of((path, line, column, end_line, end_column))
         tag = opened.tag or ""
         if type(opened) is MappingStartEvent:
             return self._mapping(items, span, tag)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from yaml import CBaseLoader, ScalarNode, SequenceNode
 from yaml._yaml import get_version
 
-from policies.findings import Span, span_of
+from policies.findings import Span
 from policies.patterns import pattern
 from policies.source.builder import BLOCK, MAX_DEPTH, MAX_NODES, Builder
 from policies.source.events import has_odd_lines
@@ -100,9 +100,9 @@ class Tree(Builder):
                 scalar(each) if type(each) is ScalarNode else node(each, inner)
                 for each in said.value
             ]
-            return sequence_of(
-                (self._around(said, items[-1] if items else None), tuple(items), said.tag)
-            )
+            last = items[-1] if items and not said.flow_style else None
+            span = self.around(said.start_mark, said.end_mark, last)
+            return sequence_of((span, tuple(items), said.tag))
         entries: dict[str, Entry] = {}
         value: Any = None
         for key, below in said.value:
@@ -112,7 +112,9 @@ class Tree(Builder):
             entries[key.value] = Entry(key, value, scalar)
         if len(entries) < len(said.value) or "<<" in entries:
             raise Unusual
-        return mapping_of((self._around(said, value), entries, (), said.tag))
+        last = None if said.flow_style else value
+        span = self.around(said.start_mark, said.end_mark, last)
+        return mapping_of((span, entries, (), said.tag))
 
     def _scalar(self, said: Any) -> Scalar:
         style = said.style
@@ -123,14 +125,3 @@ class Tree(Builder):
             Span, (self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
         )
         return _new(Scalar, (span, said.value, not style, ""))  # type: ignore[no-any-return]
-
-    def _around(self, said: Any, last: Node | None) -> Span:
-        """Where a container stands, and its last item if it has one."""
-        start = said.start_mark
-        if said.flow_style or last is None:
-            end = said.end_mark
-            end_line, end_column = end.line + 1, end.column + 1
-        else:
-            # The parser ends a block where the next token starts; readers end it with its words.
-            end_line, end_column = last.span.end_line, last.span.end_column
-        return span_of((self.path, start.line + 1, start.column + 1, end_line, end_column))
